@@ -1,0 +1,1 @@
+//! Lanyard: an OpenID Connect provider for many clinics on one Postgres.

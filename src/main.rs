@@ -1,0 +1,2 @@
+//! The process and its subcommands.
+fn main() {}

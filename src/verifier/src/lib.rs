@@ -1,0 +1,1 @@
+//! Verify Lanyard's access tokens.
