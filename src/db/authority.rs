@@ -1,0 +1,189 @@
+//! The only way to a transaction: an [`Authority`] says for whom it is.
+//!
+//! One can be had from a verified principal, from a credential that is being claimed or was
+//! just claimed, or from a system job named in [`Job`]. A type for each plane keeps a visit's
+//! authority out of the identity plane at compile time; the seal keeps it out at run time.
+
+use std::marker::PhantomData;
+
+use uuid::Uuid;
+
+use super::context::{Context, Mode};
+use crate::ids::{AccountId, SubjectId, TenantId};
+
+/// A plane of the design, served by one login that sees its schemas and no others.
+pub trait Plane: std::fmt::Debug + Send + Sync + 'static {
+    /// The serving role's name.
+    const ROLE: &'static str;
+}
+
+/// People, credentials, sessions, clients, grants, keys.
+#[derive(Debug)]
+pub enum Identity {}
+/// Clinics and their work.
+#[derive(Debug)]
+pub enum Tenancy {}
+/// What stands above all clinics.
+#[derive(Debug)]
+pub enum Platform {}
+/// The sessions of our own relying parties.
+#[derive(Debug)]
+pub enum Apps {}
+
+impl Plane for Identity {
+    const ROLE: &'static str = "lanyard_identity";
+}
+impl Plane for Tenancy {
+    const ROLE: &'static str = "lanyard_tenant";
+}
+impl Plane for Platform {
+    const ROLE: &'static str = "lanyard_platform";
+}
+impl Plane for Apps {
+    const ROLE: &'static str = "lanyard_apps";
+}
+
+/// Every job that runs for nobody in particular. The one list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// Creating accounts and memberships, from the command line.
+    AdministerAccounts,
+    /// Registering clients, from the command line.
+    AdministerClients,
+    /// Sending what the outbox holds.
+    DeliverMail,
+    /// Loading and rotating the signing keys.
+    KeyRing,
+    /// Creating clinics, from the command line.
+    AdministerTenants,
+    /// The demo's and the tests' synthetic visits.
+    SeedVisits,
+}
+
+impl Job {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::AdministerAccounts => "administer_accounts",
+            Self::AdministerClients => "administer_clients",
+            Self::DeliverMail => "deliver_mail",
+            Self::KeyRing => "key_ring",
+            Self::AdministerTenants => "administer_tenants",
+            Self::SeedVisits => "seed_visits",
+        }
+    }
+}
+
+/// What of a clinic's records a transaction may see: exactly one, never a union of roles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccessClass {
+    /// Her own records.
+    Patient,
+    /// The patients assigned to him.
+    Clinician,
+    /// The clinic's records, to care for or administer.
+    CareTeam,
+    /// No identified record (executives, billing, compliance, attorneys, referring doctors until
+    /// their own relations exist).
+    NoRecords,
+}
+
+impl AccessClass {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Patient => "patient",
+            Self::Clinician => "clinician",
+            Self::CareTeam => "care_team",
+            Self::NoRecords => "no_records",
+        }
+    }
+}
+
+/// The right to open one transaction in plane `P`.
+#[derive(Debug)]
+pub struct Authority<P> {
+    pub(super) context: Context,
+    plane: PhantomData<P>,
+}
+
+impl<P: Plane> Authority<P> {
+    fn new(class: &'static str, fill: impl FnOnce(&mut Context)) -> Self {
+        let mut context = Context {
+            class,
+            tenant: None,
+            account: None,
+            subject: None,
+            actor: None,
+            locator: None,
+            purpose: "operations",
+            mode: Mode::ReadWrite,
+        };
+        fill(&mut context);
+        Self { context, plane: PhantomData }
+    }
+
+    /// To look at the one row that a presented value names, before anything is known of it.
+    pub(crate) fn claim(locator: Uuid) -> Self {
+        Self::new("claim", |c| c.locator = Some(locator))
+    }
+
+    /// For a system job, across tenants where the job's policies say so.
+    pub(crate) fn job(job: Job) -> Self {
+        Self::new("job", |c| c.purpose = job.name())
+    }
+
+    /// For a system job within one tenant.
+    pub(crate) fn job_in(job: Job, tenant: TenantId) -> Self {
+        Self::new("job", |c| {
+            c.purpose = job.name();
+            c.tenant = Some(tenant);
+        })
+    }
+
+    /// The same, in a transaction that can't write.
+    #[must_use]
+    pub(crate) fn read_only(mut self) -> Self {
+        self.context.mode = Mode::ReadOnly;
+        self
+    }
+}
+
+impl Authority<Identity> {
+    /// Within the tenant that a presented code or refresh token names. A forged name only makes
+    /// the value unknown there.
+    pub(crate) fn presented_in(tenant: TenantId) -> Self {
+        Self::new("grant", |c| c.tenant = Some(tenant))
+    }
+
+    /// For the account whose session or password was just proved; before any tenant.
+    pub(crate) fn account(proved: Proved) -> Self {
+        Self::new("account", |c| c.account = Some(proved.account))
+    }
+
+    /// For a member whose session was just proved, within one tenant.
+    pub(crate) fn member(proved: Proved, tenant: TenantId, subject: SubjectId) -> Self {
+        Self::new("grant", |c| {
+            c.account = Some(proved.account);
+            c.tenant = Some(tenant);
+            c.subject = Some(subject);
+        })
+    }
+}
+
+/// Proof that an account's session, password or grant was checked in the database just now.
+/// `tests/tidy.rs` lists the few places that make one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Proved {
+    account: AccountId,
+}
+
+impl Proved {
+    /// Says that `account` was proved by what the caller just checked.
+    pub(crate) const fn by_check(account: AccountId) -> Self {
+        Self { account }
+    }
+
+    /// Whose.
+    pub(crate) const fn account(self) -> AccountId {
+        self.account
+    }
+}

@@ -1,0 +1,66 @@
+//! How a login reaches the database.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use secrecy::ExposeSecret as _;
+use sqlx::postgres::PgConnectOptions;
+
+use crate::secret::MasterKey;
+
+/// How serving roles prove themselves to Postgres.
+#[derive(Clone, Debug)]
+pub enum Login {
+    /// By the operating system's user, over the private cluster's socket.
+    Peer,
+    /// By SCRAM, with a password derived from the master key for each role.
+    Derived(Arc<MasterKey>),
+}
+
+/// Server and database, without a role.
+#[derive(Clone, Debug)]
+pub struct Connect {
+    base: PgConnectOptions,
+    login: Login,
+}
+
+impl Connect {
+    /// To a private cluster's socket directory.
+    pub fn private(socket_dir: PathBuf, database: &str) -> Self {
+        let base = PgConnectOptions::new_without_pgpass()
+            .socket(socket_dir)
+            .port(5432)
+            .database(database);
+        Self { base, login: Login::Peer }
+    }
+
+    /// To the server of a `DATABASE_URL`; its user and password are the administrator's and are
+    /// not served with.
+    pub fn server(base: PgConnectOptions, master: Arc<MasterKey>) -> Self {
+        Self { base, login: Login::Derived(master) }
+    }
+
+    /// The options for one role.
+    pub fn options(&self, role: &str) -> PgConnectOptions {
+        let named = self.base.clone().username(role).application_name("lanyard");
+        match &self.login {
+            Login::Peer => named,
+            Login::Derived(master) => {
+                named.password(master.role_password(role).expose_secret())
+            }
+        }
+    }
+
+    /// The options as given: for the administrator, in `migrate` alone.
+    pub(super) fn administrator(&self) -> PgConnectOptions {
+        match self.login {
+            Login::Peer => self.base.clone().username("lanyard_bootstrap"),
+            Login::Derived(_) => self.base.clone(),
+        }
+    }
+
+    /// How the roles log in.
+    pub(super) const fn login(&self) -> &Login {
+        &self.login
+    }
+}
