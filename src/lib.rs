@@ -5,4 +5,5 @@
 pub mod db;
 pub mod env;
 pub mod ids;
+pub mod pages;
 pub mod secret;

@@ -1,0 +1,79 @@
+//! Style sheet, script and marks: in the binary, each under a name that holds its digest.
+
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use ring::digest::{SHA256, digest};
+
+use super::paths;
+
+/// Something to serve under [`paths::ASSETS`], for ever: another content has another name.
+#[derive(Debug)]
+pub struct Asset {
+    /// Path with the name: `/assets/lanyard.0f3a….css`.
+    pub href: String,
+    /// Media type, with charset where it is text.
+    pub content_type: &'static str,
+    /// The content.
+    pub bytes: &'static [u8],
+}
+
+struct Assets {
+    css: Asset,
+    script: Asset,
+    icon: Asset,
+}
+
+static ASSETS: LazyLock<Assets> = LazyLock::new(|| Assets {
+    css: named("lanyard", "css", "text/css; charset=utf-8", include_bytes!("lanyard.css")),
+    script: named("session", "js", "text/javascript; charset=utf-8", include_bytes!("session.js")),
+    icon: named("mark", "svg", "image/svg+xml", include_bytes!("mark.svg")),
+});
+
+/// The asset at a request's path, such as `/assets/lanyard.0f3a….css`.
+///
+/// Serve with `Cache-Control: public, max-age=31536000, immutable`. An SVG is served with the
+/// same policy as pages, so that it could not run anything if it wanted to.
+pub fn asset(path: &str) -> Option<&'static Asset> {
+    [&ASSETS.css, &ASSETS.script, &ASSETS.icon].into_iter().find(|asset| asset.href == path)
+}
+
+/// Path of the style sheet.
+pub fn css_href() -> &'static str {
+    &ASSETS.css.href
+}
+
+/// Path of the script.
+pub fn script_href() -> &'static str {
+    &ASSETS.script.href
+}
+
+/// Path of the mark that browsers show in a tab.
+pub fn icon_href() -> &'static str {
+    &ASSETS.icon.href
+}
+
+fn named(stem: &str, kind: &str, content_type: &'static str, bytes: &'static [u8]) -> Asset {
+    let mut href = format!("{}{stem}.", paths::ASSETS);
+    for byte in &digest(&SHA256, bytes).as_ref()[..6] {
+        write!(href, "{byte:02x}").expect("a string takes all");
+    }
+    href.push('.');
+    href.push_str(kind);
+    Asset { href, content_type, bytes }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_asset_is_found_by_its_own_name_only() {
+        for href in [css_href(), script_href(), icon_href()] {
+            assert!(asset(href).is_some_and(|found| !found.bytes.is_empty()));
+        }
+        for stranger in ["/assets/lanyard.css", "/assets/../Cargo.toml", "", "/assets/"] {
+            assert!(asset(stranger).is_none(), "{stranger}");
+        }
+    }
+}

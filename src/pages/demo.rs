@@ -1,0 +1,102 @@
+//! The demo's front page and its mail catcher.
+
+use askama::Template;
+use time::OffsetDateTime;
+
+use super::{AppLink, Clinic, Frame, Page};
+
+/// Where a visitor of the demo starts.
+#[derive(Debug, Template)]
+#[template(path = "demo.html")]
+pub struct DemoPage {
+    /// Around it.
+    pub frame: Frame,
+    /// Who can sign in, grouped by clinic in the order given.
+    pub people: Vec<DemoPerson>,
+    /// The mail catcher.
+    pub mail_href: String,
+    /// The issuer's discovery document.
+    pub discovery_href: String,
+}
+
+/// A made-up person of the demo.
+#[derive(Debug, Clone)]
+pub struct DemoPerson {
+    /// Where they belong.
+    pub clinic: Clinic,
+    /// Name and what they are: `Ana Ortiz, patient`.
+    pub who: String,
+    /// The login identifier.
+    pub login: String,
+    /// The password: public, since everything here is made up.
+    pub password: String,
+    /// The app to open first.
+    pub opens: AppLink,
+    /// What to try.
+    pub to_try: String,
+}
+
+impl Page for DemoPage {
+    fn sentence(&self) -> &'static str {
+        "Try Lanyard"
+    }
+}
+
+/// Mail that the demo caught, newest first.
+#[derive(Debug, Template)]
+#[template(path = "mail_list.html")]
+pub struct MailListPage {
+    /// Around it.
+    pub frame: Frame,
+    /// When the page was made.
+    pub now: OffsetDateTime,
+    /// The messages.
+    pub messages: Vec<MailRow>,
+    /// Back to the demo's front page.
+    pub home_href: String,
+}
+
+/// One caught message in the list.
+#[derive(Debug, Clone)]
+pub struct MailRow {
+    /// Its page.
+    pub href: String,
+    /// Address it was for.
+    pub to: String,
+    /// Subject line.
+    pub subject: String,
+    /// When it was handed over.
+    pub sent_at: OffsetDateTime,
+}
+
+impl Page for MailListPage {
+    fn sentence(&self) -> &'static str {
+        "Caught mail"
+    }
+}
+
+/// One caught message.
+#[derive(Debug, Template)]
+#[template(path = "mail_message.html")]
+pub struct MailMessagePage {
+    /// Around it.
+    pub frame: Frame,
+    /// When the page was made.
+    pub now: OffsetDateTime,
+    /// Address it was for.
+    pub to: String,
+    /// Subject line.
+    pub subject: String,
+    /// When it was handed over.
+    pub sent_at: OffsetDateTime,
+    /// Plain text.
+    pub body: String,
+    /// Back to the list.
+    pub list_href: String,
+}
+
+impl Page for MailMessagePage {
+    fn sentence(&self) -> &'static str {
+        "A caught message"
+    }
+}

@@ -1,0 +1,70 @@
+//! The pages a person sees, and the one quiet design they share.
+//!
+//! Owns: the structs that handlers fill (each a [`Page`]), their templates in `templates/`, the
+//! one style sheet `lanyard.css`, the one script `session.js`, the marks, and the paths that forms
+//! post to ([`paths`]). Not responsible for: headers, cookies, status codes, who may see what.
+//!
+//! Invariants, held by tests in this folder:
+//! 1. Nothing inline and nothing from elsewhere: no `style` or `on…` attribute, no script text,
+//!    so that [`CONTENT_SECURITY_POLICY`] can be as strict as it is.
+//! 2. Every value is escaped; no template switches escaping off.
+//! 3. Every page says its [`Page::sentence`] as its only `h1`, and the clinic's name when there
+//!    is a clinic.
+//! 4. Every form that posts carries `csrf`, has an `id`, and works without JavaScript.
+//! 5. Every pair of colors that is used together has the contrast of WCAG 2.2 AA in every accent,
+//!    light and dark.
+
+mod accent;
+mod account;
+mod apps;
+mod assets;
+#[cfg(test)]
+mod contrast;
+mod demo;
+mod frame;
+#[cfg(test)]
+mod gallery;
+mod hidden;
+mod moment;
+mod notice;
+pub mod paths;
+mod sign_in;
+
+pub use accent::{Accent, UnknownAccent};
+pub use account::{
+    AccountNotice, AccountPage, ChangePasswordPage, ChangePasswordProblem, MembershipRow,
+    SessionRow,
+};
+pub use apps::{
+    App, AppLink, ConsoleHomePage, Fact, MemberRow, Person, Refusal, RefusalPage, VisitRow,
+    VisitsHomePage, WelcomePage,
+};
+pub use assets::{Asset, asset, css_href, icon_href, script_href};
+pub use demo::{DemoPage, DemoPerson, MailListPage, MailMessagePage, MailRow};
+pub use frame::{Clinic, Frame, SessionFacts};
+pub use hidden::Hidden;
+pub use moment::{clock_time, day_and_time, time_ago};
+pub use notice::{EndReason, ErrorPage, Link, LogoutConfirmPage, SignedOutPage};
+pub use sign_in::{
+    ChooserPage, ClinicChoice, IdentifierPage, IdentifierProblem, PasswordPage, PasswordProblem,
+};
+
+/// What every page needs from its `Content-Security-Policy`, and nothing more.
+///
+/// Append `; form-action 'self' …`: browsers hold the redirect after a form's post to that list
+/// too, so a page of the authorization flow must name the origin of the client's redirect URI.
+pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; \
+    script-src 'self'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; \
+    base-uri 'none'";
+
+/// A page that can be shown.
+pub trait Page: askama::Template {
+    /// The sentence that tells which page this is: its only `h1`, constant for a state of the
+    /// page, so that people, tests and screen readers can rely on it.
+    fn sentence(&self) -> &'static str;
+
+    /// The whole document, HTML, UTF-8.
+    fn html(&self) -> String {
+        self.render().expect("a template of strings and numbers writes to a string")
+    }
+}

@@ -1,0 +1,34 @@
+//! Paths that the templates link and post to. Routes are mounted on the same constants.
+
+/// Issuer. `GET ?flow=`: [`super::IdentifierPage`]; `POST csrf, flow, login`.
+pub const SIGN_IN: &str = "/sign-in";
+/// Issuer. `GET ?flow=`: [`super::PasswordPage`]; `POST csrf, flow, password`.
+pub const SIGN_IN_PASSWORD: &str = "/sign-in/password";
+/// Issuer. `GET ?flow=`: [`super::ChooserPage`]; `POST csrf, flow, organization`.
+pub const SIGN_IN_CLINIC: &str = "/sign-in/clinic";
+/// Issuer. `GET`: [`super::AccountPage`].
+pub const ACCOUNT: &str = "/account";
+/// Issuer. `POST csrf, session`: ends one session of the account.
+pub const ACCOUNT_END_SESSION: &str = "/account/sessions/end";
+/// Issuer. `POST csrf`: ends all sessions of the account, this one too.
+pub const ACCOUNT_END_ALL: &str = "/account/sessions/end-all";
+/// Issuer. `GET`: [`super::ChangePasswordPage`]; `POST csrf, current_password, new_password`.
+pub const ACCOUNT_PASSWORD: &str = "/account/password";
+/// Issuer. `POST csrf, logout`: the person said yes on [`super::LogoutConfirmPage`].
+pub const LOGOUT_CONFIRM: &str = "/logout/confirm";
+
+/// Apps. `GET`: starts the code flow. The same path as the issuer's, on another origin.
+pub const APP_SIGN_IN: &str = "/sign-in";
+/// Apps. `POST csrf`: signs out here and everywhere.
+pub const APP_SIGN_OUT: &str = "/sign-out";
+
+/// Issuer and apps. `GET ?reason=`: [`super::SignedOutPage`]. With a live session: go home.
+pub const SIGNED_OUT: &str = "/signed-out";
+/// Issuer and apps. `GET`: JSON `{server_now, idle_ends_at, session_ends_at, signed_in}`, unix
+/// milliseconds. Never counts as activity.
+pub const SESSION: &str = "/session";
+/// Issuer and apps. `POST csrf`: a person did something. Answers like [`SESSION`] to `Accept:
+/// application/json`, else 303 to the page it came from.
+pub const SESSION_ACTIVITY: &str = "/session/activity";
+/// Where [`super::asset`]s are served.
+pub const ASSETS: &str = "/assets/";
