@@ -5,5 +5,6 @@
 pub mod db;
 pub mod env;
 pub mod ids;
+pub mod oidc;
 pub mod pages;
 pub mod secret;

@@ -1,0 +1,3 @@
+//! OpenID Connect: one endpoint, one file; one grant, one file.
+
+pub mod family;
