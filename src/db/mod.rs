@@ -8,6 +8,7 @@
 mod authority;
 mod connect;
 mod context;
+pub mod embedded;
 mod error;
 pub mod migrate;
 

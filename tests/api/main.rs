@@ -1,3 +1,4 @@
 //! One test binary: each module one endpoint, grant or rule.
 
+mod embedded;
 mod refresh_policy;
