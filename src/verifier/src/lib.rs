@@ -1,1 +1,46 @@
-//! Verify Lanyard's access tokens.
+#![doc = include_str!("../README.md")]
+#![deny(missing_docs)]
+
+mod bearer;
+mod challenge;
+mod claims;
+mod clock;
+mod error;
+#[cfg(feature = "axum")]
+mod extract;
+mod guard;
+mod ids;
+mod json;
+mod jwk;
+mod keys;
+mod layer;
+#[cfg(feature = "axum")]
+mod metadata;
+mod permissions;
+mod principal;
+mod resource;
+mod seen;
+mod tenant;
+#[cfg(feature = "test-issuer")]
+pub mod test_issuer;
+mod token;
+mod verifier;
+
+pub use claims::{LEEWAY, MAX_TOKEN_LIFETIME};
+pub use clock::{Clock, SystemClock};
+pub use error::{BuildError, KeySourceError, VerifyError};
+#[cfg(feature = "axum")]
+pub use extract::{NotVerified, Verified};
+pub use guard::{Guard, GuardService};
+pub use ids::{NotAnId, SubjectId, TenantId};
+pub use jwk::{Jwk, JwkSet};
+pub use keys::{KeyFetch, KeySource};
+pub use layer::{VerifyLayer, VerifyService};
+#[cfg(feature = "axum")]
+pub use metadata::MetadataService;
+pub use permissions::Permissions;
+pub use principal::{Actor, Principal, SignIn};
+pub use resource::{PROTECTED_RESOURCE_METADATA_PATH, ProtectedResourceMetadata};
+pub use tenant::{DirectoryUnavailable, TenantDirectory, TenantLookup};
+pub use token::MAX_TOKEN_BYTES;
+pub use verifier::{Builder, Verifier};

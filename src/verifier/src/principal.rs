@@ -1,0 +1,164 @@
+//! Who calls, as the issuer said it.
+
+use std::fmt;
+
+use time::OffsetDateTime;
+
+use crate::{SubjectId, TenantId};
+
+/// The verified caller of a request. Only a [`Verifier`](crate::Verifier) makes one.
+///
+/// Everything about who asks and for which clinic comes from here, and nothing from a header, a
+/// query or a body.
+#[derive(Clone)]
+pub struct Principal {
+    pub(crate) tenant: TenantId,
+    pub(crate) subject: SubjectId,
+    pub(crate) client_id: String,
+    pub(crate) audience: String,
+    pub(crate) jti: String,
+    pub(crate) roles: Vec<String>,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) sign_in: Option<SignIn>,
+    pub(crate) actor: Option<Actor>,
+    pub(crate) issued_at: OffsetDateTime,
+    pub(crate) expires_at: OffsetDateTime,
+}
+
+/// How and when the person signed in. A client that acts for itself has none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignIn {
+    pub(crate) sid: String,
+    pub(crate) auth_time: OffsetDateTime,
+    pub(crate) acr: String,
+    pub(crate) amr: Vec<String>,
+}
+
+/// Who really acts when support staff act as the subject (`act`, RFC 8693 §4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Actor {
+    /// The actor's own membership, in the platform's tenant.
+    pub sub: SubjectId,
+}
+
+impl Principal {
+    /// The clinic that this token is for (`tid`). There is exactly one.
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// The person's membership in that clinic, or the client's service subject (`sub`).
+    pub fn subject(&self) -> SubjectId {
+        self.subject
+    }
+
+    /// The roles held in that clinic. Give them meaning with [`Permissions`](crate::Permissions).
+    pub fn roles(&self) -> &[String] {
+        &self.roles
+    }
+
+    /// Whether that role is held in that clinic.
+    pub fn has_role(&self, role: &str) -> bool {
+        self.roles.iter().any(|held| held == role)
+    }
+
+    /// The scopes granted to the client, such as `visits:read`.
+    pub fn scopes(&self) -> &[String] {
+        &self.scopes
+    }
+
+    /// Whether exactly that scope was granted.
+    pub fn has_scope(&self, scope: &str) -> bool {
+        self.scopes.iter().any(|granted| granted == scope)
+    }
+
+    /// The client that got the token.
+    pub fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    /// How and when the person signed in; `None` for a client that acts for itself
+    /// (`client_credentials`).
+    pub fn sign_in(&self) -> Option<&SignIn> {
+        self.sign_in.as_ref()
+    }
+
+    /// The session in this clinic (`sid`), if a person signed in.
+    pub fn sid(&self) -> Option<&str> {
+        self.sign_in.as_ref().map(SignIn::sid)
+    }
+
+    /// When the person last signed in, if one did.
+    pub fn auth_time(&self) -> Option<OffsetDateTime> {
+        self.sign_in.as_ref().map(SignIn::auth_time)
+    }
+
+    /// How strongly the person signed in, if one did.
+    pub fn acr(&self) -> Option<&str> {
+        self.sign_in.as_ref().map(SignIn::acr)
+    }
+
+    /// With what the person signed in (RFC 8176); empty if nobody did.
+    pub fn amr(&self) -> &[String] {
+        self.sign_in.as_ref().map_or(&[], |sign_in| sign_in.amr())
+    }
+
+    /// The token's identifier.
+    pub fn jti(&self) -> &str {
+        &self.jti
+    }
+
+    /// The API that the token is for: always the verifier's own audience.
+    pub fn audience(&self) -> &str {
+        &self.audience
+    }
+
+    /// When the token was minted, UTC, to the second.
+    pub fn issued_at(&self) -> OffsetDateTime {
+        self.issued_at
+    }
+
+    /// From when on the token is no longer good (leeway aside), UTC, to the second.
+    pub fn expires_at(&self) -> OffsetDateTime {
+        self.expires_at
+    }
+
+    /// Who acts as the subject, under impersonation.
+    pub fn actor(&self) -> Option<&Actor> {
+        self.actor.as_ref()
+    }
+}
+
+impl SignIn {
+    /// The session in this clinic; another one in each clinic.
+    pub fn sid(&self) -> &str {
+        &self.sid
+    }
+
+    /// When the person last proved who she is, UTC, to the second.
+    pub fn auth_time(&self) -> OffsetDateTime {
+        self.auth_time
+    }
+
+    /// How strongly (OpenID Connect Core §2).
+    pub fn acr(&self) -> &str {
+        &self.acr
+    }
+
+    /// With what (RFC 8176).
+    pub fn amr(&self) -> &[String] {
+        &self.amr
+    }
+}
+
+/// Names who, for whom and through what; enough for a log line, and no session or token.
+impl fmt::Debug for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Principal")
+            .field("tenant", &self.tenant)
+            .field("subject", &self.subject)
+            .field("client_id", &self.client_id)
+            .field("actor", &self.actor)
+            .finish_non_exhaustive()
+    }
+}
