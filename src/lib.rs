@@ -2,6 +2,7 @@
 //!
 //! Nouns first; `docs/ARCHITECTURE.md` is the map.
 
+pub mod config;
 pub mod db;
 pub mod env;
 pub mod ids;

@@ -1,0 +1,24 @@
+//! Configuration: one TOML file, the environment over it, parsed once into typed, bounded values.
+//!
+//! Invariants
+//! 1. [`settings::SETTINGS`] is the only list of keys: the parser, `config explain`, and
+//!    docs/CONFIGURATION.md are made from it.
+//! 2. The default is the safe value; nothing here weakens a check.
+//! 3. A secret comes from a file of its own (or `DATABASE_URL`) and is never shown.
+
+mod checks;
+mod error;
+mod load;
+mod model;
+mod reference;
+mod setting;
+mod settings;
+mod value;
+
+pub use error::{ConfigError, Problem};
+pub use load::{Effective, Given, ShownSetting, Source};
+pub use model::{
+    App, Apps, Config, Database, Issuer, Lifetimes, Listen, Log, LogFormat, Mail, MailDelivery,
+    PasswordHashing, PlaneName, Planes, SessionCeiling, Throttle,
+};
+pub use reference::{Explanation, explain, reference};

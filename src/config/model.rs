@@ -1,0 +1,370 @@
+//! The typed configuration and its defaults.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use secrecy::SecretString;
+use time::Duration;
+use url::Url;
+
+/// Everything an operator may say. Valid once [`super::Effective::load`] returned it.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Who we are: the `iss` of every token.
+    pub issuer: Issuer,
+    /// Which planes this process serves.
+    pub planes: Planes,
+    /// Where the issuer and the operations face listen.
+    pub listen: Listen,
+    /// The three apps of our own.
+    pub apps: Apps,
+    /// What this process writes: the private cluster, the demo's mail.
+    pub state_dir: PathBuf,
+    /// Where `master.key` lies.
+    pub keys_dir: PathBuf,
+    /// How the database is reached.
+    pub database: Database,
+    /// How long what we issue is good.
+    pub lifetimes: Lifetimes,
+    /// The platform's own clocks: no role, clinic or app may be laxer.
+    pub session: SessionCeiling,
+    /// How many passwords are hashed at once.
+    pub password: PasswordHashing,
+    /// How many guesses are let through.
+    pub throttle: Throttle,
+    /// Where mail goes.
+    pub mail: Mail,
+    /// What is logged, and how.
+    pub log: Log,
+}
+
+/// The issuer's URL: an origin without a path, `https` unless its host is a loopback.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issuer(Url);
+
+impl Issuer {
+    /// Parses and checks it.
+    ///
+    /// # Errors
+    /// One sentence for the operator.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        super::value::origin(text).map(Self)
+    }
+
+    /// As it stands in `iss`: no slash at the end.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str().trim_end_matches('/')
+    }
+
+    /// For joining paths to it.
+    pub const fn url(&self) -> &Url {
+        &self.0
+    }
+
+    /// Whether cookies can be `Secure` and `__Host-`: browsers also allow that on loopback.
+    pub fn is_https(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+}
+
+impl fmt::Display for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Where the issuer and the operations face listen. Several addresses serve the same.
+#[derive(Clone, Debug)]
+pub struct Listen {
+    /// Issuer, account pages and API.
+    pub issuer: Vec<SocketAddr>,
+    /// `/livez`, `/readyz`, `/metrics`: not for the public.
+    pub operations: Vec<SocketAddr>,
+}
+
+/// The relying parties of our own.
+#[derive(Clone, Debug)]
+pub struct Apps {
+    /// For patients.
+    pub patient: App,
+    /// For clinicians.
+    pub clinician: App,
+    /// For clinic admins and the platform's staff.
+    pub console: App,
+}
+
+/// One of them. A clinic's address is its slug before this host: `juniper.localhost:8081`.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// Its public origin, without a clinic.
+    pub url: Url,
+    /// Where it listens; empty: it is not served.
+    pub listen: Vec<SocketAddr>,
+}
+
+/// The parts of Lanyard that one process can serve alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PlaneName {
+    /// The issuer: sign-in, tokens, clients, account pages.
+    Identity,
+    /// The API of the domain modules.
+    Tenant,
+    /// The three apps.
+    Apps,
+}
+
+impl PlaneName {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Identity, Self::Tenant, Self::Apps];
+
+    /// As written in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::Tenant => "tenant",
+            Self::Apps => "apps",
+        }
+    }
+}
+
+/// Which planes this process serves: at least one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planes(Vec<PlaneName>);
+
+impl Planes {
+    /// Whether `plane` is served here.
+    pub fn serve(&self, plane: PlaneName) -> bool {
+        self.0.contains(&plane)
+    }
+
+    /// The one or more served, in order.
+    pub fn names(&self) -> &[PlaneName] {
+        &self.0
+    }
+}
+
+impl FromStr for Planes {
+    type Err = String;
+
+    /// `all`, or names separated by commas.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut planes = Vec::new();
+        for name in text.split(',').map(str::trim).filter(|n| !n.is_empty()) {
+            if name == "all" {
+                planes.extend(PlaneName::ALL);
+            } else {
+                let known = PlaneName::ALL.into_iter().find(|p| p.as_str() == name);
+                planes.push(known.ok_or_else(|| {
+                    format!("`{name}` is no plane: use identity, tenant, apps or all")
+                })?);
+            }
+        }
+        planes.sort_unstable();
+        planes.dedup();
+        if planes.is_empty() {
+            return Err("name at least one plane: identity, tenant, apps or all".to_owned());
+        }
+        Ok(Self(planes))
+    }
+}
+
+impl fmt::Display for Planes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == PlaneName::ALL {
+            return f.write_str("all");
+        }
+        let names: Vec<_> = self.0.iter().map(|p| p.as_str()).collect();
+        f.write_str(&names.join(","))
+    }
+}
+
+/// How the database is reached.
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// The administrator's URL of a server; none: the private cluster.
+    pub url: Option<SecretString>,
+    /// Where the private cluster's binaries are, if not where distributions put them.
+    pub postgres_bin: Option<PathBuf>,
+    /// At most so many connections of the identity plane.
+    pub connections: u32,
+}
+
+/// How long what we issue is good.
+#[derive(Clone, Debug)]
+pub struct Lifetimes {
+    /// Access tokens of a person (design §2).
+    pub access_token: Duration,
+    /// ID tokens.
+    pub id_token: Duration,
+    /// Authorization codes (RFC 6749 §4.1.2 allows ten minutes; we do not).
+    pub authorization_code: Duration,
+    /// Access tokens of a service itself (`client_credentials`).
+    pub client_credentials_token: Duration,
+    /// An authorization request waiting for its person.
+    pub interaction: Duration,
+    /// A refresh token family of a client with a secret; the session's end comes first.
+    pub refresh_confidential: Duration,
+    /// A refresh token family of a public client; the session's end comes first.
+    pub refresh_public: Duration,
+}
+
+/// The platform's clocks, the top of the lattice (design §4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionCeiling {
+    /// Since the person last did something.
+    pub idle: Duration,
+    /// Since sign-in.
+    pub absolute: Duration,
+}
+
+/// How many passwords are hashed at once (19 MiB each).
+#[derive(Clone, Debug)]
+pub struct PasswordHashing {
+    /// Running at the same time.
+    pub parallelism: u32,
+    /// Waiting for their turn; more are answered 503.
+    pub queue: u32,
+}
+
+/// How many guesses are let through, each within a window.
+#[derive(Clone, Debug)]
+pub struct Throttle {
+    /// Wrong passwords for one account from one network.
+    pub account_attempts: u32,
+    /// The window of that.
+    pub account_window: Duration,
+    /// Wrong passwords from one network.
+    pub network_attempts: u32,
+    /// The window of that.
+    pub network_window: Duration,
+    /// Wrong secrets of one client.
+    pub client_attempts: u32,
+    /// The window of that.
+    pub client_window: Duration,
+}
+
+/// Where mail goes.
+#[derive(Clone, Debug)]
+pub struct Mail {
+    /// By which way.
+    pub delivery: MailDelivery,
+    /// Where `directory` writes; none: `mail` in the state directory.
+    pub directory: Option<PathBuf>,
+    /// The sender's address.
+    pub from: String,
+}
+
+/// The way of mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailDelivery {
+    /// It stays in the outbox.
+    None,
+    /// The demo's catcher page shows it.
+    Catcher,
+    /// One `.eml` file a message.
+    Directory,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// One line a request, or one JSON object a line.
+    pub format: LogFormat,
+    /// Which events: `tracing`'s filter, as in `info,lanyard=debug`.
+    pub filter: String,
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For collectors.
+    Json,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let app = |port: u16| App {
+            url: Url::parse(&format!("http://localhost:{port}")).expect("a constant"),
+            listen: loopback(port),
+        };
+        Self {
+            issuer: Issuer::parse("http://localhost:8080").expect("a constant"),
+            planes: Planes(PlaneName::ALL.to_vec()),
+            listen: Listen {
+                issuer: loopback(8080),
+                operations: loopback(8089),
+            },
+            apps: Apps {
+                patient: app(8081),
+                clinician: app(8082),
+                console: app(8083),
+            },
+            state_dir: if runs_as_root() {
+                "/var/lib/lanyard"
+            } else {
+                "var"
+            }
+            .into(),
+            keys_dir: "keys".into(),
+            database: Database {
+                url: None,
+                postgres_bin: None,
+                connections: 16,
+            },
+            lifetimes: Lifetimes {
+                access_token: Duration::minutes(5),
+                id_token: Duration::minutes(5),
+                authorization_code: Duration::seconds(60),
+                client_credentials_token: Duration::minutes(5),
+                interaction: Duration::minutes(10),
+                refresh_confidential: Duration::hours(24),
+                refresh_public: Duration::hours(24),
+            },
+            session: SessionCeiling {
+                idle: Duration::minutes(30),
+                absolute: Duration::hours(24),
+            },
+            password: PasswordHashing {
+                parallelism: 2,
+                queue: 32,
+            },
+            throttle: Throttle {
+                account_attempts: 10,
+                account_window: Duration::minutes(15),
+                network_attempts: 100,
+                network_window: Duration::minutes(15),
+                client_attempts: 20,
+                client_window: Duration::minutes(5),
+            },
+            mail: Mail {
+                delivery: MailDelivery::None,
+                directory: None,
+                from: "Lanyard <no-reply@localhost>".to_owned(),
+            },
+            log: Log {
+                format: LogFormat::Text,
+                filter: "info".to_owned(),
+            },
+        }
+    }
+}
+
+/// Both loopback addresses, so that `localhost` is met whichever way it resolves.
+fn loopback(port: u16) -> Vec<SocketAddr> {
+    [
+        IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(Ipv6Addr::LOCALHOST),
+    ]
+    .map(|ip| SocketAddr::new(ip, port))
+    .to_vec()
+}
+
+/// Whether this process is root's: its entry in `/proc` belongs to its user.
+pub(crate) fn runs_as_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|entry| entry.uid() == 0)
+}
