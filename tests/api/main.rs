@@ -1,5 +1,6 @@
 //! One test binary: each module one endpoint, grant or rule.
 
+#[cfg(test)]
 mod embedded;
 mod lab;
 mod refresh_policy;

@@ -1,6 +1,11 @@
 //! Root gives itself up. These need root, and do nothing without it.
 
-use std::{fs, os::unix::fs::MetadataExt as _, path::Path, process::Command};
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    path::Path,
+    process::Command,
+};
 
 use lanyard::db::embedded::{privilege, start};
 
@@ -67,7 +72,6 @@ fn a_working_folder_that_the_system_user_cannot_read_is_left() {
     if !privilege::is_root() {
         return;
     }
-    use std::os::unix::fs::PermissionsExt as _;
     let place = Place::new();
     let (state, hidden) = (place.path.join("state"), place.path.join("hidden"));
     fs::create_dir(&hidden).unwrap();
