@@ -1,6 +1,7 @@
 //! One test binary: each module one endpoint, grant or rule.
 
-#[cfg(test)]
+#![cfg(test)]
+
 mod embedded;
 mod lab;
 mod refresh_policy;
