@@ -7,7 +7,8 @@ create table identity.session (
   secret_digest bytea not null check (octet_length(secret_digest) = 32),
   password_epoch integer not null,
   amr text[] not null,
-  authenticated_at timestamptz not null,
+  authenticated_at timestamptz not null, -- the absolute clock
+  proved_at timestamptz not null,        -- when she last proved who she is: moves with step-up
   active_at timestamptz not null,
   device_label text not null check (length(device_label) <= 120),
   agent_digest bytea not null,
@@ -137,7 +138,7 @@ create policy identity_works on identity.session for all to lanyard_identity
       where t.tenant_id = seal.tenant() and t.session_id = session.session_id
     )
   );
-grant select, insert, update (secret_digest, password_epoch, amr, authenticated_at, active_at,
+grant select, insert, update (secret_digest, password_epoch, amr, proved_at, active_at,
   ended_at, end_reason) on identity.session to lanyard_identity;
 
 create policy identity_works on identity.tenant_session for all to lanyard_identity

@@ -2,10 +2,16 @@
 //!
 //! Nouns first; `docs/ARCHITECTURE.md` is the map.
 
+pub mod app;
+pub mod audit;
 pub mod config;
 pub mod db;
 pub mod env;
+pub mod http;
+pub mod identity;
 pub mod ids;
 pub mod oidc;
 pub mod pages;
 pub mod secret;
+pub mod sessions;
+pub mod signing;

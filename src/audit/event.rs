@@ -1,0 +1,122 @@
+//! The catalog of events. `migrations/0006_catalog.sql` holds the same names with their planes; a
+//! test compares the two.
+
+/// What can be recorded. Named `noun.past_participle`, as in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventType {
+    AccountCreated,
+    AccountRecovered,
+    AuthorizeGranted,
+    AuthorizeRejected,
+    ClientCreated,
+    ClientDeleted,
+    ClientRejected,
+    ClientSecretRotated,
+    CodeRedeemed,
+    CodeRejected,
+    CodeReplayed,
+    MembershipCreated,
+    PasswordChanged,
+    PasswordRefused,
+    RefreshRejected,
+    RefreshRetried,
+    RefreshReuseDetected,
+    RefreshRotated,
+    SessionDeviceFirstSeen,
+    SessionEnded,
+    SessionSignedIn,
+    SessionPolicyChanged,
+    SignInRefused,
+    SignInThrottled,
+    TokenIssued,
+    VisitListed,
+    MemberListed,
+    TenantCreated,
+}
+
+impl EventType {
+    /// Every one, in the order of the catalog.
+    pub const ALL: &'static [Self] = &[
+        Self::AccountCreated,
+        Self::AccountRecovered,
+        Self::AuthorizeGranted,
+        Self::AuthorizeRejected,
+        Self::ClientCreated,
+        Self::ClientDeleted,
+        Self::ClientRejected,
+        Self::ClientSecretRotated,
+        Self::CodeRedeemed,
+        Self::CodeRejected,
+        Self::CodeReplayed,
+        Self::MembershipCreated,
+        Self::PasswordChanged,
+        Self::PasswordRefused,
+        Self::RefreshRejected,
+        Self::RefreshRetried,
+        Self::RefreshReuseDetected,
+        Self::RefreshRotated,
+        Self::SessionDeviceFirstSeen,
+        Self::SessionEnded,
+        Self::SessionSignedIn,
+        Self::SessionPolicyChanged,
+        Self::SignInRefused,
+        Self::SignInThrottled,
+        Self::TokenIssued,
+        Self::VisitListed,
+        Self::MemberListed,
+        Self::TenantCreated,
+    ];
+
+    /// The name in the log.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AccountCreated => "account.created",
+            Self::AccountRecovered => "account.recovered",
+            Self::AuthorizeGranted => "authorize.granted",
+            Self::AuthorizeRejected => "authorize.rejected",
+            Self::ClientCreated => "client.created",
+            Self::ClientDeleted => "client.deleted",
+            Self::ClientRejected => "client.rejected",
+            Self::ClientSecretRotated => "client.secret_rotated",
+            Self::CodeRedeemed => "code.redeemed",
+            Self::CodeRejected => "code.rejected",
+            Self::CodeReplayed => "code.replayed",
+            Self::MembershipCreated => "membership.created",
+            Self::PasswordChanged => "password.changed",
+            Self::PasswordRefused => "password.refused",
+            Self::RefreshRejected => "refresh.rejected",
+            Self::RefreshRetried => "refresh.retried",
+            Self::RefreshReuseDetected => "refresh.reuse_detected",
+            Self::RefreshRotated => "refresh.rotated",
+            Self::SessionDeviceFirstSeen => "session.device_first_seen",
+            Self::SessionEnded => "session.ended",
+            Self::SessionSignedIn => "session.signed_in",
+            Self::SessionPolicyChanged => "session_policy.changed",
+            Self::SignInRefused => "sign_in.refused",
+            Self::SignInThrottled => "sign_in.throttled",
+            Self::TokenIssued => "token.issued",
+            Self::VisitListed => "visit.listed",
+            Self::MemberListed => "member.listed",
+            Self::TenantCreated => "tenant.created",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EventType;
+
+    #[test]
+    fn the_catalog_of_the_database_names_the_same_events() {
+        let catalog = include_str!("../../migrations/0006_catalog.sql");
+        let listed = catalog.split("insert into audit.event_type").nth(1).expect("it is there");
+        let mut there: Vec<_> = listed
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("('")?.split('\'').next())
+            .collect();
+        let mut here: Vec<_> = EventType::ALL.iter().map(|event| event.name()).collect();
+        there.sort_unstable();
+        here.sort_unstable();
+        assert_eq!(here, there);
+    }
+}

@@ -1,0 +1,41 @@
+//! Who did what, when, to whom: events appended in the transaction of what they record.
+//!
+//! Invariants
+//! 1. Tenant, subject and actor come from the sealed context, never from an argument.
+//! 2. Nothing can change or delete an event; `audit.append` is the only door.
+//! 3. Details hold identifiers and reason codes, never PHI, secrets or typed text.
+
+mod event;
+mod store;
+
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use crate::db::{Plane, StoreError, Tx};
+use crate::env::Env;
+use crate::secret::Keys;
+pub use event::EventType;
+
+/// Appends one event to the log of the transaction's tenant, or the platform's before one is known.
+///
+/// # Errors
+/// [`StoreError`]; the caller's change must then not happen either, so pass it on.
+pub async fn append<P: Plane>(
+    tx: &mut Tx<P>,
+    env: &Env,
+    keys: &Keys,
+    event: EventType,
+    detail: Value,
+) -> Result<(), StoreError> {
+    let (id, at) = (env.random_uuid(), env.now());
+    let body = detail.to_string();
+    let instant = microseconds(at).to_be_bytes();
+    let mac =
+        keys.audit_mac(&[id.as_bytes(), event.name().as_bytes(), &instant, body.as_bytes()]);
+    store::append(tx, store::Appended { id, name: event.name(), at, detail, mac: &mac }).await
+}
+
+fn microseconds(at: OffsetDateTime) -> i128 {
+    at.unix_timestamp_nanos() / 1000
+}
+

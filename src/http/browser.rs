@@ -1,0 +1,115 @@
+//! What a browser holds of ours: the session cookie, and the cookie that binds its forms.
+
+use axum::extract::FromRequestParts;
+use axum::response::{IntoResponseParts, ResponseParts};
+use axum_extra::extract::CookieJar;
+use axum_extra::extract::cookie::{Cookie, SameSite};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::request::Parts;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::app::App;
+use crate::secret::KeyedDigest;
+use crate::sessions::PresentedSession;
+
+/// `__Host-`: Secure, this host alone, the whole path (RFC 6265bis §4.1.3). Browsers allow it on
+/// loopback without TLS.
+const SESSION_COOKIE: &str = "__Host-lanyard_session";
+const BROWSER_COOKIE: &str = "__Host-lanyard_browser";
+
+/// The browser behind a request to a page: always has an identity, made at its first visit.
+#[derive(Debug)]
+pub struct Browser {
+    secret: SecretString,
+    is_new: bool,
+    /// The session cookie, if one of our form came.
+    pub session: Option<PresentedSession>,
+    csrf: String,
+    digest: KeyedDigest,
+}
+
+impl Browser {
+    /// The token for this browser's forms.
+    pub fn csrf(&self) -> &str {
+        &self.csrf
+    }
+
+    /// Whether a form came from a page that we gave to this browser.
+    pub fn owns(&self, app: &App, csrf: &str) -> bool {
+        !self.is_new && app.keys.csrf_matches(self.secret.expose_secret().as_bytes(), csrf)
+    }
+
+    /// What an interaction keeps to know its browser again.
+    pub const fn digest(&self) -> &KeyedDigest {
+        &self.digest
+    }
+
+    /// The cookie to set if the browser is new; put it beside every page.
+    pub fn greeting(&self) -> SetCookies {
+        let cookie = self
+            .is_new
+            .then(|| locked(BROWSER_COOKIE, self.secret.expose_secret().to_owned()));
+        SetCookies(cookie.into_iter().collect())
+    }
+}
+
+impl FromRequestParts<App> for Browser {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
+        let jar = CookieJar::from_headers(&parts.headers);
+        let known = jar.get(BROWSER_COOKIE).map(Cookie::value).filter(|v| v.len() == 43);
+        let fresh = || URL_SAFE_NO_PAD.encode(app.env.random_bytes::<32>());
+        let (value, is_new) = known.map_or_else(|| (fresh(), true), |v| (v.to_owned(), false));
+        let secret = SecretString::from(value);
+        let session = jar.get(SESSION_COOKIE).and_then(|c| PresentedSession::parse(c.value()));
+        let bytes = secret.expose_secret().as_bytes();
+        let csrf = app.keys.csrf_token(bytes);
+        let digest = app.keys.digest("browser", bytes, &[]);
+        Ok(Self { secret, is_new, session, csrf, digest })
+    }
+}
+
+/// `Set-Cookie` headers of an answer.
+#[derive(Debug, Default)]
+pub struct SetCookies(Vec<Cookie<'static>>);
+
+impl SetCookies {
+    /// The session cookie, until the browser closes: its end is the server's matter.
+    #[must_use]
+    pub fn session(mut self, value: &SecretString) -> Self {
+        self.0.push(locked(SESSION_COOKIE, value.expose_secret().to_owned()));
+        self
+    }
+
+    /// Takes the session cookie away.
+    #[must_use]
+    pub fn no_session(mut self) -> Self {
+        let mut gone = locked(SESSION_COOKIE, String::new());
+        gone.make_removal();
+        self.0.push(gone);
+        self
+    }
+}
+
+impl IntoResponseParts for SetCookies {
+    type Error = std::convert::Infallible;
+
+    fn into_response_parts(self, mut res: ResponseParts) -> Result<ResponseParts, Self::Error> {
+        for cookie in self.0 {
+            let value = cookie.to_string().parse().expect("our cookies are visible ASCII");
+            res.headers_mut().append(http::header::SET_COOKIE, value);
+        }
+        Ok(res)
+    }
+}
+
+fn locked(name: &'static str, value: String) -> Cookie<'static> {
+    Cookie::build((name, value))
+        .path("/")
+        .secure(true)
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .build()
+}

@@ -1,0 +1,119 @@
+//! What holds for every answer: a request id, a log line, headers, the host.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderName, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use http::request::Parts;
+use http::uri::Authority;
+use http::{HeaderValue, Method, StatusCode};
+
+use crate::app::App;
+
+/// Names one request in the log, on error pages and in `x-request-id`: 16 hex digits.
+#[derive(Clone, Debug)]
+pub struct RequestId(String);
+
+impl RequestId {
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for RequestId {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let given = parts.extensions.get::<Self>().cloned();
+        Ok(given.unwrap_or_else(|| Self("unknown".to_owned())))
+    }
+}
+
+/// Gives the request its id and writes one line when it is answered. Never the query: it may hold
+/// a code or a state.
+pub async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let id = RequestId(format!("{:016x}", u64::from_be_bytes(app.env.random_bytes())));
+    let method = request.method().clone();
+    let route =
+        request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    request.extensions_mut().insert(id.clone());
+    let began = std::time::Instant::now();
+    let mut response = next.run(request).await;
+    let milliseconds = began.elapsed().as_millis();
+    let status = response.status().as_u16();
+    tracing::info!(request_id = %id, %method, route, status, duration_ms = milliseconds, "request");
+    let value = id.0.parse().expect("hex digits are a header value");
+    response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
+    response
+}
+
+/// Headers that every answer carries unless its handler said otherwise (WEB-05, WEB-10, WEB-15).
+pub async fn protect(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    let defaults = [
+        (CACHE_CONTROL, "no-store"),
+        (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (REFERRER_POLICY, "no-referrer"),
+        (STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (X_FRAME_OPTIONS, "DENY"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    ];
+    for (name, value) in defaults {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Answers only for the issuer's own host (TEN-01, LOGIN-14); a loopback address is sent to the
+/// name, where cookies are.
+pub async fn own_host(State(app): State<App>, request: Request, next: Next) -> Response {
+    let issuer = app.config.issuer.url();
+    let host = match sole_host(&request) {
+        Some(host) => host,
+        None => return StatusCode::BAD_REQUEST.into_response(),
+    };
+    let own = match issuer.port() {
+        Some(port) => format!("{}:{port}", issuer.host_str().unwrap_or_default()),
+        None => issuer.host_str().unwrap_or_default().to_owned(),
+    };
+    if host.as_str().eq_ignore_ascii_case(&own) {
+        return next.run(request).await;
+    }
+    let bare = host.host().trim_start_matches('[').trim_end_matches(']');
+    let is_loopback = bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    if is_loopback && *request.method() == Method::GET {
+        let path = request.uri().path_and_query().map_or("/", |p| p.as_str());
+        return Redirect::temporary(&format!("{}{path}", app.issuer())).into_response();
+    }
+    StatusCode::MISDIRECTED_REQUEST.into_response()
+}
+
+/// The request's host, if it names exactly one and the request line agrees.
+pub fn sole_host(request: &Request) -> Option<Authority> {
+    let mut named = request.headers().get_all(HOST).iter();
+    let (first, second) = (named.next(), named.next());
+    let host: Authority = match (first, second, request.uri().authority()) {
+        (Some(host), None, None) => host.to_str().ok()?.parse().ok()?,
+        (Some(host), None, Some(line)) if host.as_bytes() == line.as_str().as_bytes() => {
+            line.clone()
+        }
+        (None, None, Some(line)) => line.clone(),
+        _ => return None,
+    };
+    (!host.as_str().contains('@')).then_some(host)
+}

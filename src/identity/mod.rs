@@ -1,0 +1,3 @@
+//! People who can sign in: accounts, credentials, guesses.
+
+pub mod password;

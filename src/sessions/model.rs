@@ -1,0 +1,160 @@
+//! What a session is.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::{ExposeSecret as _, SecretBox, SecretString};
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+use crate::ids::{AccountId, SessionId, SubjectId, TenantSessionId};
+
+/// A live session's facts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Which.
+    pub id: SessionId,
+    /// Whose.
+    pub account: AccountId,
+    /// The account's password epoch at sign-in; a later one ends it.
+    pub password_epoch: i32,
+    /// How she proved who she is (RFC 8176).
+    pub amr: Vec<String>,
+    /// Since when: the absolute clock.
+    pub authenticated_at: OffsetDateTime,
+    /// When she last proved who she is; sign-in at first, later a step-up.
+    pub proved_at: OffsetDateTime,
+    /// When she last did something: the idle clock.
+    pub active_at: OffsetDateTime,
+    /// Browser and system, as she would say it.
+    pub device_label: String,
+}
+
+/// How long a session may go on. Both positive, idle at most absolute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Since the last thing done.
+    pub idle: Duration,
+    /// Since sign-in.
+    pub absolute: Duration,
+}
+
+/// When a session ends. Half-open: alive while `now` is before both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clocks {
+    /// When it ends if nothing is done.
+    pub idle_ends_at: OffsetDateTime,
+    /// When it ends whatever is done.
+    pub session_ends_at: OffsetDateTime,
+}
+
+impl Clocks {
+    /// Whether the session may still be used.
+    pub fn is_live(&self, now: OffsetDateTime) -> bool {
+        now < self.idle_ends_at && now < self.session_ends_at
+    }
+
+    /// Why it ended, if it did: the clock that ran out first.
+    pub fn end_reason(&self, now: OffsetDateTime) -> Option<EndReason> {
+        if self.is_live(now) {
+            None
+        } else if self.session_ends_at <= self.idle_ends_at {
+            Some(EndReason::Absolute)
+        } else {
+            Some(EndReason::Idle)
+        }
+    }
+}
+
+/// Why a session is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// She signed out.
+    SignedOut,
+    /// She ended it from another device or her account page.
+    EndedElsewhere,
+    /// Nothing was done for too long.
+    Idle,
+    /// It reached its absolute end.
+    Absolute,
+    /// Her password was changed.
+    PasswordChanged,
+    /// Another sign-in in the same browser took its place.
+    Replaced,
+    /// The account was disabled or recovered by an operator.
+    Administered,
+}
+
+impl EndReason {
+    /// As it stands in the table and the log.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SignedOut => "signed_out",
+            Self::EndedElsewhere => "ended_elsewhere",
+            Self::Idle => "idle",
+            Self::Absolute => "absolute",
+            Self::PasswordChanged => "password_changed",
+            Self::Replaced => "replaced",
+            Self::Administered => "administered",
+        }
+    }
+}
+
+/// The session as one tenant sees it: what its tokens say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TenantSession {
+    /// The `sid` claim: random, this tenant's own.
+    pub sid: TenantSessionId,
+    /// The membership.
+    pub subject: SubjectId,
+    /// The `auth_time` claim.
+    pub auth_time: OffsetDateTime,
+}
+
+/// The secret half of a session cookie: 32 random bytes, ours only while we answer.
+pub struct SessionSecret(SecretBox<[u8; 32]>);
+
+impl fmt::Debug for SessionSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionSecret(***)")
+    }
+}
+
+impl SessionSecret {
+    /// From fresh random bytes.
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(SecretBox::new(Box::new(bytes)))
+    }
+
+    pub(crate) fn expose(&self) -> &[u8; 32] {
+        self.0.expose_secret()
+    }
+
+    /// The cookie's value: base64url of the id and the secret, 64 characters.
+    pub fn cookie_value(&self, session: SessionId) -> SecretString {
+        let bytes = [&session.as_uuid().as_bytes()[..], self.expose()].concat();
+        URL_SAFE_NO_PAD.encode(zeroize::Zeroizing::new(bytes)).into()
+    }
+}
+
+/// A session cookie as it came in: parsed, not trusted.
+#[derive(Debug)]
+pub struct PresentedSession {
+    /// Which session it names.
+    pub id: SessionId,
+    /// What it shows for it.
+    pub secret: SessionSecret,
+}
+
+impl PresentedSession {
+    /// Parses a cookie's value; `None` if it can't be one of ours.
+    pub fn parse(value: &str) -> Option<Self> {
+        let bytes = zeroize::Zeroizing::new(URL_SAFE_NO_PAD.decode(value).ok()?);
+        let (id, secret) = bytes.split_at_checked(16)?;
+        Some(Self {
+            id: SessionId::from_uuid(Uuid::from_slice(id).ok()?),
+            secret: SessionSecret::new(secret.try_into().ok()?),
+        })
+    }
+}

@@ -1,0 +1,264 @@
+//! Use cases of a session. Each takes a transaction of the identity plane and opens none.
+
+use serde_json::json;
+use time::{Duration, OffsetDateTime};
+
+use super::model::{
+    EndReason, Limits, PresentedSession, Session, SessionSecret, TenantSession,
+};
+use super::store::{self, Place, StoredSession};
+use crate::app::App;
+use crate::audit::{self, EventType};
+use crate::db::{Authority, Identity, Proved, StoreError, Tx};
+use crate::ids::{AccountId, SessionId, SubjectId, TenantId, TenantSessionId};
+
+/// At most so many seconds may a second clinic's `auth_time` lie before the truth, so that it
+/// joins nothing to the first one's. Earlier is the safe side: `max_age` is met later, never sooner.
+const AUTH_TIME_SKEW_SECONDS: u8 = 59;
+
+/// Whose cookie this is: the standing session it names, if its secret is right.
+///
+/// Begins in a transaction of [`Authority::claim`] on the cookie's session and goes on in it as
+/// the account. `None`: no such session, a wrong secret, ended, or of an older password epoch.
+/// The clocks are the caller's to check, since they depend on tenant and app.
+pub async fn recognize(
+    tx: &mut Tx<Identity>,
+    app: &App,
+    presented: &PresentedSession,
+) -> Result<Option<(Session, Proof)>, StoreError> {
+    let Some((account, digest)) = store::find_claimed(tx, presented.id).await? else {
+        return Ok(None);
+    };
+    if !secret_digest(app, presented.id, account, &presented.secret).matches(&digest) {
+        return Ok(None);
+    }
+    let proved = Proved::by_check(account);
+    tx.proceed(Authority::account(proved)).await?;
+    let stored = store::find(tx, presented.id).await?;
+    Ok(stored.filter(|s| s.stands).map(|s| (s.session, Proof(proved))))
+}
+
+/// Proof that [`recognize`] or a sign-in said yes; what an account's transaction asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Proof(pub(crate) Proved);
+
+impl Proof {
+    /// Whose.
+    pub const fn account(self) -> AccountId {
+        self.0.account()
+    }
+}
+
+/// What the browser of a sign-in is like.
+#[derive(Debug)]
+pub struct Device<'a> {
+    /// Browser and system in words, from the user agent; shown to the person herself.
+    pub label: &'a str,
+    /// The whole user agent; kept as a digest.
+    pub agent: &'a str,
+    /// The network it came from; kept as a digest.
+    pub network: &'a str,
+}
+
+/// A session that began, with the secret for its cookie.
+#[derive(Debug)]
+pub struct Begun {
+    /// It.
+    pub session: Session,
+    /// The cookie's secret half.
+    pub secret: SessionSecret,
+    /// Whether the account was never seen with such a browser before.
+    pub is_new_device: bool,
+}
+
+/// Begins a session for an account that just proved who she is, in a transaction of the account.
+pub async fn begin(
+    tx: &mut Tx<Identity>,
+    app: &App,
+    proof: Proof,
+    password_epoch: i32,
+    device: &Device<'_>,
+) -> Result<Begun, StoreError> {
+    let now = app.env.now();
+    let account = proof.account();
+    let secret = SessionSecret::new(app.env.random_bytes());
+    let session = Session {
+        id: SessionId::from_uuid(app.env.random_uuid()),
+        account,
+        password_epoch,
+        amr: vec!["pwd".to_owned()],
+        authenticated_at: now,
+        proved_at: now,
+        active_at: now,
+        device_label: device.label.chars().take(120).collect(),
+    };
+    let agent = app.keys.digest("user_agent", device.agent.as_bytes(), &[]);
+    let network = app.keys.digest("network", device.network.as_bytes(), &[]);
+    let place = Place {
+        device_label: &session.device_label,
+        agent_digest: agent.as_bytes(),
+        network_digest: network.as_bytes(),
+    };
+    let is_new_device = !store::is_known_device(tx, account, place.agent_digest).await?;
+    let digest = secret_digest(app, session.id, account, &secret);
+    store::insert(tx, &session, digest.as_bytes(), &place).await?;
+    audit::append(
+        tx,
+        &app.env,
+        &app.keys,
+        EventType::SessionSignedIn,
+        json!({ "session": session.id, "amr": session.amr, "new_device": is_new_device }),
+    )
+    .await?;
+    Ok(Begun { session, secret, is_new_device })
+}
+
+/// Notes that she proved who she is again in a live session: a new cookie secret, a later
+/// `proved_at`; the absolute clock stays.
+pub async fn prove_again(
+    tx: &mut Tx<Identity>,
+    app: &App,
+    session: &Session,
+    password_epoch: i32,
+) -> Result<SessionSecret, StoreError> {
+    let secret = SessionSecret::new(app.env.random_bytes());
+    let digest = secret_digest(app, session.id, session.account, &secret);
+    let now = app.env.now();
+    store::mark_proved(tx, session.id, digest.as_bytes(), password_epoch, now).await?;
+    audit::append(
+        tx,
+        &app.env,
+        &app.keys,
+        EventType::SessionSignedIn,
+        json!({ "session": session.id, "amr": session.amr, "again": true }),
+    )
+    .await?;
+    Ok(secret)
+}
+
+/// Ends one session of the transaction's account; false if it was not live or not hers.
+pub async fn end(
+    tx: &mut Tx<Identity>,
+    app: &App,
+    session: SessionId,
+    reason: EndReason,
+) -> Result<bool, StoreError> {
+    let ended = store::mark_ended(tx, session, reason, app.env.now()).await?;
+    if ended {
+        record_end(tx, app, session, reason).await?;
+    }
+    Ok(ended)
+}
+
+/// Ends all sessions of an account but `kept`; says how many.
+pub async fn end_others(
+    tx: &mut Tx<Identity>,
+    app: &App,
+    account: AccountId,
+    kept: Option<SessionId>,
+    reason: EndReason,
+) -> Result<usize, StoreError> {
+    let ended = store::mark_others_ended(tx, account, kept, reason, app.env.now()).await?;
+    for session in &ended {
+        record_end(tx, app, *session, reason).await?;
+    }
+    Ok(ended.len())
+}
+
+async fn record_end(
+    tx: &mut Tx<Identity>,
+    app: &App,
+    session: SessionId,
+    reason: EndReason,
+) -> Result<(), StoreError> {
+    let detail = json!({ "session": session, "reason": reason.name() });
+    audit::append(tx, &app.env, &app.keys, EventType::SessionEnded, detail).await
+}
+
+/// The live sessions of the transaction's account, newest first.
+pub async fn list(tx: &mut Tx<Identity>, account: AccountId) -> Result<Vec<Session>, StoreError> {
+    let stored = store::list(tx, account).await?;
+    Ok(stored.into_iter().filter(|s| s.stands).map(|s| s.session).collect())
+}
+
+/// The session as one tenant sees it, opened at its first use there; in a transaction of the
+/// member. `just_proved`: she proved who she is in the very flow that asks.
+pub async fn open_for_tenant(
+    tx: &mut Tx<Identity>,
+    app: &App,
+    session: &Session,
+    subject: SubjectId,
+    just_proved: bool,
+) -> Result<TenantSession, StoreError> {
+    let skew = if just_proved {
+        0
+    } else {
+        1 + app.env.random_bytes::<1>()[0] % AUTH_TIME_SKEW_SECONDS
+    };
+    let fresh = TenantSession {
+        sid: TenantSessionId::from_uuid(app.env.random_uuid()),
+        subject,
+        auth_time: whole_second(session.proved_at) - Duration::seconds(skew.into()),
+    };
+    let tenant = tx.tenant()?;
+    store::open_tenant_session(tx, tenant, session.id, &fresh, just_proved).await
+}
+
+/// A session found by what a tenant's tokens say of it, with the limits that hold for it now.
+#[derive(Debug)]
+pub struct Standing {
+    /// It.
+    pub session: Session,
+    /// As this tenant sees it.
+    pub in_tenant: TenantSession,
+    /// The strictest limits now.
+    pub limits: Limits,
+}
+
+/// The standing session behind a `sid`, in a transaction of that tenant; `None` if it ended.
+/// The clocks are the caller's to check with `limits`.
+pub async fn find_by_sid(
+    tx: &mut Tx<Identity>,
+    app: &App,
+    sid: TenantSessionId,
+    client_app: &str,
+) -> Result<Option<Standing>, StoreError> {
+    let tenant = tx.tenant()?;
+    let Some((id, in_tenant)) = store::find_by_sid(tx, tenant, sid).await? else {
+        return Ok(None);
+    };
+    let Some(StoredSession { session, stands: true, .. }) = store::find(tx, id).await? else {
+        return Ok(None);
+    };
+    let limits = limits(tx, app, in_tenant.subject, client_app).await?;
+    Ok(Some(Standing { session, in_tenant, limits }))
+}
+
+/// The strictest limits of platform, roles, tenant and app for a member, at this moment.
+pub async fn limits(
+    tx: &mut Tx<Identity>,
+    app: &App,
+    subject: SubjectId,
+    client_app: &str,
+) -> Result<Limits, StoreError> {
+    let tenant: TenantId = tx.tenant()?;
+    let others = store::limits(tx, tenant, subject, client_app).await?;
+    let platform = app.config.session;
+    let platform = Limits { idle: platform.idle, absolute: platform.absolute };
+    Ok(super::policy::strictest(platform, others))
+}
+
+fn secret_digest(
+    app: &App,
+    session: SessionId,
+    account: AccountId,
+    secret: &SessionSecret,
+) -> crate::secret::KeyedDigest {
+    let bound: [&[u8]; 2] = [&session.as_uuid().into_bytes(), &account.as_uuid().into_bytes()];
+    app.keys.digest("session", secret.expose(), &bound)
+}
+
+/// NumericDate claims are whole seconds; rounded down, so never in the future.
+fn whole_second(at: OffsetDateTime) -> OffsetDateTime {
+    at.replace_nanosecond(0).expect("zero is a nanosecond")
+}

@@ -1,0 +1,340 @@
+//! `identity.session`, `identity.tenant_session`, and the lattice of limits.
+
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+use super::model::{EndReason, Limits, Session, TenantSession};
+use crate::db::{Identity, StoreError, Tx};
+use crate::ids::{AccountId, SessionId, SubjectId, TenantId, TenantSessionId};
+
+#[derive(sqlx::FromRow)]
+struct SessionRow {
+    session_id: SessionId,
+    account_id: AccountId,
+    secret_digest: Vec<u8>,
+    password_epoch: i32,
+    account_epoch: i32,
+    account_status: String,
+    amr: Vec<String>,
+    authenticated_at: OffsetDateTime,
+    proved_at: OffsetDateTime,
+    active_at: OffsetDateTime,
+    device_label: String,
+    ended_at: Option<OffsetDateTime>,
+}
+
+/// A session with what decides whether it still stands.
+#[derive(Debug)]
+pub(crate) struct StoredSession {
+    pub(crate) session: Session,
+    pub(crate) secret_digest: Vec<u8>,
+    /// Not ended, of an active account, of the account's present password epoch.
+    pub(crate) stands: bool,
+}
+
+impl From<SessionRow> for StoredSession {
+    fn from(row: SessionRow) -> Self {
+        Self {
+            stands: row.ended_at.is_none()
+                && row.account_status == "active"
+                && row.password_epoch == row.account_epoch,
+            secret_digest: row.secret_digest,
+            session: Session {
+                id: row.session_id,
+                account: row.account_id,
+                password_epoch: row.password_epoch,
+                amr: row.amr,
+                authenticated_at: row.authenticated_at,
+                proved_at: row.proved_at,
+                active_at: row.active_at,
+                device_label: row.device_label,
+            },
+        }
+    }
+}
+
+/// The digest of the session that a cookie names, and its account: all that class claim may see.
+pub(crate) async fn find_claimed(
+    tx: &mut Tx<Identity>,
+    session: SessionId,
+) -> Result<Option<(AccountId, Vec<u8>)>, StoreError> {
+    let row: Option<(AccountId, Vec<u8>)> = sqlx::query_as(
+        "select account_id, secret_digest
+         from identity.session
+         where session_id = $1 and ended_at is null",
+    )
+    .bind(session)
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row)
+}
+
+/// One session of the transaction's account, ended or not.
+pub(crate) async fn find(
+    tx: &mut Tx<Identity>,
+    session: SessionId,
+) -> Result<Option<StoredSession>, StoreError> {
+    let row: Option<SessionRow> = sqlx::query_as(
+        "select s.session_id, s.account_id, s.secret_digest, s.password_epoch, s.amr,
+                s.authenticated_at, s.proved_at, s.active_at, s.device_label, s.ended_at,
+                a.password_epoch as account_epoch, a.status as account_status
+         from identity.session s
+         join identity.account a using (account_id)
+         where s.session_id = $1",
+    )
+    .bind(session)
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(StoredSession::from))
+}
+
+/// The live sessions of an account, newest first, 50 at most.
+pub(crate) async fn list(
+    tx: &mut Tx<Identity>,
+    account: AccountId,
+) -> Result<Vec<StoredSession>, StoreError> {
+    let rows: Vec<SessionRow> = sqlx::query_as(
+        "select s.session_id, s.account_id, s.secret_digest, s.password_epoch, s.amr,
+                s.authenticated_at, s.proved_at, s.active_at, s.device_label, s.ended_at,
+                a.password_epoch as account_epoch, a.status as account_status
+         from identity.session s
+         join identity.account a using (account_id)
+         where s.account_id = $1 and s.ended_at is null
+         order by s.authenticated_at desc
+         limit 50",
+    )
+    .bind(account)
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(StoredSession::from).collect())
+}
+
+/// What is known of a browser when a session begins.
+#[derive(Debug)]
+pub(crate) struct Place<'a> {
+    pub(crate) device_label: &'a str,
+    pub(crate) agent_digest: &'a [u8],
+    pub(crate) network_digest: &'a [u8],
+}
+
+/// Whether this account has signed in from a browser of this kind before, in any session.
+pub(crate) async fn is_known_device(
+    tx: &mut Tx<Identity>,
+    account: AccountId,
+    agent_digest: &[u8],
+) -> Result<bool, StoreError> {
+    let known: bool = sqlx::query_scalar(
+        "select exists (
+           select from identity.session where account_id = $1 and agent_digest = $2
+         )",
+    )
+    .bind(account)
+    .bind(agent_digest)
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(known)
+}
+
+pub(crate) async fn insert(
+    tx: &mut Tx<Identity>,
+    session: &Session,
+    secret_digest: &[u8],
+    place: &Place<'_>,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into identity.session (session_id, account_id, secret_digest, password_epoch, amr,
+           authenticated_at, proved_at, active_at, device_label, agent_digest, network_digest)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+    )
+    .bind(session.id)
+    .bind(session.account)
+    .bind(secret_digest)
+    .bind(session.password_epoch)
+    .bind(&session.amr)
+    .bind(session.authenticated_at)
+    .bind(session.proved_at)
+    .bind(session.active_at)
+    .bind(place.device_label)
+    .bind(place.agent_digest)
+    .bind(place.network_digest)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Moves the idle clock, only forward.
+pub(crate) async fn mark_active(
+    tx: &mut Tx<Identity>,
+    session: SessionId,
+    at: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "update identity.session set active_at = $2
+         where session_id = $1 and ended_at is null and active_at < $2",
+    )
+    .bind(session)
+    .bind(at)
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Ends one session; false if it had ended before.
+pub(crate) async fn mark_ended(
+    tx: &mut Tx<Identity>,
+    session: SessionId,
+    reason: EndReason,
+    at: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "update identity.session set ended_at = $3, end_reason = $2
+         where session_id = $1 and ended_at is null",
+    )
+    .bind(session)
+    .bind(reason.name())
+    .bind(at)
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Ends all sessions of an account but `kept`; says which.
+pub(crate) async fn mark_others_ended(
+    tx: &mut Tx<Identity>,
+    account: AccountId,
+    kept: Option<SessionId>,
+    reason: EndReason,
+    at: OffsetDateTime,
+) -> Result<Vec<SessionId>, StoreError> {
+    let ended: Vec<SessionId> = sqlx::query_scalar(
+        "update identity.session set ended_at = $4, end_reason = $3
+         where account_id = $1 and ended_at is null and session_id is distinct from $2
+         returning session_id",
+    )
+    .bind(account)
+    .bind(kept)
+    .bind(reason.name())
+    .bind(at)
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(ended)
+}
+
+/// A new secret for the same session after she proved who she is again, and the epoch it now
+/// stands in.
+pub(crate) async fn mark_proved(
+    tx: &mut Tx<Identity>,
+    session: SessionId,
+    secret_digest: &[u8],
+    password_epoch: i32,
+    at: OffsetDateTime,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "update identity.session
+         set secret_digest = $2, password_epoch = $3, proved_at = $4,
+             active_at = greatest(active_at, $4)
+         where session_id = $1 and ended_at is null",
+    )
+    .bind(session)
+    .bind(secret_digest)
+    .bind(password_epoch)
+    .bind(at)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+#[derive(sqlx::FromRow)]
+struct TenantSessionRow {
+    sid: Uuid,
+    subject_id: SubjectId,
+    auth_time: OffsetDateTime,
+}
+
+/// Opens the session for one tenant, or finds it open. `auth_time` of an open one moves only when
+/// she `just_proved` who she is for this tenant.
+pub(crate) async fn open_tenant_session(
+    tx: &mut Tx<Identity>,
+    tenant: TenantId,
+    session: SessionId,
+    fresh: &TenantSession,
+    just_proved: bool,
+) -> Result<TenantSession, StoreError> {
+    let row: TenantSessionRow = sqlx::query_as(
+        "insert into identity.tenant_session as t
+           (tenant_id, session_id, subject_id, sid, auth_time)
+         values ($1, $2, $3, $4, $5)
+         on conflict (tenant_id, session_id)
+           do update set auth_time = case when $6 then excluded.auth_time else t.auth_time end
+         returning sid, subject_id, auth_time",
+    )
+    .bind(tenant)
+    .bind(session)
+    .bind(fresh.subject)
+    .bind(fresh.sid)
+    .bind(fresh.auth_time)
+    .bind(just_proved)
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(TenantSession {
+        sid: TenantSessionId::from_uuid(row.sid),
+        subject: row.subject_id,
+        auth_time: row.auth_time,
+    })
+}
+
+/// Which session a tenant's `sid` stands for, in that tenant.
+pub(crate) async fn find_by_sid(
+    tx: &mut Tx<Identity>,
+    tenant: TenantId,
+    sid: TenantSessionId,
+) -> Result<Option<(SessionId, TenantSession)>, StoreError> {
+    let row: Option<(SessionId, SubjectId, OffsetDateTime)> = sqlx::query_as(
+        "select session_id, subject_id, auth_time
+         from identity.tenant_session
+         where tenant_id = $1 and sid = $2",
+    )
+    .bind(tenant)
+    .bind(sid)
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(|(session, subject, auth_time)| {
+        (session, TenantSession { sid, subject, auth_time })
+    }))
+}
+
+/// The strictest limits of a member's roles, the tenant and the app, in one tenant. `None`: no
+/// role and no policy says anything.
+pub(crate) async fn limits(
+    tx: &mut Tx<Identity>,
+    tenant: TenantId,
+    subject: SubjectId,
+    app: &str,
+) -> Result<Option<Limits>, StoreError> {
+    let (idle, absolute): (Option<i32>, Option<i32>) = sqlx::query_as(
+        "select min(l.idle_seconds), min(l.absolute_seconds) from (
+           select r.idle_seconds, r.absolute_seconds
+           from identity.membership_role m
+           join identity.role r using (role)
+           where m.tenant_id = $1 and m.subject_id = $2
+           union all
+           select p.idle_seconds, p.absolute_seconds
+           from identity.session_policy p
+           where p.tenant_id = $1
+             and (p.applies_to = 'tenant'
+               or (p.applies_to = 'app' and p.name = $3)
+               or (p.applies_to = 'role' and p.name in (
+                     select m.role from identity.membership_role m
+                     where m.tenant_id = $1 and m.subject_id = $2)))
+         ) l",
+    )
+    .bind(tenant)
+    .bind(subject)
+    .bind(app)
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(idle.zip(absolute).map(|(idle, absolute)| Limits {
+        idle: Duration::seconds(idle.into()),
+        absolute: Duration::seconds(absolute.into()),
+    }))
+}
