@@ -4,5 +4,6 @@
 
 mod embedded;
 mod lab;
+mod refresh_model;
 mod refresh_policy;
 mod seal;

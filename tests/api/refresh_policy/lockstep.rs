@@ -18,7 +18,11 @@ fn three_generations_in_a_row_to_two_places_apart_end_the_family() {
         (ClientKind::Public, &[OTHER_TAB; 9], "retry"),
         (ClientKind::Public, &[OTHER_NETWORK; 9], "retry"),
         (ClientKind::Public, &[OTHER_BROWSER; 9], "retry"),
-        (ClientKind::Public, &[THIEF, THIEF, None, THIEF, THIEF], "retry"),
+        (
+            ClientKind::Public,
+            &[THIEF, THIEF, None, THIEF, THIEF],
+            "retry",
+        ),
         (ClientKind::Public, &[OTHER_TAB, THIEF, THIEF], "retry"),
         (ClientKind::Confidential, &[THIEF; 9], "retry"),
     ];
@@ -43,7 +47,14 @@ fn march(kind: ClientKind, takers: &[Option<Place>]) -> String {
                 return last;
             }
             now += Duration::SECOND;
-            last = step(&mut facts, &Presentation { place, ..shown(generation) }, now);
+            last = step(
+                &mut facts,
+                &Presentation {
+                    place,
+                    ..shown(generation)
+                },
+                now,
+            );
         }
     }
     last
