@@ -41,7 +41,10 @@ impl fmt::Debug for Env {
 impl Env {
     /// The machine's clock and the operating system's randomness.
     pub fn system() -> Self {
-        Self { clock: Arc::new(DatabaseClock::default()), entropy: Arc::new(SystemEntropy::new()) }
+        Self {
+            clock: Arc::new(DatabaseClock::default()),
+            entropy: Arc::new(SystemEntropy::new()),
+        }
     }
 
     /// The present instant, UTC.
@@ -75,7 +78,10 @@ impl fmt::Debug for SystemEntropy {
 
 impl SystemEntropy {
     /// One handle; the state is the kernel's.
-    #[expect(clippy::disallowed_methods, reason = "the one place where randomness enters")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where randomness enters"
+    )]
     pub fn new() -> Self {
         Self(ring::rand::SystemRandom::new())
     }
@@ -89,7 +95,9 @@ impl Default for SystemEntropy {
 
 impl Entropy for SystemEntropy {
     fn fill(&self, dest: &mut [u8]) {
-        self.0.fill(dest).expect("the operating system gives randomness or nothing can go on");
+        self.0
+            .fill(dest)
+            .expect("the operating system gives randomness or nothing can go on");
     }
 }
 

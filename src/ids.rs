@@ -78,9 +78,9 @@ impl ClientId {
     /// Parses what a request names; `None` if it can't be one of ours.
     pub fn parse(text: &str) -> Option<Self> {
         let is_ours = (3..=63).contains(&text.len())
-            && text.bytes().all(|b| {
-                b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_'
-            })
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_')
             && text.as_bytes()[0].is_ascii_alphanumeric();
         is_ours.then(|| Self(text.to_owned()))
     }

@@ -59,24 +59,32 @@ impl MasterKey {
 
     /// From its 32 bytes.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self { secret: SecretBox::new(Box::new(bytes)) }
+        Self {
+            secret: SecretBox::new(Box::new(bytes)),
+        }
     }
 
     /// Reads the file and refuses one that others may read.
     pub fn load(path: &Path) -> Result<Self, MasterKeyError> {
         use std::os::unix::fs::PermissionsExt as _;
         let shown = path.display().to_string();
-        let unreadable = |source| MasterKeyError::Unreadable { path: shown.clone(), source };
-        let mode = std::fs::metadata(path).map_err(unreadable)?.permissions().mode();
+        let unreadable = |source| MasterKeyError::Unreadable {
+            path: shown.clone(),
+            source,
+        };
+        let mode = std::fs::metadata(path)
+            .map_err(unreadable)?
+            .permissions()
+            .mode();
         if mode & 0o077 != 0 {
             return Err(MasterKeyError::Exposed { path: shown });
         }
         let text = zeroize::Zeroizing::new(std::fs::read_to_string(path).map_err(unreadable)?);
-        let bytes = zeroize::Zeroizing::new(
-            STANDARD
-                .decode(text.trim())
-                .map_err(|_| MasterKeyError::Malformed { path: shown.clone() })?,
-        );
+        let bytes = zeroize::Zeroizing::new(STANDARD.decode(text.trim()).map_err(|_| {
+            MasterKeyError::Malformed {
+                path: shown.clone(),
+            }
+        })?);
         let key = <[u8; 32]>::try_from(bytes.as_slice())
             .map_err(|_| MasterKeyError::Malformed { path: shown })?;
         Ok(Self::from_bytes(key))
@@ -153,7 +161,10 @@ impl KeyedDigest {
     /// Compares with a stored digest in constant time.
     pub fn matches(&self, stored: &[u8]) -> bool {
         // Of equal keyed digests nothing can be learned byte by byte, but there is no reason to try.
-        #[expect(deprecated, reason = "ring has no other constant-time comparison of slices")]
+        #[expect(
+            deprecated,
+            reason = "ring has no other constant-time comparison of slices"
+        )]
         ring::constant_time::verify_slices_are_equal(&self.0, stored).is_ok()
     }
 }
@@ -211,7 +222,9 @@ impl Keys {
 
     /// Whether a form came from a page that we gave to this browser.
     pub fn csrf_matches(&self, browser: &[u8], presented: &str) -> bool {
-        let Ok(presented) = URL_SAFE_NO_PAD.decode(presented) else { return false };
+        let Ok(presented) = URL_SAFE_NO_PAD.decode(presented) else {
+            return false;
+        };
         KeyedDigest(keyed(&self.csrf, "form", browser, &[])).matches(&presented)
     }
 
@@ -249,8 +262,10 @@ impl Keys {
         let (nonce, body) = sealed.split_at_checked(12)?;
         let nonce = aead::Nonce::try_assume_unique_for_key(nonce).ok()?;
         let mut body = zeroize::Zeroizing::new(body.to_vec());
-        let opened =
-            self.wrap.open_in_place(nonce, aead::Aad::from(place.as_bytes()), &mut body).ok()?;
+        let opened = self
+            .wrap
+            .open_in_place(nonce, aead::Aad::from(place.as_bytes()), &mut body)
+            .ok()?;
         let length = opened.len();
         body.truncate(length);
         Some(body)
@@ -259,11 +274,17 @@ impl Keys {
 
 fn keyed(key: &hmac::Key, purpose: &str, secret: &[u8], bound: &[&[u8]]) -> [u8; 32] {
     let mut mac = hmac::Context::with_key(key);
-    for part in [purpose.as_bytes(), secret].into_iter().chain(bound.iter().copied()) {
+    for part in [purpose.as_bytes(), secret]
+        .into_iter()
+        .chain(bound.iter().copied())
+    {
         mac.update(&(part.len() as u64).to_be_bytes());
         mac.update(part);
     }
-    mac.sign().as_ref().try_into().expect("SHA-256 gives 32 bytes")
+    mac.sign()
+        .as_ref()
+        .try_into()
+        .expect("SHA-256 gives 32 bytes")
 }
 
 #[cfg(test)]
@@ -274,7 +295,10 @@ mod tests {
     fn a_wrapped_value_opens_only_in_its_own_place() {
         let keys = Keys::derive(&MasterKey::from_bytes([7; 32]));
         let sealed = keys.wrap(&Env::system(), "identity.signing_key/a", b"private");
-        assert_eq!(keys.unwrap("identity.signing_key/a", &sealed).as_deref(), Some(&b"private"[..].to_vec()));
+        assert_eq!(
+            keys.unwrap("identity.signing_key/a", &sealed).as_deref(),
+            Some(&b"private"[..].to_vec())
+        );
         assert!(keys.unwrap("identity.signing_key/b", &sealed).is_none());
         let mut flipped = sealed;
         flipped[14] ^= 1;

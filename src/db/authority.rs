@@ -118,7 +118,10 @@ impl<P: Plane> Authority<P> {
             mode: Mode::ReadWrite,
         };
         fill(&mut context);
-        Self { context, plane: PhantomData }
+        Self {
+            context,
+            plane: PhantomData,
+        }
     }
 
     /// To look at the one row that a presented value names, before anything is known of it.

@@ -31,13 +31,19 @@ impl Connect {
             .socket(socket_dir)
             .port(5432)
             .database(database);
-        Self { base, login: Login::Peer }
+        Self {
+            base,
+            login: Login::Peer,
+        }
     }
 
     /// To the server of a `DATABASE_URL`; its user and password are the administrator's and are
     /// not served with.
     pub fn server(base: PgConnectOptions, master: Arc<MasterKey>) -> Self {
-        Self { base, login: Login::Derived(master) }
+        Self {
+            base,
+            login: Login::Derived(master),
+        }
     }
 
     /// The options for one role.
@@ -45,9 +51,7 @@ impl Connect {
         let named = self.base.clone().username(role).application_name("lanyard");
         match &self.login {
             Login::Peer => named,
-            Login::Derived(master) => {
-                named.password(master.role_password(role).expose_secret())
-            }
+            Login::Derived(master) => named.password(master.role_password(role).expose_secret()),
         }
     }
 

@@ -40,7 +40,9 @@ pub(crate) struct SealKey {
 
 impl fmt::Debug for SealKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SealKey").field("key_id", &self.key_id).finish_non_exhaustive()
+        f.debug_struct("SealKey")
+            .field("key_id", &self.key_id)
+            .finish_non_exhaustive()
     }
 }
 

@@ -35,7 +35,9 @@ impl From<sqlx::Error> for StoreError {
             }
             sqlx::Error::Database(refusal) => match refusal.constraint() {
                 Some(constraint) if refusal.code().is_some_and(|c| c.starts_with("23")) => {
-                    Self::Conflict { constraint: constraint.to_owned() }
+                    Self::Conflict {
+                        constraint: constraint.to_owned(),
+                    }
                 }
                 // Class 57: shutting down, crashed, canceled; class 53: out of connections or disk.
                 _ if refusal.code().is_some_and(|c| {
@@ -55,9 +57,10 @@ impl StoreError {
     /// The SQLSTATE, if the server gave one.
     pub fn sqlstate(&self) -> Option<String> {
         match self {
-            Self::Unavailable(error) | Self::Query(error) => {
-                error.as_database_error()?.code().map(std::borrow::Cow::into_owned)
-            }
+            Self::Unavailable(error) | Self::Query(error) => error
+                .as_database_error()?
+                .code()
+                .map(std::borrow::Cow::into_owned),
             Self::Conflict { .. } | Self::Corrupt { .. } => None,
         }
     }

@@ -46,21 +46,29 @@ pub async fn migrate(connect: &Connect) -> Result<Migrated, MigrationError> {
     if let Login::Derived(master) = connect.login() {
         for role in LOGINS {
             let verifier = master.role_scram_verifier(role);
-            let statement =
-                format!("alter role {role} password '{}'", verifier.expose_secret());
-            sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut admin).await?;
+            let statement = format!("alter role {role} password '{}'", verifier.expose_secret());
+            sqlx::raw_sql(AssertSqlSafe(statement))
+                .execute(&mut admin)
+                .await?;
         }
     }
     let not_revoked = revoke(&mut admin).await?;
     prepare_database(&mut admin).await?;
-    sqlx::raw_sql("set role lanyard_owner; set search_path = lanyard").execute(&mut admin).await?;
+    sqlx::raw_sql("set role lanyard_owner; set search_path = lanyard")
+        .execute(&mut admin)
+        .await?;
     let before = applied_versions(&mut admin).await?;
     MIGRATIONS.run(&mut admin).await?;
     let after = applied_versions(&mut admin).await?;
-    sqlx::raw_sql("reset role; reset search_path").execute(&mut admin).await?;
+    sqlx::raw_sql("reset role; reset search_path")
+        .execute(&mut admin)
+        .await?;
     grant_fallback(&mut admin).await?;
     admin.close().await?;
-    Ok(Migrated { applied: after - before, not_revoked })
+    Ok(Migrated {
+        applied: after - before,
+        not_revoked,
+    })
 }
 
 /// How many of this build's migrations the database lacks. Zero: it is up to date.
@@ -73,7 +81,10 @@ pub async fn pending(connect: &Connect) -> Result<usize, MigrationError> {
 
 async fn revoke(admin: &mut PgConnection) -> Result<Vec<(String, String)>, sqlx::Error> {
     let mut refused = Vec::new();
-    for statement in REVOCATIONS.lines().filter(|l| !l.is_empty() && !l.starts_with("--")) {
+    for statement in REVOCATIONS
+        .lines()
+        .filter(|l| !l.is_empty() && !l.starts_with("--"))
+    {
         let outcome = sqlx::raw_sql(statement).execute(&mut *admin).await;
         match outcome {
             // 42883, 42P01: this major version has no such function or view.

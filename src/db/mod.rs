@@ -18,8 +18,8 @@ use std::sync::{Arc, RwLock};
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, PgConnection, Postgres};
 
-pub use authority::{AccessClass, Apps, Authority, Identity, Job, Plane, Platform, Tenancy};
 pub(crate) use authority::Proved;
+pub use authority::{AccessClass, Apps, Authority, Identity, Job, Plane, Platform, Tenancy};
 pub use connect::{Connect, Login};
 use context::{Context, Mode, SealKey};
 pub use error::StoreError;
@@ -102,13 +102,22 @@ impl Db {
     /// Takes a new seal key; contexts under the old one stay good until they expire.
     pub async fn renew_seal_key(&self, env: &Env) -> Result<(), StoreError> {
         let fresh = Arc::new(register_seal_key(&self.inner.connect, env).await?);
-        *self.inner.seal.write().expect("no panic happens under this lock") = fresh;
+        *self
+            .inner
+            .seal
+            .write()
+            .expect("no panic happens under this lock") = fresh;
         Ok(())
     }
 
     /// Closes the pools; waits until their connections are given back.
     pub async fn close(&self) {
-        let all = [Identity::pool(self), Tenancy::pool(self), Platform::pool(self), Apps::pool(self)];
+        let all = [
+            Identity::pool(self),
+            Tenancy::pool(self),
+            Platform::pool(self),
+            Apps::pool(self),
+        ];
         for pool in all {
             pool.close().await;
         }
@@ -140,18 +149,32 @@ impl Db {
             Mode::ReadOnly => "begin read only",
         };
         // Only characters of our own making stand in the context: see `SealKey::seal`.
-        let message = format!("{begin}; set local lanyard.context = '{}'", seal.seal(&context));
+        let message = format!(
+            "{begin}; set local lanyard.context = '{}'",
+            seal.seal(&context)
+        );
         let pool = P::pool(self).clone();
         // In a task of its own: a canceled `begin` of sqlx 0.9.0 gives a connection with an open
         // transaction back to the pool (transact-rs/sqlx 4393). Remove when 4394 is released.
         let inner = tokio::spawn(async move { pool.begin_with(AssertSqlSafe(message)).await })
             .await
             .expect("begin does not panic")?;
-        Ok(Tx { inner, context, seal, plane: PhantomData })
+        Ok(Tx {
+            inner,
+            context,
+            seal,
+            plane: PhantomData,
+        })
     }
 
     fn seal(&self) -> Arc<SealKey> {
-        Arc::clone(&self.inner.seal.read().expect("no panic happens under this lock"))
+        Arc::clone(
+            &self
+                .inner
+                .seal
+                .read()
+                .expect("no panic happens under this lock"),
+        )
     }
 }
 
@@ -205,9 +228,11 @@ impl<P: Plane> Tx<P> {
     /// Goes on under another authority in the same transaction: after a claim, for example.
     pub(crate) async fn proceed(&mut self, authority: Authority<P>) -> Result<(), StoreError> {
         let sealed = self.seal.seal(&authority.context);
-        sqlx::raw_sql(AssertSqlSafe(format!("set local lanyard.context = '{sealed}'")))
-            .execute(&mut *self.inner)
-            .await?;
+        sqlx::raw_sql(AssertSqlSafe(format!(
+            "set local lanyard.context = '{sealed}'"
+        )))
+        .execute(&mut *self.inner)
+        .await?;
         self.context = authority.context;
         Ok(())
     }

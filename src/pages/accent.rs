@@ -25,8 +25,14 @@ pub enum Accent {
 
 impl Accent {
     /// All of them, in the order a settings page lists them.
-    pub const ALL: [Self; 6] =
-        [Self::Juniper, Self::Harbor, Self::Clay, Self::Plum, Self::Rose, Self::Slate];
+    pub const ALL: [Self; 6] = [
+        Self::Juniper,
+        Self::Harbor,
+        Self::Clay,
+        Self::Plum,
+        Self::Rose,
+        Self::Slate,
+    ];
 
     /// The stored name, lower case.
     pub const fn name(self) -> &'static str {
@@ -56,7 +62,10 @@ impl FromStr for Accent {
     type Err = UnknownAccent;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|accent| accent.name() == name).ok_or(UnknownAccent)
+        Self::ALL
+            .into_iter()
+            .find(|accent| accent.name() == name)
+            .ok_or(UnknownAccent)
     }
 }
 

@@ -73,7 +73,10 @@ impl AccountNotice {
 
 impl AccountPage {
     fn others(&self) -> usize {
-        self.sessions.iter().filter(|session| !session.is_this_device).count()
+        self.sessions
+            .iter()
+            .filter(|session| !session.is_this_device)
+            .count()
     }
 }
 
@@ -132,7 +135,9 @@ impl ChangePasswordProblem {
                 "Many people use that password, so it is easy to guess. Choose another.".to_owned()
             }
             Self::Unchanged => "Your new password is the same as the current one.".to_owned(),
-            Self::Throttled { retry_after_seconds } => too_many_attempts(retry_after_seconds),
+            Self::Throttled {
+                retry_after_seconds,
+            } => too_many_attempts(retry_after_seconds),
             Self::Busy => TOO_BUSY.to_owned(),
         }
     }
@@ -144,7 +149,10 @@ impl ChangePasswordProblem {
 
     /// Whether the message belongs to the field of the new password.
     fn is_about_new(self) -> bool {
-        matches!(self, Self::TooShort | Self::TooLong | Self::TooCommon | Self::Unchanged)
+        matches!(
+            self,
+            Self::TooShort | Self::TooLong | Self::TooCommon | Self::Unchanged
+        )
     }
 }
 
@@ -154,11 +162,13 @@ impl ChangePasswordPage {
     pub const MIN_CHARACTERS: usize = 15;
 
     fn is_about_current(&self) -> bool {
-        self.problem.is_some_and(ChangePasswordProblem::is_about_current)
+        self.problem
+            .is_some_and(ChangePasswordProblem::is_about_current)
     }
 
     fn is_about_new(&self) -> bool {
-        self.problem.is_some_and(ChangePasswordProblem::is_about_new)
+        self.problem
+            .is_some_and(ChangePasswordProblem::is_about_new)
     }
 }
 

@@ -25,8 +25,18 @@ struct Assets {
 }
 
 static ASSETS: LazyLock<Assets> = LazyLock::new(|| Assets {
-    css: named("lanyard", "css", "text/css; charset=utf-8", include_bytes!("lanyard.css")),
-    script: named("session", "js", "text/javascript; charset=utf-8", include_bytes!("session.js")),
+    css: named(
+        "lanyard",
+        "css",
+        "text/css; charset=utf-8",
+        include_bytes!("lanyard.css"),
+    ),
+    script: named(
+        "session",
+        "js",
+        "text/javascript; charset=utf-8",
+        include_bytes!("session.js"),
+    ),
     icon: named("mark", "svg", "image/svg+xml", include_bytes!("mark.svg")),
 });
 
@@ -35,7 +45,9 @@ static ASSETS: LazyLock<Assets> = LazyLock::new(|| Assets {
 /// Serve with `Cache-Control: public, max-age=31536000, immutable`. An SVG is served with the
 /// same policy as pages, so that it could not run anything if it wanted to.
 pub fn asset(path: &str) -> Option<&'static Asset> {
-    [&ASSETS.css, &ASSETS.script, &ASSETS.icon].into_iter().find(|asset| asset.href == path)
+    [&ASSETS.css, &ASSETS.script, &ASSETS.icon]
+        .into_iter()
+        .find(|asset| asset.href == path)
 }
 
 /// Path of the style sheet.
@@ -60,7 +72,11 @@ fn named(stem: &str, kind: &str, content_type: &'static str, bytes: &'static [u8
     }
     href.push('.');
     href.push_str(kind);
-    Asset { href, content_type, bytes }
+    Asset {
+        href,
+        content_type,
+        bytes,
+    }
 }
 
 #[cfg(test)]
@@ -72,7 +88,12 @@ mod tests {
         for href in [css_href(), script_href(), icon_href()] {
             assert!(asset(href).is_some_and(|found| !found.bytes.is_empty()));
         }
-        for stranger in ["/assets/lanyard.css", "/assets/../Cargo.toml", "", "/assets/"] {
+        for stranger in [
+            "/assets/lanyard.css",
+            "/assets/../Cargo.toml",
+            "",
+            "/assets/",
+        ] {
             assert!(asset(stranger).is_none(), "{stranger}");
         }
     }

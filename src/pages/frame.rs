@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::{Accent, Hidden, assets, paths};
+use super::{Accent, Hidden, paths};
 
 /// The clinic whose name and color a page wears.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,28 +32,26 @@ impl Frame {
     /// A page of ours about nobody in particular yet.
     pub fn new(product: &'static str, request_id: impl Into<String>) -> Self {
         let request_id = request_id.into();
-        Self { product, clinic: None, request_id, demo_banner: false, session: None }
+        Self {
+            product,
+            clinic: None,
+            request_id,
+            demo_banner: false,
+            session: None,
+        }
     }
 
     pub(super) fn accent(&self) -> Accent {
-        self.clinic.as_ref().map_or(Accent::default(), |clinic| clinic.accent)
+        self.clinic
+            .as_ref()
+            .map_or(Accent::default(), |clinic| clinic.accent)
     }
 
     /// The clinic's name, or ours where no clinic is known yet.
     pub(super) fn owner(&self) -> &str {
-        self.clinic.as_ref().map_or(self.product, |clinic| &clinic.name)
-    }
-
-    pub(super) fn css_href(&self) -> &'static str {
-        assets::css_href()
-    }
-
-    pub(super) fn icon_href(&self) -> &'static str {
-        assets::icon_href()
-    }
-
-    pub(super) fn script_href(&self) -> &'static str {
-        assets::script_href()
+        self.clinic
+            .as_ref()
+            .map_or(self.product, |clinic| &clinic.name)
     }
 }
 
@@ -101,7 +99,10 @@ impl SessionFacts {
     /// For a browser without JavaScript: whole seconds until one second after the first end, so
     /// that the server agrees that it is over.
     pub(super) fn refresh_seconds(&self) -> i64 {
-        (self.first_end_at() - self.server_now).whole_seconds().max(0) + 1
+        (self.first_end_at() - self.server_now)
+            .whole_seconds()
+            .max(0)
+            + 1
     }
 
     pub(super) fn idle_limit_minutes(&self) -> u32 {

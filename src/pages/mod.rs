@@ -25,6 +25,8 @@ mod frame;
 #[cfg(test)]
 mod gallery;
 mod hidden;
+#[cfg(test)]
+mod invariants;
 mod moment;
 mod notice;
 pub mod paths;
@@ -65,6 +67,7 @@ pub trait Page: askama::Template {
 
     /// The whole document, HTML, UTF-8.
     fn html(&self) -> String {
-        self.render().expect("a template of strings and numbers writes to a string")
+        self.render()
+            .expect("a template of strings and numbers writes to a string")
     }
 }

@@ -2,8 +2,9 @@
 
 use time::{OffsetDateTime, UtcOffset};
 
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
 
 /// `2:05 PM UTC`. The zone is the value's own offset.
 pub fn clock_time(at: OffsetDateTime) -> String {
@@ -19,7 +20,12 @@ pub fn clock_time(at: OffsetDateTime) -> String {
 pub fn day_and_time(at: OffsetDateTime) -> String {
     let weekday = &at.weekday().to_string()[..3];
     let month = MONTHS[usize::from(u8::from(at.month())) - 1];
-    format!("{weekday}, {month} {}, {}, {}", at.day(), at.year(), clock_time(at))
+    format!(
+        "{weekday}, {month} {}, {}, {}",
+        at.day(),
+        at.year(),
+        clock_time(at)
+    )
 }
 
 /// `just now`, `4 minutes ago`, `3 hours ago`, then [`day_and_time`]. An instant that has not
@@ -46,8 +52,16 @@ fn zone(offset: UtcOffset) -> String {
         return "UTC".to_owned();
     }
     let (hours, minutes, _) = offset.as_hms();
-    let sign = if offset.is_negative() { '\u{2212}' } else { '+' };
-    format!("UTC{sign}{}:{:02}", hours.unsigned_abs(), minutes.unsigned_abs())
+    let sign = if offset.is_negative() {
+        '\u{2212}'
+    } else {
+        '+'
+    };
+    format!(
+        "UTC{sign}{}:{:02}",
+        hours.unsigned_abs(),
+        minutes.unsigned_abs()
+    )
 }
 
 #[cfg(test)]
@@ -66,7 +80,10 @@ mod tests {
             (datetime!(2026-11-23 13:05:01 UTC), "59 minutes ago"),
             (datetime!(2026-11-23 13:05:00 UTC), "1 hour ago"),
             (datetime!(2026-11-22 14:05:01 UTC), "23 hours ago"),
-            (datetime!(2026-11-22 14:05:00 UTC), "Sun, Nov 22, 2026, 2:05 PM UTC"),
+            (
+                datetime!(2026-11-22 14:05:00 UTC),
+                "Sun, Nov 22, 2026, 2:05 PM UTC",
+            ),
         ];
         for (at, words) in cases {
             assert_eq!(time_ago(at, now), words);
@@ -77,6 +94,9 @@ mod tests {
     fn midnight_and_noon_are_twelve_and_a_zone_is_named() {
         assert_eq!(clock_time(datetime!(2026-11-23 00:00 UTC)), "12:00 AM UTC");
         assert_eq!(clock_time(datetime!(2026-11-23 12:30 UTC)), "12:30 PM UTC");
-        assert_eq!(clock_time(datetime!(2026-11-23 07:09 -07:30)), "7:09 AM UTC\u{2212}7:30");
+        assert_eq!(
+            clock_time(datetime!(2026-11-23 07:09 -07:30)),
+            "7:09 AM UTC\u{2212}7:30"
+        );
     }
 }

@@ -90,7 +90,9 @@ impl EndReason {
 
     /// Reads `reason`; anything unknown, or nothing, is [`EndReason::SignedOut`], which claims least.
     pub fn from_word(word: Option<&str>) -> Self {
-        let known = Self::ALL.into_iter().find(|reason| Some(reason.word()) == word);
+        let known = Self::ALL
+            .into_iter()
+            .find(|reason| Some(reason.word()) == word);
         known.unwrap_or(Self::SignedOut)
     }
 }
@@ -122,8 +124,8 @@ impl SignedOutPage {
                  saved is safe."
             }
             EndReason::Elsewhere => {
-                "You, or your clinic, ended this session from another device, or your password \
-                 was changed. What was saved is safe."
+                "You, or your clinic, ended this session from another window or device, or \
+                 your password was changed. What was saved is safe."
             }
         }
     }

@@ -85,7 +85,9 @@ impl PasswordProblem {
             Self::Mismatch => {
                 "That email address and password do not match. Check both and try again.".to_owned()
             }
-            Self::Throttled { retry_after_seconds } => too_many_attempts(retry_after_seconds),
+            Self::Throttled {
+                retry_after_seconds,
+            } => too_many_attempts(retry_after_seconds),
             Self::Busy => TOO_BUSY.to_owned(),
         }
     }

@@ -1,0 +1,122 @@
+//! The three relying parties, with made-up data.
+
+use super::*;
+
+pub(super) fn links(current: App) -> Vec<AppLink> {
+    let link = |app| AppLink {
+        app,
+        href: "http://juniper.localhost:8082/".to_owned(),
+        is_current: app == current,
+    };
+    App::ALL.into_iter().map(link).collect()
+}
+
+fn person(words: Words) -> Person {
+    Person {
+        name: words.person.to_owned(),
+        roles: "Patient".to_owned(),
+        account_href: "http://localhost:8080/account".to_owned(),
+    }
+}
+
+fn visits_home(words: Words, app: App, accent: Accent) -> VisitsHomePage {
+    let visit = |hours, with: &str, modality: &str, state: &str| VisitRow {
+        starts_at: NOW + time::Duration::hours(hours),
+        with: with.to_owned(),
+        modality: modality.to_owned(),
+        state: state.to_owned(),
+    };
+    VisitsHomePage {
+        frame: live(words, app, accent),
+        app,
+        csrf: "csrf-value".into(),
+        person: person(words),
+        apps: links(app),
+        visits: vec![
+            visit(6, "Dr. Miriam Okafor", "Video", "Scheduled"),
+            visit(30, words.person, "Phone", words.text),
+            visit(-80, "Dr. Miriam Okafor", "Video", "Done"),
+        ],
+        refusal: None,
+    }
+}
+
+pub(super) fn apps(all: &mut Vec<Shown>, words: Words) {
+    for (name, app, accent) in [
+        ("welcome-patient", App::Patient, Accent::Juniper),
+        ("welcome-clinician", App::Clinician, Accent::Harbor),
+        ("welcome-console", App::Console, Accent::Clay),
+    ] {
+        let clinic = Some(clinic(words.clinic, accent));
+        let frame = Frame {
+            demo_banner: true,
+            clinic,
+            ..frame(words, app.name())
+        };
+        show!(all, name, WelcomePage { frame, app });
+    }
+    show!(
+        all,
+        "visits-patient",
+        visits_home(words, App::Patient, Accent::Juniper)
+    );
+    show!(
+        all,
+        "visits-clinician",
+        visits_home(words, App::Clinician, Accent::Rose)
+    );
+    let none = VisitsHomePage {
+        visits: vec![],
+        ..visits_home(words, App::Patient, Accent::Plum)
+    };
+    show!(all, "visits-none", none);
+    let refusal = |status, code: &str| Refusal {
+        status,
+        code: code.to_owned(),
+    };
+    let mut refused = visits_home(words, App::Clinician, Accent::Clay);
+    refused.refusal = Some(refusal(403, "insufficient_scope"));
+    show!(all, "visits-refused", refused);
+    show!(all, "console", console(words));
+    show!(
+        all,
+        "refusal",
+        RefusalPage {
+            frame: live(words, App::Patient, Accent::Slate),
+            csrf: "csrf-value".into(),
+            person: person(words),
+            apps: links(App::Patient),
+            refusal: refusal(401, words.text),
+        }
+    );
+}
+
+fn console(words: Words) -> ConsoleHomePage {
+    let fact = |label, value: &str| Fact {
+        label,
+        value: value.to_owned(),
+    };
+    let member = |name: &str, roles: &str, status: &str| MemberRow {
+        name: name.to_owned(),
+        roles: roles.to_owned(),
+        status: status.to_owned(),
+    };
+    ConsoleHomePage {
+        frame: live(words, App::Console, Accent::Clay),
+        csrf: "csrf-value".into(),
+        person: person(words),
+        apps: links(App::Console),
+        facts: vec![
+            fact("Address", "juniper.localhost"),
+            fact("Sign-out when away", "after 15 minutes"),
+            fact("Sign-in again", "after 12 hours"),
+            fact("Members", words.text),
+        ],
+        members: vec![
+            member(words.person, "Patient", "Active"),
+            member("Dr. Miriam Okafor", "Physician and clinic admin", "Active"),
+            member("Tomas Lindqvist", words.text, "Suspended"),
+        ],
+        refusal: None,
+    }
+}
