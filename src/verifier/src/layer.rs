@@ -11,6 +11,7 @@ use http::{HeaderMap, Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::activity;
 use crate::bearer;
 use crate::challenge::Refusal;
 use crate::guard::Guard;
@@ -126,6 +127,9 @@ impl VerifyLayer {
             && !self.guard.allows_impersonation()
         {
             return Err(Refusal::Impersonation);
+        }
+        if activity::is_a_persons(&parts.headers) {
+            self.verifier.note_activity(&principal);
         }
         keep_private(&mut parts.headers);
         parts.extensions.insert::<Arc<Principal>>(principal);

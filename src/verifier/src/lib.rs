@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 
+mod activity;
 mod bearer;
 mod challenge;
 mod claims;
@@ -9,6 +10,8 @@ mod error;
 #[cfg(feature = "axum")]
 mod extract;
 mod guard;
+#[cfg(feature = "http-source")]
+mod http_client;
 mod ids;
 mod json;
 mod jwk;
@@ -26,12 +29,15 @@ pub mod test_issuer;
 mod token;
 mod verifier;
 
+pub use activity::{ACTIVITY_HEADER, ActivityDelivery, ActivityError, ActivityEvent, ActivitySink};
 pub use claims::{LEEWAY, MAX_TOKEN_LIFETIME};
 pub use clock::{Clock, SystemClock};
 pub use error::{BuildError, KeySourceError, VerifyError};
 #[cfg(feature = "axum")]
 pub use extract::{NotVerified, Verified};
 pub use guard::{Guard, GuardService};
+#[cfg(feature = "http-source")]
+pub use http_client::{HttpActivitySink, HttpClient, HttpError, HttpKeySource};
 pub use ids::{NotAnId, SubjectId, TenantId};
 pub use jwk::{Jwk, JwkSet};
 pub use keys::{KeyFetch, KeySource};

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::activity::{ActivityReporter, ActivitySink};
 use crate::claims;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{BuildError, KeySourceError, VerifyError};
@@ -26,6 +27,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     keys: Arc<KeyCache>,
     seen: SeenTokens,
+    activity: Option<ActivityReporter>,
     permissions: Permissions,
     resource: Option<Resource>,
 }
@@ -40,6 +42,7 @@ impl Verifier {
             keys: None,
             clock: Arc::new(SystemClock),
             staleness: DEFAULT_STALENESS,
+            activity: None,
             permissions: Permissions::default(),
             resource: resource::Description::default(),
         }
@@ -147,6 +150,20 @@ impl Verifier {
         &self.0.permissions
     }
 
+    /// Sends the activity that is held back, now: before the process ends.
+    pub async fn flush_activity(&self) {
+        if let Some(reporter) = &self.0.activity {
+            reporter.flush().await;
+        }
+    }
+
+    /// A person did something with this token.
+    pub(crate) fn note_activity(&self, principal: &Principal) {
+        if let Some(reporter) = &self.0.activity {
+            reporter.note(principal, self.0.clock.now());
+        }
+    }
+
     pub(crate) fn resource(&self) -> Option<&Resource> {
         self.0.resource.as_ref()
     }
@@ -173,6 +190,7 @@ pub struct Builder {
     keys: Option<Box<dyn KeySource>>,
     clock: Arc<dyn Clock>,
     staleness: Duration,
+    activity: Option<Box<dyn ActivitySink>>,
     permissions: Permissions,
     resource: resource::Description,
 }
@@ -194,6 +212,13 @@ impl Builder {
     /// request is answered 503. One hour unless set; at least a minute, at most a day.
     pub fn staleness(mut self, bound: Duration) -> Self {
         self.staleness = bound.clamp(Duration::from_mins(1), Duration::from_hours(24));
+        self
+    }
+
+    /// Where a person's activity is reported. Without it none is: then nobody's work in this API
+    /// keeps a session alive.
+    pub fn activity(mut self, sink: impl ActivitySink + 'static) -> Self {
+        self.activity = Some(Box::new(sink));
         self
     }
 
@@ -243,6 +268,7 @@ impl Builder {
             clock: self.clock,
             keys: KeyCache::new(keys, self.staleness),
             seen: SeenTokens::new(),
+            activity: self.activity.map(ActivityReporter::new),
             permissions: self.permissions,
             resource,
         })))
