@@ -46,7 +46,16 @@ impl App {
         let ring = KeyRing::load(&db, &env, &keys).await?;
         let hasher = Hasher::new(config.password.parallelism, config.password.queue);
         let ring = RwLock::new(Arc::new(ring));
-        Ok(Self { inner: Arc::new(Parts { config, env, db, keys, hasher, ring }) })
+        Ok(Self {
+            inner: Arc::new(Parts {
+                config,
+                env,
+                db,
+                keys,
+                hasher,
+                ring,
+            }),
+        })
     }
 
     /// The signing keys now.

@@ -109,7 +109,10 @@ mod tests {
     #[test]
     fn the_catalog_of_the_database_names_the_same_events() {
         let catalog = include_str!("../../migrations/0006_catalog.sql");
-        let listed = catalog.split("insert into audit.event_type").nth(1).expect("it is there");
+        let listed = catalog
+            .split("insert into audit.event_type")
+            .nth(1)
+            .expect("it is there");
         let mut there: Vec<_> = listed
             .lines()
             .filter_map(|line| line.trim().strip_prefix("('")?.split('\'').next())

@@ -30,12 +30,25 @@ pub async fn append<P: Plane>(
     let (id, at) = (env.random_uuid(), env.now());
     let body = detail.to_string();
     let instant = microseconds(at).to_be_bytes();
-    let mac =
-        keys.audit_mac(&[id.as_bytes(), event.name().as_bytes(), &instant, body.as_bytes()]);
-    store::append(tx, store::Appended { id, name: event.name(), at, detail, mac: &mac }).await
+    let mac = keys.audit_mac(&[
+        id.as_bytes(),
+        event.name().as_bytes(),
+        &instant,
+        body.as_bytes(),
+    ]);
+    store::append(
+        tx,
+        store::Appended {
+            id,
+            name: event.name(),
+            at,
+            detail,
+            mac: &mac,
+        },
+    )
+    .await
 }
 
 fn microseconds(at: OffsetDateTime) -> i128 {
     at.unix_timestamp_nanos() / 1000
 }
-

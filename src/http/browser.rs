@@ -37,7 +37,10 @@ impl Browser {
 
     /// Whether a form came from a page that we gave to this browser.
     pub fn owns(&self, app: &App, csrf: &str) -> bool {
-        !self.is_new && app.keys.csrf_matches(self.secret.expose_secret().as_bytes(), csrf)
+        !self.is_new
+            && app
+                .keys
+                .csrf_matches(self.secret.expose_secret().as_bytes(), csrf)
     }
 
     /// What an interaction keeps to know its browser again.
@@ -59,15 +62,26 @@ impl FromRequestParts<App> for Browser {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
         let jar = CookieJar::from_headers(&parts.headers);
-        let known = jar.get(BROWSER_COOKIE).map(Cookie::value).filter(|v| v.len() == 43);
+        let known = jar
+            .get(BROWSER_COOKIE)
+            .map(Cookie::value)
+            .filter(|v| v.len() == 43);
         let fresh = || URL_SAFE_NO_PAD.encode(app.env.random_bytes::<32>());
         let (value, is_new) = known.map_or_else(|| (fresh(), true), |v| (v.to_owned(), false));
         let secret = SecretString::from(value);
-        let session = jar.get(SESSION_COOKIE).and_then(|c| PresentedSession::parse(c.value()));
+        let session = jar
+            .get(SESSION_COOKIE)
+            .and_then(|c| PresentedSession::parse(c.value()));
         let bytes = secret.expose_secret().as_bytes();
         let csrf = app.keys.csrf_token(bytes);
         let digest = app.keys.digest("browser", bytes, &[]);
-        Ok(Self { secret, is_new, session, csrf, digest })
+        Ok(Self {
+            secret,
+            is_new,
+            session,
+            csrf,
+            digest,
+        })
     }
 }
 
@@ -79,7 +93,8 @@ impl SetCookies {
     /// The session cookie, until the browser closes: its end is the server's matter.
     #[must_use]
     pub fn session(mut self, value: &SecretString) -> Self {
-        self.0.push(locked(SESSION_COOKIE, value.expose_secret().to_owned()));
+        self.0
+            .push(locked(SESSION_COOKIE, value.expose_secret().to_owned()));
         self
     }
 
@@ -98,7 +113,10 @@ impl IntoResponseParts for SetCookies {
 
     fn into_response_parts(self, mut res: ResponseParts) -> Result<ResponseParts, Self::Error> {
         for cookie in self.0 {
-            let value = cookie.to_string().parse().expect("our cookies are visible ASCII");
+            let value = cookie
+                .to_string()
+                .parse()
+                .expect("our cookies are visible ASCII");
             res.headers_mut().append(http::header::SET_COOKIE, value);
         }
         Ok(res)

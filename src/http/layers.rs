@@ -45,10 +45,16 @@ impl<S: Sync> FromRequestParts<S> for RequestId {
 /// Gives the request its id and writes one line when it is answered. Never the query: it may hold
 /// a code or a state.
 pub async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let id = RequestId(format!("{:016x}", u64::from_be_bytes(app.env.random_bytes())));
+    let id = RequestId(format!(
+        "{:016x}",
+        u64::from_be_bytes(app.env.random_bytes())
+    ));
     let method = request.method().clone();
-    let route =
-        request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("none", MatchedPath::as_str)
+        .to_owned();
     request.extensions_mut().insert(id.clone());
     let began = std::time::Instant::now();
     let mut response = next.run(request).await;
@@ -56,7 +62,9 @@ pub async fn observe(State(app): State<App>, mut request: Request, next: Next) -
     let status = response.status().as_u16();
     tracing::info!(request_id = %id, %method, route, status, duration_ms = milliseconds, "request");
     let value = id.0.parse().expect("hex digits are a header value");
-    response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
+    response
+        .headers_mut()
+        .insert(HeaderName::from_static("x-request-id"), value);
     response
 }
 
@@ -66,15 +74,26 @@ pub async fn protect(request: Request, next: Next) -> Response {
     let headers = response.headers_mut();
     let defaults = [
         (CACHE_CONTROL, "no-store"),
-        (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (
+            CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        ),
         (REFERRER_POLICY, "no-referrer"),
-        (STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains"),
+        (
+            STRICT_TRANSPORT_SECURITY,
+            "max-age=63072000; includeSubDomains",
+        ),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (X_FRAME_OPTIONS, "DENY"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
     ];
     for (name, value) in defaults {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
     }
     response
 }

@@ -31,7 +31,10 @@ pub fn issuer(app: &App) -> Router {
         .fallback(nothing_here)
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
         .layer(CatchPanicLayer::new())
-        .layer(middleware::from_fn_with_state(app.clone(), layers::own_host))
+        .layer(middleware::from_fn_with_state(
+            app.clone(),
+            layers::own_host,
+        ))
         .layer(middleware::from_fn(layers::protect))
         .layer(middleware::from_fn_with_state(app.clone(), layers::observe))
         .with_state(app.clone())

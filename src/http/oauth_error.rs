@@ -80,12 +80,20 @@ pub struct OAuthError {
 impl OAuthError {
     /// With a private detail.
     pub fn new(code: OAuthErrorCode, detail: impl Into<String>) -> Self {
-        Self { code, field: None, detail: detail.into() }
+        Self {
+            code,
+            field: None,
+            detail: detail.into(),
+        }
     }
 
     /// `invalid_request` that names the field.
     pub fn field(field: &'static str, detail: impl Into<String>) -> Self {
-        Self { code: OAuthErrorCode::InvalidRequest, field: Some(field), detail: detail.into() }
+        Self {
+            code: OAuthErrorCode::InvalidRequest,
+            field: Some(field),
+            detail: detail.into(),
+        }
     }
 
     /// `invalid_grant`: unknown, expired, replayed and another client's are all this.

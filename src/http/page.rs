@@ -25,7 +25,9 @@ pub fn page_leading_to(status: StatusCode, page: &impl Page, origin: Option<&str
     let mut response = (status, Html(page.html())).into_response();
     let policy = HeaderValue::from_str(policy.trim_end())
         .unwrap_or(HeaderValue::from_static("default-src 'none'"));
-    response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    response
+        .headers_mut()
+        .insert(CONTENT_SECURITY_POLICY, policy);
     response
 }
 

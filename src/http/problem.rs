@@ -31,16 +31,24 @@ impl From<StoreError> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, title, field) = match &self {
-            Self::BadRequest { field } => {
-                (StatusCode::BAD_REQUEST, "The request is malformed", Some(*field))
-            }
+            Self::BadRequest { field } => (
+                StatusCode::BAD_REQUEST,
+                "The request is malformed",
+                Some(*field),
+            ),
             Self::NotFound => (StatusCode::NOT_FOUND, "There is nothing here", None),
-            Self::Store(StoreError::Unavailable(_)) => {
-                (StatusCode::SERVICE_UNAVAILABLE, "Try again in a moment", None)
-            }
+            Self::Store(StoreError::Unavailable(_)) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Try again in a moment",
+                None,
+            ),
             Self::Store(
                 StoreError::Conflict { .. } | StoreError::Corrupt { .. } | StoreError::Query(_),
-            ) => (StatusCode::INTERNAL_SERVER_ERROR, "Something failed on our side", None),
+            ) => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "Something failed on our side",
+                None,
+            ),
         };
         if let Self::Store(error) = &self {
             tracing::error!(detail = %super::chain(error), "api");
@@ -51,7 +59,10 @@ impl IntoResponse for Problem {
         }
         let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }

@@ -74,7 +74,9 @@ impl Hasher {
     ) -> Result<String, HashRefusal> {
         let tag = self.derive(password, salt.to_vec()).await?;
         let (salt, tag) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(tag));
-        Ok(format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}${salt}${tag}"))
+        Ok(format!(
+            "$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}${salt}${tag}"
+        ))
     }
 
     /// Whether the password is the one of this PHC string. An unknown account's path hashes too:
@@ -82,7 +84,10 @@ impl Hasher {
     pub async fn verify(&self, password: &SecretString, phc: &str) -> Result<bool, HashRefusal> {
         let (salt, expected) = parse_phc(phc).ok_or(HashRefusal::OutOfBounds)?;
         let tag = self.derive(password, salt).await?;
-        #[expect(deprecated, reason = "ring has no other constant-time comparison of slices")]
+        #[expect(
+            deprecated,
+            reason = "ring has no other constant-time comparison of slices"
+        )]
         let same = ring::constant_time::verify_slices_are_equal(&tag, &expected).is_ok();
         Ok(same)
     }
@@ -93,8 +98,9 @@ impl Hasher {
         salt: Vec<u8>,
     ) -> Result<[u8; 32], HashRefusal> {
         let password = normalized(password)?;
-        let _seat =
-            Arc::clone(&self.room).try_acquire_owned().map_err(|_| HashRefusal::Busy)?;
+        let _seat = Arc::clone(&self.room)
+            .try_acquire_owned()
+            .map_err(|_| HashRefusal::Busy)?;
         let turn = tokio::time::timeout(WAIT, Arc::clone(&self.running).acquire_owned())
             .await
             .map_err(|_| HashRefusal::Busy)?
@@ -104,14 +110,20 @@ impl Hasher {
             // Moved in: a dropped request must not free the turn while the hash still runs.
             let _turn = turn;
             let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters());
-            let kept = buffers.lock().expect("no panic happens under this lock").pop();
+            let kept = buffers
+                .lock()
+                .expect("no panic happens under this lock")
+                .pop();
             let mut memory =
                 kept.unwrap_or_else(|| vec![Block::default(); parameters().block_count()]);
             let mut tag = [0; 32];
             argon2
                 .hash_password_into_with_memory(&password, &salt, &mut tag, &mut memory)
                 .expect("lengths and parameters are within Argon2's bounds");
-            buffers.lock().expect("no panic happens under this lock").push(memory);
+            buffers
+                .lock()
+                .expect("no panic happens under this lock")
+                .push(memory);
             tag
         })
         .await
@@ -144,7 +156,10 @@ fn normalized(password: &SecretString) -> Result<Zeroizing<Vec<u8>>, HashRefusal
 fn parse_phc(phc: &str) -> Option<(Vec<u8>, Vec<u8>)> {
     let rest = phc.strip_prefix("$argon2id$v=19$m=19456,t=2,p=1$")?;
     let (salt, tag) = rest.split_once('$')?;
-    let (salt, tag) = (STANDARD_NO_PAD.decode(salt).ok()?, STANDARD_NO_PAD.decode(tag).ok()?);
+    let (salt, tag) = (
+        STANDARD_NO_PAD.decode(salt).ok()?,
+        STANDARD_NO_PAD.decode(tag).ok()?,
+    );
     ((8..=64).contains(&salt.len()) && tag.len() == 32).then_some((salt, tag))
 }
 
@@ -157,7 +172,10 @@ mod tests {
         let hasher = Hasher::new(1, 4);
         let composed: SecretString = "caf\u{e9} au lait at dawn".into();
         let decomposed: SecretString = "cafe\u{301} au lait at dawn".into();
-        let phc = hasher.hash(&composed, [3; 16]).await.expect("a seat is free");
+        let phc = hasher
+            .hash(&composed, [3; 16])
+            .await
+            .expect("a seat is free");
         assert_eq!(hasher.verify(&decomposed, &phc).await, Ok(true), "LOGIN-24");
         assert_eq!(hasher.verify(&"other".into(), &phc).await, Ok(false));
         assert_eq!(hasher.verify(&composed, DECOY).await, Ok(false));
@@ -179,7 +197,9 @@ mod tests {
     #[tokio::test]
     async fn more_than_the_room_holds_are_told_to_come_back() {
         let hasher = Hasher::new(1, 0);
-        let _taken = Arc::clone(&hasher.room).try_acquire_owned().expect("the only seat");
+        let _taken = Arc::clone(&hasher.room)
+            .try_acquire_owned()
+            .expect("the only seat");
         let verdict = hasher.verify(&"password".into(), DECOY).await;
         assert_eq!(verdict, Err(HashRefusal::Busy), "DOS-01");
     }

@@ -18,7 +18,10 @@ const JWKS_MAX_AGE: &str = "public, max-age=300";
 pub async fn metadata(State(app): State<App>) -> Response {
     let mut response = Json(document(&app)).into_response();
     let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
+    headers.insert(
+        CACHE_CONTROL,
+        HeaderValue::from_static("public, max-age=3600"),
+    );
     response
 }
 
@@ -27,7 +30,10 @@ pub async fn jwks(State(app): State<App>) -> Response {
     let mut response = Json(app.ring().jwks().clone()).into_response();
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(JWKS_MAX_AGE));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json"));
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/jwk-set+json"),
+    );
     response
 }
 

@@ -12,7 +12,13 @@ use crate::app::App;
 /// The protocol's endpoints.
 pub fn routes() -> Router<App> {
     Router::new()
-        .route("/.well-known/openid-configuration", get(discovery::metadata))
-        .route("/.well-known/oauth-authorization-server", get(discovery::metadata))
+        .route(
+            "/.well-known/openid-configuration",
+            get(discovery::metadata),
+        )
+        .route(
+            "/.well-known/oauth-authorization-server",
+            get(discovery::metadata),
+        )
         .route("/jwks", get(discovery::jwks))
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::{fs, iter};
 
 use super::gallery::{USUAL, Words, gallery};
-use super::{asset, css_href, icon_href, script_href};
+use super::{asset, css_href, icon_href, paths, script_href};
 
 /// The start tags of a document, each without its angle brackets.
 fn tags(html: &str) -> impl Iterator<Item = &str> {
@@ -23,6 +23,12 @@ fn tags(html: &str) -> impl Iterator<Item = &str> {
 fn attribute<'tag>(tag: &'tag str, name: &str) -> Option<&'tag str> {
     let (_, after) = tag.split_once(&format!(" {name}=\""))?;
     Some(after.split_once('"')?.0)
+}
+
+/// Whether a path is one of our assets'.
+fn is_ours(path: &str) -> bool {
+    path.strip_prefix(paths::ASSETS)
+        .is_some_and(|name| asset(name).is_some())
 }
 
 fn templates() -> Vec<(String, String)> {
@@ -78,11 +84,7 @@ fn nothing_is_inline_and_nothing_comes_from_elsewhere() {
                 .any(|loader| tag.split_whitespace().next() == Some(loader));
             if is_loaded {
                 let from = attribute(tag, "src").or_else(|| attribute(tag, "href"));
-                assert!(
-                    from.is_some_and(|path| asset(path).is_some()),
-                    "{}: <{tag}>",
-                    page.name
-                );
+                assert!(from.is_some_and(is_ours), "{}: <{tag}>", page.name);
             }
         }
         let scripts = page.html.matches("<script").count();
@@ -215,7 +217,8 @@ fn the_gallery_is_left_to_be_looked_at() {
         fs::write(folder.join(page.name).with_extension("html"), page.html).expect("a page");
     }
     for href in [css_href(), script_href(), icon_href()] {
-        let bytes = asset(href).expect("an asset").bytes;
-        fs::write(folder.join(href.trim_start_matches('/')), bytes).expect("an asset");
+        let name = href.strip_prefix(paths::ASSETS).expect("an asset's path");
+        let bytes = asset(name).expect("an asset").bytes;
+        fs::write(folder.join("assets").join(name), bytes).expect("room for an asset");
     }
 }

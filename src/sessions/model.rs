@@ -134,7 +134,9 @@ impl SessionSecret {
     /// The cookie's value: base64url of the id and the secret, 64 characters.
     pub fn cookie_value(&self, session: SessionId) -> SecretString {
         let bytes = [&session.as_uuid().as_bytes()[..], self.expose()].concat();
-        URL_SAFE_NO_PAD.encode(zeroize::Zeroizing::new(bytes)).into()
+        URL_SAFE_NO_PAD
+            .encode(zeroize::Zeroizing::new(bytes))
+            .into()
     }
 }
 

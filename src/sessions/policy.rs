@@ -69,7 +69,10 @@ mod tests {
     use crate::ids::{AccountId, SessionId};
 
     const SIGN_IN: OffsetDateTime = datetime!(2026-03-01 08:00 UTC);
-    const LIMITS: Limits = Limits { idle: Duration::minutes(15), absolute: Duration::hours(12) };
+    const LIMITS: Limits = Limits {
+        idle: Duration::minutes(15),
+        absolute: Duration::hours(12),
+    };
 
     fn session(active_at: OffsetDateTime) -> Session {
         Session {
@@ -101,13 +104,22 @@ mod tests {
         let end = SIGN_IN + LIMITS.absolute;
         assert!(clocks.is_live(end - Duration::SECOND));
         assert!(!clocks.is_live(end));
-        assert_eq!(clocks.end_reason(end), Some(super::super::EndReason::Absolute));
+        assert_eq!(
+            clocks.end_reason(end),
+            Some(super::super::EndReason::Absolute)
+        );
     }
 
     #[test]
     fn the_strictest_limit_wins_for_each_clock_by_itself() {
-        let tenant = Limits { idle: Duration::minutes(20), absolute: Duration::hours(8) };
-        let app = Limits { idle: Duration::minutes(10), absolute: Duration::hours(24) };
+        let tenant = Limits {
+            idle: Duration::minutes(20),
+            absolute: Duration::hours(8),
+        };
+        let app = Limits {
+            idle: Duration::minutes(10),
+            absolute: Duration::hours(24),
+        };
         let strict = strictest(LIMITS, [tenant, app]);
         assert_eq!(strict.idle, Duration::minutes(10));
         assert_eq!(strict.absolute, Duration::hours(8));
@@ -120,8 +132,14 @@ mod tests {
         let at = |minutes| SIGN_IN + Duration::minutes(minutes);
         assert!(moves_idle(&session, LIMITS, at(6), now));
         assert!(!moves_idle(&session, LIMITS, at(5), now), "not forward");
-        assert!(!moves_idle(&session, LIMITS, at(20), now), "already ended then");
-        assert!(!moves_idle(&session, LIMITS, at(10), at(9)), "in the future");
+        assert!(
+            !moves_idle(&session, LIMITS, at(20), now),
+            "already ended then"
+        );
+        assert!(
+            !moves_idle(&session, LIMITS, at(10), at(9)),
+            "in the future"
+        );
     }
 
     #[test]
@@ -132,8 +150,17 @@ mod tests {
         };
         let platform = of(60, 1440);
         assert_eq!(may_save(of(15, 720), platform), Ok(()));
-        assert_eq!(may_save(of(0, 720), platform), Err(ContradictoryPolicy::NotPositive));
-        assert_eq!(may_save(of(30, 15), platform), Err(ContradictoryPolicy::IdleOutlastsAbsolute));
-        assert_eq!(may_save(of(61, 720), platform), Err(ContradictoryPolicy::AbovePlatform));
+        assert_eq!(
+            may_save(of(0, 720), platform),
+            Err(ContradictoryPolicy::NotPositive)
+        );
+        assert_eq!(
+            may_save(of(30, 15), platform),
+            Err(ContradictoryPolicy::IdleOutlastsAbsolute)
+        );
+        assert_eq!(
+            may_save(of(61, 720), platform),
+            Err(ContradictoryPolicy::AbovePlatform)
+        );
     }
 }

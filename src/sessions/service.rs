@@ -3,9 +3,7 @@
 use serde_json::json;
 use time::{Duration, OffsetDateTime};
 
-use super::model::{
-    EndReason, Limits, PresentedSession, Session, SessionSecret, TenantSession,
-};
+use super::model::{EndReason, Limits, PresentedSession, Session, SessionSecret, TenantSession};
 use super::store::{self, Place, StoredSession};
 use crate::app::App;
 use crate::audit::{self, EventType};
@@ -35,7 +33,9 @@ pub async fn recognize(
     let proved = Proved::by_check(account);
     tx.proceed(Authority::account(proved)).await?;
     let stored = store::find(tx, presented.id).await?;
-    Ok(stored.filter(|s| s.stands).map(|s| (s.session, Proof(proved))))
+    Ok(stored
+        .filter(|s| s.stands)
+        .map(|s| (s.session, Proof(proved))))
 }
 
 /// Proof that [`recognize`] or a sign-in said yes; what an account's transaction asks for.
@@ -110,7 +110,11 @@ pub async fn begin(
         json!({ "session": session.id, "amr": session.amr, "new_device": is_new_device }),
     )
     .await?;
-    Ok(Begun { session, secret, is_new_device })
+    Ok(Begun {
+        session,
+        secret,
+        is_new_device,
+    })
 }
 
 /// Notes that she proved who she is again in a live session: a new cookie secret, a later
@@ -178,7 +182,11 @@ async fn record_end(
 /// The live sessions of the transaction's account, newest first.
 pub async fn list(tx: &mut Tx<Identity>, account: AccountId) -> Result<Vec<Session>, StoreError> {
     let stored = store::list(tx, account).await?;
-    Ok(stored.into_iter().filter(|s| s.stands).map(|s| s.session).collect())
+    Ok(stored
+        .into_iter()
+        .filter(|s| s.stands)
+        .map(|s| s.session)
+        .collect())
 }
 
 /// The session as one tenant sees it, opened at its first use there; in a transaction of the
@@ -227,11 +235,20 @@ pub async fn find_by_sid(
     let Some((id, in_tenant)) = store::find_by_sid(tx, tenant, sid).await? else {
         return Ok(None);
     };
-    let Some(StoredSession { session, stands: true, .. }) = store::find(tx, id).await? else {
+    let Some(StoredSession {
+        session,
+        stands: true,
+        ..
+    }) = store::find(tx, id).await?
+    else {
         return Ok(None);
     };
     let limits = limits(tx, app, in_tenant.subject, client_app).await?;
-    Ok(Some(Standing { session, in_tenant, limits }))
+    Ok(Some(Standing {
+        session,
+        in_tenant,
+        limits,
+    }))
 }
 
 /// The strictest limits of platform, roles, tenant and app for a member, at this moment.
@@ -244,7 +261,10 @@ pub async fn limits(
     let tenant: TenantId = tx.tenant()?;
     let others = store::limits(tx, tenant, subject, client_app).await?;
     let platform = app.config.session;
-    let platform = Limits { idle: platform.idle, absolute: platform.absolute };
+    let platform = Limits {
+        idle: platform.idle,
+        absolute: platform.absolute,
+    };
     Ok(super::policy::strictest(platform, others))
 }
 
@@ -254,7 +274,10 @@ fn secret_digest(
     account: AccountId,
     secret: &SessionSecret,
 ) -> crate::secret::KeyedDigest {
-    let bound: [&[u8]; 2] = [&session.as_uuid().into_bytes(), &account.as_uuid().into_bytes()];
+    let bound: [&[u8]; 2] = [
+        &session.as_uuid().into_bytes(),
+        &account.as_uuid().into_bytes(),
+    ];
     app.keys.digest("session", secret.expose(), &bound)
 }
 

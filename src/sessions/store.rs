@@ -299,7 +299,14 @@ pub(crate) async fn find_by_sid(
     .fetch_optional(tx.conn())
     .await?;
     Ok(row.map(|(session, subject, auth_time)| {
-        (session, TenantSession { sid, subject, auth_time })
+        (
+            session,
+            TenantSession {
+                sid,
+                subject,
+                auth_time,
+            },
+        )
     }))
 }
 

@@ -58,7 +58,10 @@ pub struct SigningKey {
 
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SigningKey").field("alg", &self.alg).field("kid", &self.kid).finish()
+        f.debug_struct("SigningKey")
+            .field("alg", &self.alg)
+            .field("kid", &self.kid)
+            .finish()
     }
 }
 
@@ -95,7 +98,10 @@ impl SigningKey {
 
     /// Parses a private key and names it by its thumbprint (RFC 7638).
     pub fn parse(alg: Alg, pkcs8: &[u8]) -> Result<Self, BadKey> {
-        let bad = |why: String| BadKey { alg: alg.name(), why };
+        let bad = |why: String| BadKey {
+            alg: alg.name(),
+            why,
+        };
         let rejected = |e: ring::error::KeyRejected| bad(e.to_string());
         let (ready, mut public_jwk) = match alg {
             Alg::Es256 => {
@@ -105,17 +111,22 @@ impl SigningKey {
                         .map_err(rejected)?;
                 let point = pair.public_key().as_ref();
                 let (x, y) = (b64(&point[1..33]), b64(&point[33..65]));
-                (Ready::Ec(pair), json!({ "crv": "P-256", "kty": "EC", "x": x, "y": y }))
+                (
+                    Ready::Ec(pair),
+                    json!({ "crv": "P-256", "kty": "EC", "x": x, "y": y }),
+                )
             }
             Alg::EdDsa => {
                 let pair = Ed25519KeyPair::from_pkcs8(pkcs8).map_err(rejected)?;
                 let x = b64(pair.public_key().as_ref());
-                (Ready::Ed(pair), json!({ "crv": "Ed25519", "kty": "OKP", "x": x }))
+                (
+                    Ready::Ed(pair),
+                    json!({ "crv": "Ed25519", "kty": "OKP", "x": x }),
+                )
             }
             Alg::Rs256 => {
                 let pair = RsaKeyPair::from_pkcs8(pkcs8).map_err(rejected)?;
-                let parts =
-                    signature::RsaPublicKeyComponents::<Vec<u8>>::from(pair.public());
+                let parts = signature::RsaPublicKeyComponents::<Vec<u8>>::from(pair.public());
                 let jwk = json!({ "e": b64(&parts.e), "kty": "RSA", "n": b64(&parts.n) });
                 (Ready::Rsa(Box::new(pair)), jwk)
             }
@@ -125,7 +136,12 @@ impl SigningKey {
         public_jwk["kid"] = kid.clone().into();
         public_jwk["use"] = "sig".into();
         public_jwk["alg"] = alg.name().into();
-        Ok(Self { alg, kid, public_jwk, ready })
+        Ok(Self {
+            alg,
+            kid,
+            public_jwk,
+            ready,
+        })
     }
 
     /// Which algorithm it signs with, and no other.
@@ -154,8 +170,13 @@ impl SigningKey {
             Ready::Ed(pair) => pair.sign(message).as_ref().to_vec(),
             Ready::Rsa(pair) => {
                 let mut signature = vec![0; pair.public().modulus_len()];
-                pair.sign(&signature::RSA_PKCS1_SHA256, &randomness(), message, &mut signature)
-                    .expect("the buffer has the modulus' length");
+                pair.sign(
+                    &signature::RSA_PKCS1_SHA256,
+                    &randomness(),
+                    message,
+                    &mut signature,
+                )
+                .expect("the buffer has the modulus' length");
                 signature
             }
         }
@@ -165,9 +186,10 @@ impl SigningKey {
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         let (algorithm, public): (&dyn signature::VerificationAlgorithm, Vec<u8>) =
             match &self.ready {
-                Ready::Ec(pair) => {
-                    (&signature::ECDSA_P256_SHA256_FIXED, pair.public_key().as_ref().to_vec())
-                }
+                Ready::Ec(pair) => (
+                    &signature::ECDSA_P256_SHA256_FIXED,
+                    pair.public_key().as_ref().to_vec(),
+                ),
                 Ready::Ed(pair) => (&signature::ED25519, pair.public_key().as_ref().to_vec()),
                 Ready::Rsa(pair) => (
                     &signature::RSA_PKCS1_2048_8192_SHA256,
@@ -184,7 +206,10 @@ impl SigningKey {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "ring takes no other source for signatures")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "ring takes no other source for signatures"
+)]
 fn randomness() -> SystemRandom {
     SystemRandom::new()
 }
@@ -204,9 +229,17 @@ mod tests {
             let signature = key.sign(b"message");
             assert!(key.verifies(b"message", &signature));
             assert!(!key.verifies(b"massage", &signature));
-            let members: Vec<_> = key.public_jwk().as_object().expect("an object").keys().collect();
+            let members: Vec<_> = key
+                .public_jwk()
+                .as_object()
+                .expect("an object")
+                .keys()
+                .collect();
             let public = ["alg", "crv", "e", "kid", "kty", "n", "use", "x", "y"];
-            assert!(members.iter().all(|m| public.contains(&m.as_str())), "JWT-19: {members:?}");
+            assert!(
+                members.iter().all(|m| public.contains(&m.as_str())),
+                "JWT-19: {members:?}"
+            );
         }
     }
 }

@@ -46,7 +46,11 @@ struct Header<'a> {
 ///
 /// Assembled here with a key that is parsed once: jsonwebtoken parses it again at each `encode`.
 pub fn sign<T: Serialize>(key: &SigningKey, token_type: TokenType, claims: &T) -> String {
-    let header = Header { alg: key.alg().name(), kid: key.kid(), typ: token_type.name() };
+    let header = Header {
+        alg: key.alg().name(),
+        kid: key.kid(),
+        typ: token_type.name(),
+    };
     let encode = |json: Vec<u8>| URL_SAFE_NO_PAD.encode(json);
     let mut token = encode(serde_json::to_vec(&header).expect("strings serialize"));
     token.push('.');

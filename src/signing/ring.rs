@@ -50,7 +50,11 @@ impl KeyRing {
         let rows = list(db).await?;
         let missing: Vec<Alg> = Alg::ALL
             .into_iter()
-            .filter(|alg| !rows.iter().any(|r| r.alg == alg.name() && r.standing == "current"))
+            .filter(|alg| {
+                !rows
+                    .iter()
+                    .any(|r| r.alg == alg.name() && r.standing == "current")
+            })
             .collect();
         if missing.is_empty() {
             return Self::open(&rows, keys);
@@ -65,15 +69,21 @@ impl KeyRing {
         let mut verifying = Vec::new();
         let mut current = Vec::new();
         for row in rows {
-            let sealed = || KeyRingError::Sealed { kid: row.kid.clone() };
+            let sealed = || KeyRingError::Sealed {
+                kid: row.kid.clone(),
+            };
             let alg = Alg::parse(&row.alg).ok_or_else(sealed)?;
-            let der = keys.unwrap(&place(&row.kid), &row.private_sealed).ok_or_else(sealed)?;
+            let der = keys
+                .unwrap(&place(&row.kid), &row.private_sealed)
+                .ok_or_else(sealed)?;
             let key = Arc::new(SigningKey::parse(alg, &der)?);
             if key.kid() != row.kid || *key.public_jwk() != row.public_jwk {
                 return Err(sealed());
             }
             if !key.verifies(b"self-test", &key.sign(b"self-test")) {
-                return Err(KeyRingError::SelfTest { kid: row.kid.clone() });
+                return Err(KeyRingError::SelfTest {
+                    kid: row.kid.clone(),
+                });
             }
             if row.standing == "current" {
                 current.push(Arc::clone(&key));
@@ -87,7 +97,11 @@ impl KeyRing {
         let current = [of(Alg::Es256)?, of(Alg::Rs256)?, of(Alg::EdDsa)?];
         let published: Vec<&Value> = verifying.iter().map(|key| key.public_jwk()).collect();
         let jwks = json!({ "keys": published });
-        Ok(Self { current, verifying, jwks })
+        Ok(Self {
+            current,
+            verifying,
+            jwks,
+        })
     }
 
     /// The key that signs with `alg` now.
@@ -101,7 +115,10 @@ impl KeyRing {
 
     /// The published key of that name, to check what comes back to us.
     pub fn find(&self, kid: &str) -> Option<&SigningKey> {
-        self.verifying.iter().find(|key| key.kid() == kid).map(Arc::as_ref)
+        self.verifying
+            .iter()
+            .find(|key| key.kid() == kid)
+            .map(Arc::as_ref)
     }
 
     /// The JWK Set as published (RFC 7517 §5): public halves only.

@@ -28,7 +28,15 @@ pub async fn begin(
 ) -> Result<(), StoreError> {
     let now = app.env.now();
     let expires_at = now + app.config.lifetimes.interaction;
-    store::insert(tx, id, browser.as_bytes(), &to_json(pending), now, expires_at).await
+    store::insert(
+        tx,
+        id,
+        browser.as_bytes(),
+        &to_json(pending),
+        now,
+        expires_at,
+    )
+    .await
 }
 
 /// The live interaction of this browser; another browser's is as none.
@@ -48,7 +56,11 @@ pub async fn find(
         table: "identity.interaction",
         what: "a request that can't be read",
     })?;
-    Ok(Some(Interaction { id, pending, created_at: row.created_at }))
+    Ok(Some(Interaction {
+        id,
+        pending,
+        created_at: row.created_at,
+    }))
 }
 
 /// Keeps what was learned.

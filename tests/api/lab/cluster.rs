@@ -36,7 +36,9 @@ pub(crate) async fn cluster() -> &'static Cluster {
 /// The database that tests share: migrated, and empty but for what tests put there.
 pub(crate) async fn shared() -> &'static Database {
     static SHARED: OnceCell<Database> = OnceCell::const_new();
-    SHARED.get_or_init(async || cluster().await.fresh().await).await
+    SHARED
+        .get_or_init(async || cluster().await.fresh().await)
+        .await
 }
 
 /// A migrated database of the caller's own.
@@ -48,7 +50,11 @@ impl Cluster {
     async fn start() -> Self {
         let running = tokio::task::spawn_blocking(|| {
             let base = folder();
-            let options = embedded::Options { base, bin: None, max_connections: 300 };
+            let options = embedded::Options {
+                base,
+                bin: None,
+                max_connections: 300,
+            };
             embedded::start(&options).expect("the private cluster starts")
         });
         let running = running.await.unwrap();
@@ -62,8 +68,13 @@ impl Cluster {
         tell(&mut boss, &format!("create database {TEMPLATE}")).await;
         boss.close().await.unwrap();
         let template = Database::named(running.socket_dir(), TEMPLATE);
-        migrate(&template.connect).await.expect("the schema is made");
-        Self { running, making: Mutex::new(()) }
+        migrate(&template.connect)
+            .await
+            .expect("the schema is made");
+        Self {
+            running,
+            making: Mutex::new(()),
+        }
     }
 
     /// A copy of the migrated database.
@@ -72,11 +83,17 @@ impl Cluster {
         let name = format!("lab_{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let _one_at_a_time = self.making.lock().await;
         let mut boss = self.superuser().await;
-        tell(&mut boss, &format!("create database {name} template {TEMPLATE}")).await;
+        tell(
+            &mut boss,
+            &format!("create database {name} template {TEMPLATE}"),
+        )
+        .await;
         boss.close().await.unwrap();
         let database = Database::named(self.running.socket_dir(), &name);
         // A copy has no grants on the database itself: they are made anew.
-        migrate(&database.connect).await.expect("the schema is made");
+        migrate(&database.connect)
+            .await
+            .expect("the schema is made");
         database
     }
 
@@ -126,7 +143,9 @@ impl Database {
 
     /// Its server side: pools, and a seal key of its own.
     pub(crate) async fn open(&self, env: &Env, connections: u32) -> Db {
-        Db::open(self.connect.clone(), env, connections).await.expect("the database opens")
+        Db::open(self.connect.clone(), env, connections)
+            .await
+            .expect("the database opens")
     }
 }
 
@@ -143,7 +162,9 @@ fn folder() -> PathBuf {
     let temp = std::env::temp_dir();
     for entry in std::fs::read_dir(&temp).into_iter().flatten().flatten() {
         let name = entry.file_name();
-        let owner = name.to_str().and_then(|n| n.strip_prefix(PREFIX)?.parse::<u32>().ok());
+        let owner = name
+            .to_str()
+            .and_then(|n| n.strip_prefix(PREFIX)?.parse::<u32>().ok());
         if owner.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
             // Not ours, or its server is still stopping: the next run sees to it.
             let _ = std::fs::remove_dir_all(entry.path());

@@ -8,5 +8,9 @@ async fn the_lab_starts() {
     }
     let own = cluster::fresh().await;
     own.superuser().await;
-    shared.open(&lanyard::env::Env::system(), 4).await.close().await;
+    shared
+        .open(&lanyard::env::Env::system(), 4)
+        .await
+        .close()
+        .await;
 }
