@@ -10,6 +10,9 @@ create table identity.session (
   authenticated_at timestamptz not null, -- the absolute clock
   proved_at timestamptz not null,        -- when she last proved who she is: moves with step-up
   active_at timestamptz not null,
+  -- Past silences, [end, length] in unix seconds, those that a later longer one does not cover:
+  -- a clinic whose limit one of them reached stays logged off, whatever is done after.
+  silences jsonb not null default '[]',
   device_label text not null check (length(device_label) <= 120),
   agent_digest bytea not null,
   network_digest bytea not null,
@@ -28,6 +31,7 @@ create table identity.tenant_session (
   subject_id uuid not null,
   sid uuid not null,
   auth_time timestamptz not null,
+  opened_at timestamptz not null,
   primary key (tenant_id, session_id),
   constraint tenant_session_sid_is_unique unique (tenant_id, sid),
   foreign key (tenant_id, subject_id) references identity.membership
@@ -138,7 +142,7 @@ create policy identity_works on identity.session for all to lanyard_identity
       where t.tenant_id = seal.tenant() and t.session_id = session.session_id
     )
   );
-grant select, insert, update (secret_digest, password_epoch, amr, proved_at, active_at,
+grant select, insert, update (secret_digest, password_epoch, amr, proved_at, active_at, silences,
   ended_at, end_reason) on identity.session to lanyard_identity;
 
 create policy identity_works on identity.tenant_session for all to lanyard_identity

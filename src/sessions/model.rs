@@ -5,6 +5,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretBox, SecretString};
+use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
@@ -27,8 +28,19 @@ pub struct Session {
     pub proved_at: OffsetDateTime,
     /// When she last did something: the idle clock.
     pub active_at: OffsetDateTime,
+    /// Times in which nothing was done, oldest first, each longer than all later ones.
+    pub silences: Vec<Silence>,
     /// Browser and system, as she would say it.
     pub device_label: String,
+}
+
+/// A time in which nothing was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Silence {
+    /// When something was done again, unix seconds.
+    pub ended_at: i64,
+    /// How long it was, whole seconds.
+    pub seconds: i64,
 }
 
 /// How long a session may go on. Both positive, idle at most absolute.
@@ -110,6 +122,8 @@ pub struct TenantSession {
     pub subject: SubjectId,
     /// The `auth_time` claim.
     pub auth_time: OffsetDateTime,
+    /// When this tenant was first opened in the session: older silences are no concern of it.
+    pub opened_at: OffsetDateTime,
 }
 
 /// The secret half of a session cookie: 32 random bytes, ours only while we answer.

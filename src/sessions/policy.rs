@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::model::{Clocks, Limits, Session};
+use super::model::{Clocks, Limits, Session, Silence};
 
 /// The strictest of all: platform, roles, tenant and app (design §4).
 pub fn strictest(platform: Limits, others: impl IntoIterator<Item = Limits>) -> Limits {
@@ -12,11 +12,26 @@ pub fn strictest(platform: Limits, others: impl IntoIterator<Item = Limits>) -> 
     })
 }
 
-/// When the session ends under these limits.
-pub fn clocks(session: &Session, limits: Limits) -> Clocks {
+/// At most so many silences are kept; beyond, the shortest is forgotten.
+const MOST_SILENCES: usize = 64;
+
+/// When the session ends under these limits, for someone who opened it at `opened_at`.
+///
+/// A silence since then that reached the idle limit ended it for good, though another clinic with
+/// a laxer limit went on: what was logged off is never undone.
+pub fn clocks(session: &Session, opened_at: OffsetDateTime, limits: Limits) -> Clocks {
     let session_ends_at = session.authenticated_at + limits.absolute;
+    let fatal = session.silences.iter().find(|silence| {
+        silence.ended_at > opened_at.unix_timestamp()
+            && silence.seconds >= limits.idle.whole_seconds()
+    });
+    let last_active_at = match fatal {
+        Some(silence) => OffsetDateTime::from_unix_timestamp(silence.ended_at - silence.seconds)
+            .unwrap_or(session.authenticated_at),
+        None => session.active_at,
+    };
     Clocks {
-        idle_ends_at: (session.active_at + limits.idle).min(session_ends_at),
+        idle_ends_at: (last_active_at + limits.idle).min(session_ends_at),
         session_ends_at,
     }
 }
@@ -25,11 +40,29 @@ pub fn clocks(session: &Session, limits: Limits) -> Clocks {
 /// after the session had already ended (a dead session is not revived).
 pub fn moves_idle(
     session: &Session,
+    opened_at: OffsetDateTime,
     limits: Limits,
     at: OffsetDateTime,
     now: OffsetDateTime,
 ) -> bool {
-    session.active_at < at && at <= now && clocks(session, limits).is_live(at)
+    session.active_at < at && at <= now && clocks(session, opened_at, limits).is_live(at)
+}
+
+/// The silences after something was done at `at`, later than `active_at`.
+pub fn silences_after(session: &Session, at: OffsetDateTime) -> Vec<Silence> {
+    let latest = Silence {
+        ended_at: at.unix_timestamp(),
+        seconds: (at - session.active_at).whole_seconds(),
+    };
+    let mut kept: Vec<Silence> = session
+        .silences
+        .iter()
+        .copied()
+        .filter(|silence| silence.seconds > latest.seconds)
+        .chain((latest.seconds > 0).then_some(latest))
+        .collect();
+    kept.truncate(MOST_SILENCES);
+    kept
 }
 
 /// Whether a policy that a clinic saves can be kept: positive, idle within absolute, and within
@@ -83,13 +116,14 @@ mod tests {
             authenticated_at: SIGN_IN,
             proved_at: SIGN_IN,
             active_at,
+            silences: Vec::new(),
             device_label: String::new(),
         }
     }
 
     #[test]
     fn a_session_ends_exactly_at_its_idle_end() {
-        let clocks = clocks(&session(SIGN_IN), LIMITS);
+        let clocks = clocks(&session(SIGN_IN), SIGN_IN, LIMITS);
         let end = SIGN_IN + LIMITS.idle;
         assert!(clocks.is_live(end - Duration::SECOND));
         assert!(!clocks.is_live(end));
@@ -100,7 +134,7 @@ mod tests {
     #[test]
     fn activity_never_moves_the_absolute_end() {
         let busy = session(SIGN_IN + LIMITS.absolute - Duration::SECOND);
-        let clocks = clocks(&busy, LIMITS);
+        let clocks = clocks(&busy, SIGN_IN, LIMITS);
         let end = SIGN_IN + LIMITS.absolute;
         assert!(clocks.is_live(end - Duration::SECOND));
         assert!(!clocks.is_live(end));
@@ -130,15 +164,49 @@ mod tests {
         let session = session(SIGN_IN + Duration::minutes(5));
         let now = SIGN_IN + Duration::hours(1);
         let at = |minutes| SIGN_IN + Duration::minutes(minutes);
-        assert!(moves_idle(&session, LIMITS, at(6), now));
-        assert!(!moves_idle(&session, LIMITS, at(5), now), "not forward");
+        assert!(moves_idle(&session, SIGN_IN, LIMITS, at(6), now));
         assert!(
-            !moves_idle(&session, LIMITS, at(20), now),
+            !moves_idle(&session, SIGN_IN, LIMITS, at(5), now),
+            "not forward"
+        );
+        assert!(
+            !moves_idle(&session, SIGN_IN, LIMITS, at(20), now),
             "already ended then"
         );
         assert!(
-            !moves_idle(&session, LIMITS, at(10), at(9)),
+            !moves_idle(&session, SIGN_IN, LIMITS, at(10), at(9)),
             "in the future"
+        );
+    }
+
+    #[test]
+    fn a_clinic_that_was_logged_off_stays_so_though_a_laxer_one_goes_on() {
+        let at = |minutes| SIGN_IN + Duration::minutes(minutes);
+        let mut session = session(SIGN_IN);
+        session.silences = silences_after(&session, at(20));
+        session.active_at = at(20);
+        let lax = Limits {
+            idle: Duration::minutes(30),
+            ..LIMITS
+        };
+        assert_eq!(clocks(&session, SIGN_IN, LIMITS).idle_ends_at, at(15));
+        assert!(clocks(&session, SIGN_IN, lax).is_live(at(21)));
+        assert!(
+            clocks(&session, at(20), LIMITS).is_live(at(21)),
+            "opened after the silence"
+        );
+        for minute in 21..40 {
+            session.silences = silences_after(&session, at(minute));
+            session.active_at = at(minute);
+        }
+        assert!(
+            !clocks(&session, SIGN_IN, LIMITS).is_live(at(40)),
+            "and twice round"
+        );
+        assert_eq!(
+            session.silences.len(),
+            2,
+            "the long one and the latest minute"
         );
     }
 

@@ -3,7 +3,10 @@
 use serde_json::json;
 use time::{Duration, OffsetDateTime};
 
-use super::model::{EndReason, Limits, PresentedSession, Session, SessionSecret, TenantSession};
+use super::model::{
+    Clocks, EndReason, Limits, PresentedSession, Session, SessionSecret, TenantSession,
+};
+use super::policy;
 use super::store::{self, Place, StoredSession};
 use crate::app::App;
 use crate::audit::{self, EventType};
@@ -90,6 +93,7 @@ pub async fn begin(
         authenticated_at: now,
         proved_at: now,
         active_at: now,
+        silences: Vec::new(),
         device_label: device.label.chars().take(120).collect(),
     };
     let agent = app.keys.digest("user_agent", device.agent.as_bytes(), &[]);
@@ -207,6 +211,7 @@ pub async fn open_for_tenant(
         sid: TenantSessionId::from_uuid(app.env.random_uuid()),
         subject,
         auth_time: whole_second(session.proved_at) - Duration::seconds(skew.into()),
+        opened_at: app.env.now(),
     };
     let tenant = tx.tenant()?;
     store::open_tenant_session(tx, tenant, session.id, &fresh, just_proved).await
@@ -265,7 +270,44 @@ pub async fn limits(
         idle: platform.idle,
         absolute: platform.absolute,
     };
-    Ok(super::policy::strictest(platform, others))
+    Ok(policy::strictest(platform, others))
+}
+
+impl Standing {
+    /// When it ends for this tenant.
+    pub fn clocks(&self) -> Clocks {
+        policy::clocks(&self.session, self.in_tenant.opened_at, self.limits)
+    }
+}
+
+/// Notes that the person did something at `at`; false if that moves nothing: not forward, in the
+/// future, or after the session had ended. Two at the same moment are tried twice.
+pub async fn note_activity(
+    tx: &mut Tx<Identity>,
+    app: &App,
+    standing: &Standing,
+    at: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    let mut session = standing.session.clone();
+    for _ in 0..2 {
+        let opened_at = standing.in_tenant.opened_at;
+        if !policy::moves_idle(&session, opened_at, standing.limits, at, app.env.now()) {
+            return Ok(false);
+        }
+        let silences = policy::silences_after(&session, at);
+        if store::mark_active(tx, &session, &silences, at).await? {
+            return Ok(true);
+        }
+        match store::find(tx, session.id).await? {
+            Some(StoredSession {
+                session: moved,
+                stands: true,
+                ..
+            }) => session = moved,
+            _ => return Ok(false),
+        }
+    }
+    Ok(false)
 }
 
 fn secret_digest(

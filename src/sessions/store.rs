@@ -3,7 +3,7 @@
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use super::model::{EndReason, Limits, Session, TenantSession};
+use super::model::{EndReason, Limits, Session, Silence, TenantSession};
 use crate::db::{Identity, StoreError, Tx};
 use crate::ids::{AccountId, SessionId, SubjectId, TenantId, TenantSessionId};
 
@@ -19,6 +19,7 @@ struct SessionRow {
     authenticated_at: OffsetDateTime,
     proved_at: OffsetDateTime,
     active_at: OffsetDateTime,
+    silences: sqlx::types::Json<Vec<Silence>>,
     device_label: String,
     ended_at: Option<OffsetDateTime>,
 }
@@ -47,6 +48,7 @@ impl From<SessionRow> for StoredSession {
                 authenticated_at: row.authenticated_at,
                 proved_at: row.proved_at,
                 active_at: row.active_at,
+                silences: row.silences.0,
                 device_label: row.device_label,
             },
         }
@@ -76,7 +78,8 @@ pub(crate) async fn find(
 ) -> Result<Option<StoredSession>, StoreError> {
     let row: Option<SessionRow> = sqlx::query_as(
         "select s.session_id, s.account_id, s.secret_digest, s.password_epoch, s.amr,
-                s.authenticated_at, s.proved_at, s.active_at, s.device_label, s.ended_at,
+                s.authenticated_at, s.proved_at, s.active_at, s.silences, s.device_label,
+                s.ended_at,
                 a.password_epoch as account_epoch, a.status as account_status
          from identity.session s
          join identity.account a using (account_id)
@@ -95,7 +98,8 @@ pub(crate) async fn list(
 ) -> Result<Vec<StoredSession>, StoreError> {
     let rows: Vec<SessionRow> = sqlx::query_as(
         "select s.session_id, s.account_id, s.secret_digest, s.password_epoch, s.amr,
-                s.authenticated_at, s.proved_at, s.active_at, s.device_label, s.ended_at,
+                s.authenticated_at, s.proved_at, s.active_at, s.silences, s.device_label,
+                s.ended_at,
                 a.password_epoch as account_epoch, a.status as account_status
          from identity.session s
          join identity.account a using (account_id)
@@ -162,18 +166,21 @@ pub(crate) async fn insert(
     Ok(())
 }
 
-/// Moves the idle clock, only forward.
+/// Moves the idle clock from where it was read to `at`; false if it moved meanwhile.
 pub(crate) async fn mark_active(
     tx: &mut Tx<Identity>,
-    session: SessionId,
+    session: &Session,
+    silences: &[Silence],
     at: OffsetDateTime,
 ) -> Result<bool, StoreError> {
     let done = sqlx::query(
-        "update identity.session set active_at = $2
-         where session_id = $1 and ended_at is null and active_at < $2",
+        "update identity.session set active_at = $2, silences = $3
+         where session_id = $1 and ended_at is null and active_at = $4",
     )
-    .bind(session)
+    .bind(session.id)
     .bind(at)
+    .bind(sqlx::types::Json(silences))
+    .bind(session.active_at)
     .execute(tx.conn())
     .await?;
     Ok(done.rows_affected() == 1)
@@ -249,6 +256,7 @@ struct TenantSessionRow {
     sid: Uuid,
     subject_id: SubjectId,
     auth_time: OffsetDateTime,
+    opened_at: OffsetDateTime,
 }
 
 /// Opens the session for one tenant, or finds it open. `auth_time` of an open one moves only when
@@ -262,17 +270,18 @@ pub(crate) async fn open_tenant_session(
 ) -> Result<TenantSession, StoreError> {
     let row: TenantSessionRow = sqlx::query_as(
         "insert into identity.tenant_session as t
-           (tenant_id, session_id, subject_id, sid, auth_time)
-         values ($1, $2, $3, $4, $5)
+           (tenant_id, session_id, subject_id, sid, auth_time, opened_at)
+         values ($1, $2, $3, $4, $5, $6)
          on conflict (tenant_id, session_id)
-           do update set auth_time = case when $6 then excluded.auth_time else t.auth_time end
-         returning sid, subject_id, auth_time",
+           do update set auth_time = case when $7 then excluded.auth_time else t.auth_time end
+         returning sid, subject_id, auth_time, opened_at",
     )
     .bind(tenant)
     .bind(session)
     .bind(fresh.subject)
     .bind(fresh.sid)
     .bind(fresh.auth_time)
+    .bind(fresh.opened_at)
     .bind(just_proved)
     .fetch_one(tx.conn())
     .await?;
@@ -280,6 +289,7 @@ pub(crate) async fn open_tenant_session(
         sid: TenantSessionId::from_uuid(row.sid),
         subject: row.subject_id,
         auth_time: row.auth_time,
+        opened_at: row.opened_at,
     })
 }
 
@@ -289,8 +299,8 @@ pub(crate) async fn find_by_sid(
     tenant: TenantId,
     sid: TenantSessionId,
 ) -> Result<Option<(SessionId, TenantSession)>, StoreError> {
-    let row: Option<(SessionId, SubjectId, OffsetDateTime)> = sqlx::query_as(
-        "select session_id, subject_id, auth_time
+    let row: Option<(SessionId, SubjectId, OffsetDateTime, OffsetDateTime)> = sqlx::query_as(
+        "select session_id, subject_id, auth_time, opened_at
          from identity.tenant_session
          where tenant_id = $1 and sid = $2",
     )
@@ -298,13 +308,14 @@ pub(crate) async fn find_by_sid(
     .bind(sid)
     .fetch_optional(tx.conn())
     .await?;
-    Ok(row.map(|(session, subject, auth_time)| {
+    Ok(row.map(|(session, subject, auth_time, opened_at)| {
         (
             session,
             TenantSession {
                 sid,
                 subject,
                 auth_time,
+                opened_at,
             },
         )
     }))
