@@ -32,14 +32,26 @@ create table seal.mac_key (
 create function seal.register(key_id text, inner_pad bytea, outer_pad bytea, lifetime interval)
 returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  if lifetime > interval '25 hours' then
+  if (lifetime <= interval '25 hours') is not true then
     raise exception 'a seal key lives 25 hours at most' using errcode = '22023';
   end if;
-  delete from seal.mac_key k where k.expires_at < clock_timestamp();
+  delete from seal.mac_key k where k.expires_at <= clock_timestamp();
   insert into seal.mac_key values (key_id, inner_pad, outer_pad, clock_timestamp() + lifetime);
 end $$;
 revoke execute on function seal.register(text, bytea, bytea, interval) from public;
 grant execute on function seal.register(text, bytea, bytea, interval) to lanyard_keeper;
+
+-- Lets one key end when the last context under it has: after a renewal, or when a process ends.
+create function seal.retire(key_id text) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  delete from seal.mac_key k where k.expires_at <= clock_timestamp();
+  update seal.mac_key k
+    set expires_at = least(k.expires_at, clock_timestamp() + interval '60 seconds')
+    where k.key_id = retire.key_id;
+end $$;
+revoke execute on function seal.retire(text) from public;
+grant execute on function seal.retire(text) to lanyard_keeper;
 
 create type seal.content as (
   class text,      -- one access class, or claim, account, grant, job
@@ -51,6 +63,7 @@ create type seal.content as (
   purpose text,    -- purpose of use; under class job: the job's name
   mode text        -- rw or ro
 );
+revoke usage on type seal.content from public;
 
 -- The content of the transaction's context.
 -- Format: 1|key id|class|tenant|account|subject|actor|locator|purpose|mode|unix expiry|mac hex,
@@ -65,6 +78,7 @@ declare
   inner_key bytea;
   outer_key bytea;
   expected text;
+  expires_at timestamptz;
 begin
   -- Never set: null. Set in an earlier transaction of this connection: the empty string.
   if sealed is null or sealed = '' or octet_length(sealed) > 1000 then
@@ -87,8 +101,17 @@ begin
     raise exception 'no sealed context' using errcode = '42501';
   end if;
   -- Ours from here on: the MAC was right, so the fields have their types.
-  if to_timestamp(part[11]::bigint) <= clock_timestamp() then
+  expires_at := to_timestamp(part[11]::bigint);
+  if expires_at <= clock_timestamp() then
     raise exception 'sealed context expired' using errcode = '42501';
+  end if;
+  -- A server whose clock runs ahead gets no longer context than any other.
+  if expires_at > clock_timestamp() + interval '60 seconds' then
+    raise exception 'sealed context from the future' using errcode = '42501';
+  end if;
+  -- BEGIN READ ONLY can be taken back by a statement; the context can't.
+  if part[10] <> 'rw' and current_setting('transaction_read_only') <> 'on' then
+    raise exception 'sealed context is read only' using errcode = '42501';
   end if;
   return (part[3], nullif(part[4], '')::uuid, nullif(part[5], '')::uuid, nullif(part[6], '')::uuid,
     nullif(part[7], '')::uuid, nullif(part[8], '')::uuid, nullif(part[9], ''), part[10])
@@ -124,6 +147,16 @@ declare content constant seal.content := seal.context();
 begin
   return case when content.class = 'job' then content.purpose end;
 end $$;
+-- The same for a row of one tenant: a job that was sealed for a tenant is a job there alone.
+create function seal.job_for(tenant_id uuid) returns text language plpgsql stable
+set search_path = pg_catalog, pg_temp as $$
+declare content constant seal.content := seal.context();
+begin
+  return case
+    when content.class = 'job' and coalesce(content.tenant = job_for.tenant_id, true)
+    then content.purpose
+  end;
+end $$;
 
 -- For hosts that let every session read every statement's text: the context as a bound parameter.
 create function seal.open(context text) returns void
@@ -135,7 +168,7 @@ end $$;
 revoke execute on all functions in schema seal from public;
 grant execute on function
   seal.context(), seal.tenant(), seal.account(), seal.subject(), seal.class(), seal.claimed(),
-  seal.person(), seal.job()
+  seal.person(), seal.job(), seal.job_for(uuid)
   to lanyard_identity, lanyard_tenant, lanyard_platform, lanyard_apps,
      lanyard_report, lanyard_directory;
 -- seal.open is granted by `lanyard migrate` only where the host keeps set_config for PUBLIC.

@@ -165,8 +165,8 @@ create policy directory on tenancy.tenant for select to lanyard_directory
     )
   );
 create policy platform_works on tenancy.tenant for all to lanyard_platform
-  using (seal.job() = 'administer_tenants')
-  with check (seal.job() = 'administer_tenants');
+  using (seal.job_for(tenant_id) = 'administer_tenants')
+  with check (seal.job_for(tenant_id) = 'administer_tenants');
 grant select on tenancy.tenant to lanyard_tenant, lanyard_directory;
 grant select, insert, update (name, accent, status) on tenancy.tenant to lanyard_platform;
 grant usage on schema tenancy to lanyard_platform;
@@ -184,6 +184,9 @@ create policy identity_works on identity.account for all to lanyard_identity
     )
   )
   with check (account_id = seal.person() or seal.job() = 'administer_accounts');
+-- A login that exists is told by the unique key: only who makes accounts may ask.
+create policy made_by_job on identity.account as restrictive for insert to lanyard_identity
+  with check (seal.job() = 'administer_accounts');
 grant select, insert, update (status, password_epoch, display_name)
   on identity.account to lanyard_identity;
 
@@ -205,9 +208,9 @@ create policy identity_works on identity.membership for all to lanyard_identity
   using (
     tenant_id = seal.tenant()
     or account_id = seal.person()
-    or seal.job() = 'administer_accounts'
+    or seal.job_for(tenant_id) = 'administer_accounts'
   )
-  with check (seal.job() = 'administer_accounts');
+  with check (seal.job_for(tenant_id) = 'administer_accounts');
 create policy directory on identity.membership for select to lanyard_directory
   using (tenant_id = seal.tenant() or account_id = seal.person());
 grant select, insert, update (status, display_name) on identity.membership to lanyard_identity;
@@ -215,7 +218,7 @@ grant select on identity.membership, identity.membership_role to lanyard_directo
 create policy identity_works on identity.membership_role for all to lanyard_identity
   using (
     tenant_id = seal.tenant()
-    or seal.job() = 'administer_accounts'
+    or seal.job_for(tenant_id) = 'administer_accounts'
     or exists (
       select from identity.membership m
       where m.tenant_id = membership_role.tenant_id
@@ -223,9 +226,12 @@ create policy identity_works on identity.membership_role for all to lanyard_iden
         and m.account_id = seal.person()
     )
   )
-  with check (seal.job() = 'administer_accounts');
+  with check (seal.job_for(tenant_id) = 'administer_accounts');
 create policy directory on identity.membership_role for select to lanyard_directory
   using (tenant_id = seal.tenant());
+-- DELETE asks only who may see a row; so it has a condition of its own.
+create policy deleted_by_job on identity.membership_role as restrictive for delete
+  to lanyard_identity using (seal.job_for(tenant_id) = 'administer_accounts');
 grant select, insert, delete on identity.membership_role to lanyard_identity;
 
 -- The catalog of roles: read by all of the identity plane, written by migrations.
@@ -241,8 +247,11 @@ create policy catalog_write on identity.role_permission for all to lanyard_owner
 grant select on identity.role, identity.permission, identity.role_permission to lanyard_identity;
 
 create policy identity_works on identity.session_policy for all to lanyard_identity
-  using (tenant_id = seal.tenant() or seal.job() = 'administer_accounts')
-  with check (seal.job() = 'administer_accounts');
+  using (tenant_id = seal.tenant() or seal.job_for(tenant_id) = 'administer_accounts')
+  with check (seal.job_for(tenant_id) = 'administer_accounts');
+-- DELETE asks only who may see a row; so it has a condition of its own.
+create policy deleted_by_job on identity.session_policy as restrictive for delete
+  to lanyard_identity using (seal.job_for(tenant_id) = 'administer_accounts');
 grant select, insert, update (idle_seconds, absolute_seconds), delete
   on identity.session_policy to lanyard_identity;
 
@@ -252,14 +261,14 @@ create policy identity_works on identity.client for all to lanyard_identity
     tenant_id = seal.tenant()
     or (tenant_id = seal.platform_tenant() and seal.class() = 'grant')
     or client_locator = seal.claimed()
-    or seal.job() = 'administer_clients'
+    or seal.job_for(tenant_id) = 'administer_clients'
   )
-  with check (seal.job() = 'administer_clients');
+  with check (seal.job_for(tenant_id) = 'administer_clients');
 create policy identity_works on identity.client_secret for all to lanyard_identity
   using (
     tenant_id = seal.tenant()
     or (tenant_id = seal.platform_tenant() and seal.class() = 'grant')
-    or seal.job() = 'administer_clients'
+    or seal.job_for(tenant_id) = 'administer_clients'
     or exists (
       select from identity.client c
       where c.tenant_id = client_secret.tenant_id
@@ -267,9 +276,15 @@ create policy identity_works on identity.client_secret for all to lanyard_identi
         and c.client_locator = seal.claimed()
     )
   )
-  with check (seal.job() = 'administer_clients');
+  with check (seal.job_for(tenant_id) = 'administer_clients');
+-- DELETE asks only who may see a row; so it has a condition of its own.
+create policy deleted_by_job on identity.client as restrictive for delete
+  to lanyard_identity using (seal.job_for(tenant_id) = 'administer_clients');
 grant select, insert, update (status, redirect_uris, post_logout_redirect_uris, origins, scopes,
   audiences, name), delete on identity.client to lanyard_identity;
+-- DELETE asks only who may see a row; so it has a condition of its own.
+create policy deleted_by_job on identity.client_secret as restrictive for delete
+  to lanyard_identity using (seal.job_for(tenant_id) = 'administer_clients');
 grant select, insert, update (expires_at), delete on identity.client_secret to lanyard_identity;
 
 -- What one plane may know of the other, each under the seal of its reader's transaction.
@@ -284,6 +299,8 @@ create view tenancy.member as
     ) as roles
   from identity.membership m
   where m.tenant_id = seal.tenant();
+grant select on identity.clinic to lanyard_identity;
+grant select on tenancy.member to lanyard_tenant;
 grant create on schema identity, tenancy to lanyard_directory;
 alter view identity.clinic owner to lanyard_directory;
 alter view tenancy.member owner to lanyard_directory;

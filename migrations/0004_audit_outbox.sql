@@ -67,9 +67,9 @@ create index message_undelivered on outbox.message (created_at) where delivered_
 alter table outbox.message enable row level security;
 alter table outbox.message force row level security;
 create policy post on outbox.message for all to lanyard_identity
-  using (seal.job() = 'deliver_mail')
+  using (seal.job_for(tenant_id) = 'deliver_mail')
   with check (
-    seal.job() = 'deliver_mail'
+    seal.job_for(tenant_id) = 'deliver_mail'
     or tenant_id = coalesce(seal.tenant(), seal.platform_tenant())
   );
 grant insert, select, update (taken_at, delivered_at) on outbox.message to lanyard_identity;

@@ -58,6 +58,8 @@ pub enum Job {
     AdministerTenants,
     /// The demo's and the tests' synthetic visits.
     SeedVisits,
+    /// Finding out whether a plane answers. No policy names it: it sees nothing.
+    CheckReadiness,
 }
 
 impl Job {
@@ -69,6 +71,7 @@ impl Job {
             Self::KeyRing => "key_ring",
             Self::AdministerTenants => "administer_tenants",
             Self::SeedVisits => "seed_visits",
+            Self::CheckReadiness => "check_readiness",
         }
     }
 }

@@ -48,7 +48,10 @@ impl Connect {
 
     /// The options for one role.
     pub fn options(&self, role: &str) -> PgConnectOptions {
-        let named = self.base.clone().username(role).application_name("lanyard");
+        // The driver's own start-up parameter is one that PgBouncer refuses unless told otherwise;
+        // floats travel in binary here, so nothing is lost.
+        let base = self.base.clone().extra_float_digits(None);
+        let named = base.username(role).application_name("lanyard");
         match &self.login {
             Login::Peer => named,
             Login::Derived(master) => named.password(master.role_password(role).expose_secret()),

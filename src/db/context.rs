@@ -3,6 +3,7 @@
 use std::fmt;
 
 use ring::hmac;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::env::{DatabaseClock, Entropy};
@@ -36,6 +37,8 @@ pub(crate) struct SealKey {
     key_id: String,
     key: hmac::Key,
     pads: ([u8; 64], [u8; 64]),
+    /// How far the database's real time is ahead of the machine's.
+    ahead: Duration,
 }
 
 impl fmt::Debug for SealKey {
@@ -64,7 +67,14 @@ impl SealKey {
             key_id: format!("{:016x}", u64::from_be_bytes(id)),
             key: hmac::Key::new(hmac::HMAC_SHA256, &secret),
             pads: (pad(0x36), pad(0x5c)),
+            ahead: Duration::ZERO,
         }
+    }
+
+    /// The same key, with expiries in the database's real time: it is who judges them.
+    pub(super) fn in_time_of(mut self, database_now: OffsetDateTime) -> Self {
+        self.ahead = database_now - DatabaseClock::machine_now();
+        self
     }
 
     /// The id under which the keeper registers it.
@@ -80,7 +90,8 @@ impl SealKey {
     /// The sealed text: letters, digits, `-`, `_` and `|` only, so it can stand in a statement.
     pub(crate) fn seal(&self, context: &Context) -> String {
         let id = |uuid: Option<Uuid>| uuid.map(|u| u.to_string()).unwrap_or_default();
-        let expires = DatabaseClock::machine_now().unix_timestamp() + CONTEXT_SECONDS;
+        let expires = (DatabaseClock::machine_now() + self.ahead).unix_timestamp();
+        let expires = expires + CONTEXT_SECONDS;
         let fields = [
             "1",
             &self.key_id,

@@ -1,7 +1,8 @@
 //! The database: one pool a plane, and transactions that can be had only with an [`Authority`].
 //!
 //! Invariants
-//! 1. Every transaction of a serving role begins with a sealed context, in one message with BEGIN.
+//! 1. Every transaction of a serving role begins with a sealed context, in one message with BEGIN
+//!    (where the host allows it: [`keeper::Opening`]).
 //! 2. The pools are private: no code without an authority reaches a row.
 //! 3. `Ok` commits, whatever it says; `Err` rolls back; a dropped future rolls back too.
 
@@ -10,25 +11,25 @@ mod connect;
 mod context;
 pub mod embedded;
 mod error;
+mod keeper;
 pub mod migrate;
+mod opening;
 
 use std::marker::PhantomData;
 use std::sync::{Arc, RwLock};
 
-use sqlx::postgres::{PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, PgConnection, Postgres};
+use sqlx::postgres::PgPool;
+use sqlx::{PgConnection, Postgres};
 
 pub(crate) use authority::Proved;
 pub use authority::{AccessClass, Apps, Authority, Identity, Job, Plane, Platform, Tenancy};
 pub use connect::{Connect, Login};
-use context::{Context, Mode, SealKey};
+use context::{Context, SealKey};
 pub use error::StoreError;
+use keeper::Opening;
 
-use crate::env::Env;
+use crate::env::{DatabaseClock, Env};
 use crate::ids::{SubjectId, TenantId};
-
-/// How long a seal key is registered for; renewed daily.
-const SEAL_KEY_HOURS: i32 = 25;
 
 /// The pools of all planes and the key that seals their contexts. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -43,6 +44,7 @@ struct Inner {
     platform: PgPool,
     apps: PgPool,
     seal: RwLock<Arc<SealKey>>,
+    opening: Opening,
     connect: Connect,
 }
 
@@ -74,19 +76,14 @@ impl Pooled for Apps {
 }
 
 impl Db {
-    /// Opens the pools and registers a fresh seal key.
+    /// Opens the pools and registers a fresh seal key. Whether the database may be served from is
+    /// another question: [`Db::standing`].
     ///
     /// - `connections`: at most so many for the identity plane, half as many for each other.
     pub async fn open(connect: Connect, env: &Env, connections: u32) -> Result<Self, StoreError> {
-        let pool = |role: &str, most: u32| {
-            PgPoolOptions::new()
-                .max_connections(most.max(2))
-                .acquire_timeout(std::time::Duration::from_secs(1))
-                .max_lifetime(std::time::Duration::from_mins(30))
-                .test_before_acquire(false)
-                .connect_lazy_with(connect.options(role))
-        };
-        let seal = register_seal_key(&connect, env).await?;
+        let seal = keeper::register(&connect, env).await?;
+        let opening = keeper::opening(&connect).await?;
+        let pool = |role, most| opening::pool(&connect, role, most);
         Ok(Self {
             inner: Arc::new(Inner {
                 identity: pool(Identity::ROLE, connections),
@@ -94,23 +91,46 @@ impl Db {
                 platform: pool(Platform::ROLE, 2),
                 apps: pool(Apps::ROLE, connections / 2),
                 seal: RwLock::new(Arc::new(seal)),
+                opening,
                 connect,
             }),
         })
     }
 
-    /// Takes a new seal key; contexts under the old one stay good until they expire.
+    /// Takes a new seal key, daily; contexts under the old one stay good until they expire, and
+    /// then the database forgets it.
     pub async fn renew_seal_key(&self, env: &Env) -> Result<(), StoreError> {
-        let fresh = Arc::new(register_seal_key(&self.inner.connect, env).await?);
-        *self
-            .inner
-            .seal
-            .write()
-            .expect("no panic happens under this lock") = fresh;
+        let fresh = Arc::new(keeper::register(&self.inner.connect, env).await?);
+        let old = {
+            let mut seal = self
+                .inner
+                .seal
+                .write()
+                .expect("no panic happens under this lock");
+            std::mem::replace(&mut *seal, fresh)
+        };
+        keeper::retire(&self.inner.connect, &old).await
+    }
+
+    /// Sets `clock` by the database's, so that all replicas agree. Repeat it: clocks drift.
+    pub async fn learn_clock(&self, clock: &DatabaseClock) -> Result<(), StoreError> {
+        clock.learn(keeper::clock(&self.inner.connect).await?);
         Ok(())
     }
 
-    /// Closes the pools; waits until their connections are given back.
+    /// Whether every plane's login can open a transaction: what readiness asks.
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        self.run(Authority::<Identity>::job(Job::CheckReadiness), answer)
+            .await?;
+        self.run(Authority::<Tenancy>::job(Job::CheckReadiness), answer)
+            .await?;
+        self.run(Authority::<Platform>::job(Job::CheckReadiness), answer)
+            .await?;
+        self.run(Authority::<Apps>::job(Job::CheckReadiness), answer)
+            .await
+    }
+
+    /// Closes the pools; waits until their connections are given back. Retires the seal key.
     pub async fn close(&self) {
         let all = [
             Identity::pool(self),
@@ -121,6 +141,8 @@ impl Db {
         for pool in all {
             pool.close().await;
         }
+        // If the database is gone, the key ends by itself within 25 hours.
+        let _ = keeper::retire(&self.inner.connect, &self.seal()).await;
     }
 
     /// Runs `work` in one transaction of plane `P`, for whom `authority` says.
@@ -144,25 +166,14 @@ impl Db {
     async fn begin<P: Pooled>(&self, authority: Authority<P>) -> Result<Tx<P>, StoreError> {
         let context = authority.context;
         let seal = self.seal();
-        let begin = match context.mode {
-            Mode::ReadWrite => "begin",
-            Mode::ReadOnly => "begin read only",
-        };
-        // Only characters of our own making stand in the context: see `SealKey::seal`.
-        let message = format!(
-            "{begin}; set local lanyard.context = '{}'",
-            seal.seal(&context)
-        );
+        let opening = self.inner.opening;
         let pool = P::pool(self).clone();
-        // In a task of its own: a canceled `begin` of sqlx 0.9.0 gives a connection with an open
-        // transaction back to the pool (transact-rs/sqlx 4393). Remove when 4394 is released.
-        let inner = tokio::spawn(async move { pool.begin_with(AssertSqlSafe(message)).await })
-            .await
-            .expect("begin does not panic")?;
+        let inner = opening::begin(pool, opening, context.mode, seal.seal(&context)).await?;
         Ok(Tx {
             inner,
             context,
             seal,
+            opening,
             plane: PhantomData,
         })
     }
@@ -178,20 +189,11 @@ impl Db {
     }
 }
 
-async fn register_seal_key(connect: &Connect, env: &Env) -> Result<SealKey, StoreError> {
-    use sqlx::Connection as _;
-    let key = SealKey::random(env.entropy.as_ref());
-    let mut keeper = PgConnection::connect_with(&connect.options("lanyard_keeper")).await?;
-    let (inner_pad, outer_pad) = key.pads();
-    sqlx::query("select seal.register($1, $2, $3, make_interval(hours => $4))")
-        .bind(key.key_id())
-        .bind(inner_pad)
-        .bind(outer_pad)
-        .bind(SEAL_KEY_HOURS)
-        .execute(&mut keeper)
+async fn answer<P: Plane>(tx: &mut Tx<P>) -> Result<(), StoreError> {
+    sqlx::query("select seal.class()")
+        .execute(tx.conn())
         .await?;
-    keeper.close().await?;
-    Ok(key)
+    Ok(())
 }
 
 /// One transaction of plane `P`, under one sealed context.
@@ -200,6 +202,7 @@ pub struct Tx<P> {
     inner: sqlx::Transaction<'static, Postgres>,
     context: Context,
     seal: Arc<SealKey>,
+    opening: Opening,
     plane: PhantomData<P>,
 }
 
@@ -228,11 +231,7 @@ impl<P: Plane> Tx<P> {
     /// Goes on under another authority in the same transaction: after a claim, for example.
     pub(crate) async fn proceed(&mut self, authority: Authority<P>) -> Result<(), StoreError> {
         let sealed = self.seal.seal(&authority.context);
-        sqlx::raw_sql(AssertSqlSafe(format!(
-            "set local lanyard.context = '{sealed}'"
-        )))
-        .execute(&mut *self.inner)
-        .await?;
+        opening::replace(&mut self.inner, self.opening, &sealed).await?;
         self.context = authority.context;
         Ok(())
     }

@@ -8,9 +8,12 @@ async fn the_lab_starts() {
     }
     let own = cluster::fresh().await;
     own.superuser().await;
-    shared
-        .open(&lanyard::env::Env::system(), 4)
-        .await
-        .close()
-        .await;
+    let env = lanyard::env::Env::system();
+    let db = shared.open(&env, 4).await;
+    for _ in 0..3 {
+        db.ready().await.unwrap();
+    }
+    db.renew_seal_key(&env).await.unwrap();
+    db.ready().await.unwrap();
+    db.close().await;
 }
