@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod embedded;
+mod http;
 mod lab;
 mod refresh_model;
 mod refresh_policy;

@@ -1,3 +1,9 @@
-//! What tests stand on.
+//! What tests stand on: a cluster, servers on it with a movable clock, browsers, people.
 
+pub(crate) mod browser;
 pub(crate) mod cluster;
+pub(crate) mod server;
+pub(crate) mod world;
+
+pub(crate) use browser::{Answer, Browser};
+pub(crate) use server::{Lab, LabClock};

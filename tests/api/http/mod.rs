@@ -1,0 +1,3 @@
+//! What holds for every answer of the issuer.
+
+mod headers;

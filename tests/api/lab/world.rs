@@ -1,0 +1,180 @@
+//! Synthetic clinics and people, planted as the superuser, and what the database says happened.
+
+use lanyard::identity::password::Hasher;
+use lanyard::ids::{AccountId, SubjectId, TenantId};
+use serde_json::Value;
+use tokio::sync::OnceCell;
+use uuid::Uuid;
+
+use super::server::Lab;
+
+/// Everyone's password.
+pub(crate) const PASSWORD: &str = "quiet river under seven bridges";
+
+/// A clinic.
+#[derive(Clone, Debug)]
+pub(crate) struct Clinic {
+    pub(crate) id: TenantId,
+    pub(crate) slug: String,
+    pub(crate) name: String,
+}
+
+/// A person with an account, whose password is [`PASSWORD`].
+#[derive(Clone, Debug)]
+pub(crate) struct Person {
+    pub(crate) account: AccountId,
+    pub(crate) login: String,
+    pub(crate) name: String,
+}
+
+/// An event of the log.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(crate) struct Event {
+    #[sqlx(rename = "type")]
+    pub(crate) kind: String,
+    pub(crate) tenant_id: TenantId,
+    pub(crate) account_id: Option<AccountId>,
+    pub(crate) detail: Value,
+}
+
+impl Lab {
+    /// A clinic of that name, with a slug that no other has.
+    pub(crate) async fn clinic(&self, name: &str) -> Clinic {
+        let id = self.app.env.random_uuid();
+        let word = name.split(' ').next().unwrap().to_ascii_lowercase();
+        let slug = format!("{word}-{}", &id.simple().to_string()[..8]);
+        self.plant_tenant(id, &slug, name).await;
+        Clinic {
+            id: TenantId::from_uuid(id),
+            slug,
+            name: name.to_owned(),
+        }
+    }
+
+    /// The reserved tenant of the platform, which owns the apps that all clinics share.
+    pub(crate) async fn platform(&self) -> TenantId {
+        self.plant_tenant(TenantId::PLATFORM.as_uuid(), "platform", "Platform")
+            .await;
+        TenantId::PLATFORM
+    }
+
+    async fn plant_tenant(&self, id: Uuid, slug: &str, name: &str) {
+        sqlx::query(
+            "insert into tenancy.tenant
+               (tenant_id, slug, slug_locator, name, accent, status, created_at)
+             values ($1, $2, $3, $4, 'juniper', 'active', $5)
+             on conflict do nothing",
+        )
+        .bind(id)
+        .bind(slug)
+        .bind(self.app.keys.locator("slug", slug))
+        .bind(name)
+        .bind(self.now())
+        .execute(&mut self.database.superuser().await)
+        .await
+        .unwrap();
+    }
+
+    /// A person of that name who belongs to no clinic yet.
+    pub(crate) async fn person(&self, name: &str) -> Person {
+        let id = self.app.env.random_uuid();
+        let word = name.split(' ').next().unwrap().to_ascii_lowercase();
+        let login = format!("{word}.{}@example.test", &id.simple().to_string()[..8]);
+        let mut boss = self.database.superuser().await;
+        sqlx::query(
+            "insert into identity.account
+               (account_id, login, login_locator, display_name, status, created_at)
+             values ($1, $2, $3, $4, 'active', $5)",
+        )
+        .bind(id)
+        .bind(&login)
+        .bind(self.app.keys.locator("login", &login))
+        .bind(name)
+        .bind(self.now())
+        .execute(&mut boss)
+        .await
+        .unwrap();
+        sqlx::query(
+            "insert into identity.password (account_id, phc, changed_at) values ($1, $2, $3)",
+        )
+        .bind(id)
+        .bind(phc().await)
+        .bind(self.now())
+        .execute(&mut boss)
+        .await
+        .unwrap();
+        Person {
+            account: AccountId::from_uuid(id),
+            login,
+            name: name.to_owned(),
+        }
+    }
+
+    /// Makes a person a member of a clinic, with roles.
+    pub(crate) async fn join(&self, who: &Person, to: TenantId, roles: &[&str]) -> SubjectId {
+        let subject = self.app.env.random_uuid();
+        let mut boss = self.database.superuser().await;
+        sqlx::query(
+            "insert into identity.membership
+               (tenant_id, subject_id, account_id, display_name, status, created_at)
+             values ($1, $2, $3, $4, 'active', $5)",
+        )
+        .bind(to)
+        .bind(subject)
+        .bind(who.account)
+        .bind(&who.name)
+        .bind(self.now())
+        .execute(&mut boss)
+        .await
+        .unwrap();
+        for role in roles {
+            sqlx::query(
+                "insert into identity.membership_role (tenant_id, subject_id, role)
+                 values ($1, $2, $3)",
+            )
+            .bind(to)
+            .bind(subject)
+            .bind(role)
+            .execute(&mut boss)
+            .await
+            .unwrap();
+        }
+        SubjectId::from_uuid(subject)
+    }
+
+    /// What the log says of an account, oldest first.
+    pub(crate) async fn events_of(&self, who: &Person) -> Vec<Event> {
+        sqlx::query_as(
+            "select type, tenant_id, account_id, detail from audit.event
+             where account_id = $1 order by recorded_at",
+        )
+        .bind(who.account)
+        .fetch_all(&mut self.database.superuser().await)
+        .await
+        .unwrap()
+    }
+
+    /// What the log says of one tenant, oldest first.
+    pub(crate) async fn events_in(&self, tenant: TenantId) -> Vec<Event> {
+        sqlx::query_as(
+            "select type, tenant_id, account_id, detail from audit.event
+             where tenant_id = $1 order by recorded_at",
+        )
+        .bind(tenant)
+        .fetch_all(&mut self.database.superuser().await)
+        .await
+        .unwrap()
+    }
+}
+
+/// The stored form of [`PASSWORD`], computed once a process.
+async fn phc() -> &'static str {
+    static PHC: OnceCell<String> = OnceCell::const_new();
+    let hash = async || {
+        Hasher::new(1, 1)
+            .hash(&PASSWORD.into(), [9; 16])
+            .await
+            .unwrap()
+    };
+    PHC.get_or_init(hash).await
+}
