@@ -1,3 +1,4 @@
 //! People who can sign in: accounts, credentials, guesses.
 
+pub mod membership;
 pub mod password;

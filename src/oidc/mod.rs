@@ -1,7 +1,11 @@
 //! OpenID Connect: one endpoint, one file; one grant, one file.
 
+pub mod authorize;
+pub mod client;
+pub mod code;
 pub mod discovery;
 pub mod family;
+pub mod id_token_hint;
 pub mod interaction;
 
 use axum::Router;
@@ -21,4 +25,9 @@ pub fn routes() -> Router<App> {
             get(discovery::metadata),
         )
         .route("/jwks", get(discovery::jwks))
+        .route(
+            "/authorize",
+            get(authorize::authorize).post(authorize::authorize),
+        )
+        .route("/authorize/resume", get(authorize::resume))
 }

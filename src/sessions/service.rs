@@ -217,6 +217,15 @@ pub async fn open_for_tenant(
     store::open_tenant_session(tx, tenant, session.id, &fresh, just_proved).await
 }
 
+/// The session as the transaction's tenant saw it before, if it did.
+pub async fn find_for_tenant(
+    tx: &mut Tx<Identity>,
+    session: SessionId,
+) -> Result<Option<TenantSession>, StoreError> {
+    let tenant = tx.tenant()?;
+    store::find_tenant_session(tx, tenant, session).await
+}
+
 /// A session found by what a tenant's tokens say of it, with the limits that hold for it now.
 #[derive(Debug)]
 pub struct Standing {

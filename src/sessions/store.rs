@@ -259,6 +259,17 @@ struct TenantSessionRow {
     opened_at: OffsetDateTime,
 }
 
+impl From<TenantSessionRow> for TenantSession {
+    fn from(row: TenantSessionRow) -> Self {
+        Self {
+            sid: TenantSessionId::from_uuid(row.sid),
+            subject: row.subject_id,
+            auth_time: row.auth_time,
+            opened_at: row.opened_at,
+        }
+    }
+}
+
 /// Opens the session for one tenant, or finds it open. `auth_time` of an open one moves only when
 /// she `just_proved` who she is for this tenant.
 pub(crate) async fn open_tenant_session(
@@ -285,12 +296,25 @@ pub(crate) async fn open_tenant_session(
     .bind(just_proved)
     .fetch_one(tx.conn())
     .await?;
-    Ok(TenantSession {
-        sid: TenantSessionId::from_uuid(row.sid),
-        subject: row.subject_id,
-        auth_time: row.auth_time,
-        opened_at: row.opened_at,
-    })
+    Ok(TenantSession::from(row))
+}
+
+/// The session as one tenant saw it before, if it did.
+pub(crate) async fn find_tenant_session(
+    tx: &mut Tx<Identity>,
+    tenant: TenantId,
+    session: SessionId,
+) -> Result<Option<TenantSession>, StoreError> {
+    let row: Option<TenantSessionRow> = sqlx::query_as(
+        "select sid, subject_id, auth_time, opened_at
+         from identity.tenant_session
+         where tenant_id = $1 and session_id = $2",
+    )
+    .bind(tenant)
+    .bind(session)
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(TenantSession::from))
 }
 
 /// Which session a tenant's `sid` stands for, in that tenant.

@@ -66,10 +66,15 @@ pub struct Pending {
     pub client_name: Option<String>,
     /// The clinic, as soon as it is known: by the client, `organization`, or the chooser.
     pub tenant: Option<TenantId>,
+    /// Its name and accent, if they are known before she is.
+    pub clinic: Option<(String, String)>,
     /// The identifier as typed on the first page.
     pub login: Option<String>,
     /// Whether she chose the clinic herself in this interaction.
     pub has_chosen: bool,
+    /// Whether the browser's present session is over for what is asked: then a new one begins,
+    /// and the present one is never gone on with.
+    pub anew: bool,
 }
 
 /// A stored one, live and of this browser.

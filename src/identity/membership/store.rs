@@ -1,0 +1,120 @@
+//! `identity.membership` with its roles, and the view `identity.clinic`.
+
+use uuid::Uuid;
+
+use super::model::{Clinic, Member, Membership};
+use crate::db::{Identity, StoreError, Tx};
+use crate::ids::{AccountId, SubjectId, TenantId};
+
+#[derive(sqlx::FromRow)]
+struct MembershipRow {
+    #[sqlx(flatten)]
+    clinic: Clinic,
+    subject_id: SubjectId,
+    roles: Vec<String>,
+}
+
+/// The active memberships of the transaction's account in active clinics, by clinic name.
+pub(crate) async fn list_active(
+    tx: &mut Tx<Identity>,
+    account: AccountId,
+) -> Result<Vec<Membership>, StoreError> {
+    let rows: Vec<MembershipRow> = sqlx::query_as(
+        "select c.tenant_id, c.slug, c.name, c.accent, true as is_active, m.subject_id,
+                array(select r.role from identity.membership_role r
+                      where r.tenant_id = m.tenant_id and r.subject_id = m.subject_id
+                      order by r.role) as roles
+         from identity.membership m
+         join identity.clinic c on c.tenant_id = m.tenant_id
+         where m.account_id = $1 and m.status = 'active' and c.status = 'active'
+         order by c.name
+         limit 100",
+    )
+    .bind(account)
+    .fetch_all(tx.conn())
+    .await?;
+    let membership = |row: MembershipRow| Membership {
+        clinic: row.clinic,
+        subject: row.subject_id,
+        roles: row.roles,
+    };
+    Ok(rows.into_iter().map(membership).collect())
+}
+
+#[derive(sqlx::FromRow)]
+struct MemberRow {
+    display_name: String,
+    login: String,
+    roles: Vec<String>,
+    scopes: Vec<String>,
+    is_active: bool,
+}
+
+/// A member of the transaction's tenant, with what its tokens say.
+pub(crate) async fn find(
+    tx: &mut Tx<Identity>,
+    tenant: TenantId,
+    subject: SubjectId,
+) -> Result<Option<Member>, StoreError> {
+    let row: Option<MemberRow> = sqlx::query_as(
+        "select m.display_name, a.login,
+                array(select r.role from identity.membership_role r
+                      where r.tenant_id = $1 and r.subject_id = $2
+                      order by r.role) as roles,
+                array(select distinct p.scope
+                      from identity.membership_role r
+                      join identity.role_permission rp on rp.role = r.role
+                      join identity.permission p on p.permission = rp.permission
+                      where r.tenant_id = $1 and r.subject_id = $2
+                      order by p.scope) as scopes,
+                m.status = 'active' and a.status = 'active' and c.status = 'active' as is_active
+         from identity.membership m
+         join identity.account a on a.account_id = m.account_id
+         join identity.clinic c on c.tenant_id = m.tenant_id
+         where m.tenant_id = $1 and m.subject_id = $2",
+    )
+    .bind(tenant)
+    .bind(subject)
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(|row| Member {
+        subject,
+        display_name: row.display_name,
+        login: row.login,
+        roles: row.roles,
+        scopes: row.scopes,
+        is_active: row.is_active,
+    }))
+}
+
+/// The clinic that a claimed slug names, or the transaction's own.
+pub(crate) async fn find_clinic(
+    tx: &mut Tx<Identity>,
+    slug: &str,
+) -> Result<Option<Clinic>, StoreError> {
+    let clinic = sqlx::query_as(
+        "select tenant_id, slug, name, accent, status = 'active' as is_active
+         from identity.clinic
+         where slug = $1",
+    )
+    .bind(slug)
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(clinic)
+}
+
+/// The clinic of a tenant's own transaction, or of one of the account's memberships.
+pub(crate) async fn find_clinic_by_id(
+    tx: &mut Tx<Identity>,
+    tenant: Uuid,
+) -> Result<Option<Clinic>, StoreError> {
+    let clinic = sqlx::query_as(
+        "select tenant_id, slug, name, accent, status = 'active' as is_active
+         from identity.clinic
+         where tenant_id = $1",
+    )
+    .bind(tenant)
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(clinic)
+}

@@ -1,0 +1,200 @@
+//! Registering clients, rotating their secrets, and finding the one that a request names.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+use super::model::{AuthMethod, Client, NewClient, ShownSecret};
+use super::policy::{RegistrationRefusal, may_register};
+use super::store;
+use crate::audit::{self, EventType};
+use crate::db::{Identity, StoreError, Tx};
+use crate::env::Env;
+use crate::ids::{ClientId, TenantId};
+use crate::secret::{KeyedDigest, Keys};
+
+/// What secret scanners find our client secrets by.
+const SECRET_PREFIX: &str = "lcs_";
+
+/// The longest that an old secret may go on beside the new one.
+pub const MAX_OVERLAP: Duration = Duration::days(7);
+
+/// What registering ended in.
+#[derive(Debug)]
+pub enum RegisterOutcome {
+    /// It is known now; public clients have no secret.
+    Registered(Option<ShownSecret>),
+    /// Its parts do not agree.
+    Refused(RegistrationRefusal),
+    /// Another client has that id.
+    IdTaken,
+}
+
+/// What rotating ended in.
+#[derive(Debug)]
+pub enum RotateOutcome {
+    /// The new secret; the old one is good until then.
+    Rotated {
+        /// Shown once.
+        secret: ShownSecret,
+        /// When the old one ends.
+        old_until: OffsetDateTime,
+    },
+    /// No such client in that tenant.
+    Unknown,
+    /// A public client has none.
+    NoSecret,
+}
+
+/// Registers a client. Under `Job::AdministerClients` within the client's tenant.
+pub(crate) async fn register(
+    tx: &mut Tx<Identity>,
+    env: &Env,
+    keys: &Keys,
+    new: &NewClient,
+) -> Result<RegisterOutcome, StoreError> {
+    let permit = match may_register(new) {
+        Ok(permit) => permit,
+        Err(refusal) => return Ok(RegisterOutcome::Refused(refusal)),
+    };
+    let now = env.now();
+    if !store::insert(tx, permit, new, locator(keys, &new.id), now).await? {
+        return Ok(RegisterOutcome::IdTaken);
+    }
+    let secret = if new.auth_method == AuthMethod::None {
+        None
+    } else {
+        Some(give_secret(tx, env, keys, new.tenant, &new.id).await?)
+    };
+    let detail = json!({ "client_id": new.id, "kind": new.kind.as_str() });
+    audit::append(tx, env, keys, EventType::ClientCreated, detail).await?;
+    Ok(RegisterOutcome::Registered(secret))
+}
+
+/// Gives a client a new secret and its old one an end. At most two are live (attacks CLI-18).
+///
+/// - `overlap`: how long the old one goes on, [`MAX_OVERLAP`] at most; zero ends it at once.
+pub(crate) async fn rotate_secret(
+    tx: &mut Tx<Identity>,
+    env: &Env,
+    keys: &Keys,
+    (tenant, id): (TenantId, &ClientId),
+    overlap: Duration,
+) -> Result<RotateOutcome, StoreError> {
+    match store::lock(tx, tenant, id).await? {
+        None => return Ok(RotateOutcome::Unknown),
+        Some(AuthMethod::None) => return Ok(RotateOutcome::NoSecret),
+        Some(AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost) => {}
+    }
+    let old_until = env.now() + overlap.clamp(Duration::ZERO, MAX_OVERLAP);
+    store::retire_secrets(tx, tenant, id, old_until).await?;
+    let secret = give_secret(tx, env, keys, tenant, id).await?;
+    let detail = json!({ "client_id": id, "old_until": old_until.unix_timestamp() });
+    audit::append(tx, env, keys, EventType::ClientSecretRotated, detail).await?;
+    Ok(RotateOutcome::Rotated { secret, old_until })
+}
+
+/// Deletes a client with its secrets; `false` if there is none.
+pub(crate) async fn delete(
+    tx: &mut Tx<Identity>,
+    env: &Env,
+    keys: &Keys,
+    tenant: TenantId,
+    id: &ClientId,
+) -> Result<bool, StoreError> {
+    if !store::delete(tx, tenant, id).await? {
+        return Ok(false);
+    }
+    let detail = json!({ "client_id": id });
+    audit::append(tx, env, keys, EventType::ClientDeleted, detail).await?;
+    Ok(true)
+}
+
+/// The clients of one tenant, all of them; a tenant has few.
+pub(crate) async fn list(
+    tx: &mut Tx<Identity>,
+    tenant: TenantId,
+) -> Result<Vec<Client>, StoreError> {
+    const PAGE: i64 = 200;
+    let mut all: Vec<Client> = Vec::new();
+    loop {
+        let after = all
+            .last()
+            .map(|c| c.id.as_str().to_owned())
+            .unwrap_or_default();
+        let page = store::list(tx, tenant, &after, PAGE).await?;
+        let full = page.len() == usize::try_from(PAGE).unwrap_or(usize::MAX);
+        all.extend(page);
+        if !full {
+            return Ok(all);
+        }
+    }
+}
+
+/// Where the client of that id is found: what [`crate::db::Authority`]'s claim is made for.
+pub(crate) fn locator(keys: &Keys, id: &ClientId) -> Uuid {
+    keys.locator("client", id.as_str())
+}
+
+/// The client that a request names, whatever its tenant. Under a claim of [`locator`].
+pub(crate) async fn find_claimed(
+    tx: &mut Tx<Identity>,
+    keys: &Keys,
+    id: &ClientId,
+) -> Result<Option<Client>, StoreError> {
+    store::find_claimed(tx, id, locator(keys, id)).await
+}
+
+/// A client of the tenant named, under an authority for that tenant or for shared clients.
+pub(crate) async fn find(
+    tx: &mut Tx<Identity>,
+    tenant: TenantId,
+    id: &ClientId,
+) -> Result<Option<Client>, StoreError> {
+    store::find(tx, tenant, id).await
+}
+
+/// Whether `presented` is one of the client's live secrets. All are compared, always.
+pub(crate) async fn secret_is_right(
+    tx: &mut Tx<Identity>,
+    env: &Env,
+    keys: &Keys,
+    client: &Client,
+    presented: &SecretString,
+) -> Result<bool, StoreError> {
+    let digest = digest(keys, client.tenant, &client.id, presented);
+    let live = store::live_secrets(tx, client.tenant, &client.id, env.now()).await?;
+    Ok(live
+        .iter()
+        .fold(false, |found, stored| digest.matches(stored) | found))
+}
+
+async fn give_secret(
+    tx: &mut Tx<Identity>,
+    env: &Env,
+    keys: &Keys,
+    tenant: TenantId,
+    id: &ClientId,
+) -> Result<ShownSecret, StoreError> {
+    let random = zeroize::Zeroizing::new(env.random_bytes::<32>());
+    let secret: SecretString = format!(
+        "{SECRET_PREFIX}{}",
+        URL_SAFE_NO_PAD.encode(random.as_slice())
+    )
+    .into();
+    let digest = digest(keys, tenant, id, &secret);
+    store::insert_secret(tx, tenant, id, &digest, env.now()).await?;
+    Ok(ShownSecret(secret))
+}
+
+fn digest(keys: &Keys, tenant: TenantId, id: &ClientId, secret: &SecretString) -> KeyedDigest {
+    let secret = secret.expose_secret().as_bytes();
+    keys.digest(
+        "client_secret",
+        secret,
+        &[tenant.as_uuid().as_bytes(), id.as_str().as_bytes()],
+    )
+}

@@ -1,0 +1,102 @@
+//! The code's form, and what a row of it says.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::{ExposeSecret as _, SecretBox, SecretString};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::ids::{AccountId, ClientId, CodeId, FamilyId, SessionId, SubjectId, TenantId};
+
+/// What secret scanners find our codes by.
+const PREFIX: &str = "lac_";
+
+/// A code as it came in: parsed, not trusted. `lac_` and base64url of tenant, id and 32 secret
+/// bytes.
+#[derive(Debug)]
+pub struct PresentedCode {
+    /// The tenant it names; a forged one only makes it unknown there.
+    pub tenant: TenantId,
+    /// Which row.
+    pub id: CodeId,
+    /// What it shows for it.
+    pub(super) secret: CodeSecret,
+}
+
+/// 32 random bytes.
+pub(super) struct CodeSecret(SecretBox<[u8; 32]>);
+
+impl fmt::Debug for CodeSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CodeSecret(***)")
+    }
+}
+
+impl CodeSecret {
+    pub(super) fn new(bytes: [u8; 32]) -> Self {
+        Self(SecretBox::new(Box::new(bytes)))
+    }
+
+    pub(super) fn expose(&self) -> &[u8] {
+        self.0.expose_secret()
+    }
+}
+
+impl PresentedCode {
+    /// Parses a code; `None` if it can't be one of ours.
+    pub fn parse(text: &str) -> Option<Self> {
+        let encoded = text.strip_prefix(PREFIX)?;
+        let bytes = zeroize::Zeroizing::new(URL_SAFE_NO_PAD.decode(encoded).ok()?);
+        let bytes: &[u8; 64] = bytes.as_slice().try_into().ok()?;
+        Some(Self {
+            tenant: TenantId::from_uuid(Uuid::from_slice(&bytes[..16]).ok()?),
+            id: CodeId::from_uuid(Uuid::from_slice(&bytes[16..32]).ok()?),
+            secret: CodeSecret::new(bytes[32..].try_into().ok()?),
+        })
+    }
+
+    /// The code as the client gets it.
+    pub(super) fn encode(tenant: TenantId, id: CodeId, secret: &CodeSecret) -> SecretString {
+        let bytes = [
+            &tenant.as_uuid().into_bytes()[..],
+            &id.as_uuid().into_bytes(),
+            secret.expose(),
+        ]
+        .concat();
+        let bytes = zeroize::Zeroizing::new(bytes);
+        format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes.as_slice())).into()
+    }
+}
+
+/// All that a code stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuedCode {
+    /// Which.
+    pub id: CodeId,
+    /// For which client.
+    pub client: ClientId,
+    /// In which session.
+    pub session: SessionId,
+    /// For whom, in the tenant.
+    pub subject: SubjectId,
+    /// For whom, on the platform.
+    pub account: AccountId,
+    /// Where it was sent, byte for byte.
+    pub redirect_uri: String,
+    /// The S256 challenge, if one was given.
+    pub code_challenge: Option<String>,
+    /// For the ID token.
+    pub nonce: Option<String>,
+    /// What was asked for and may be had.
+    pub scopes: Vec<String>,
+    /// The `aud` of the access token.
+    pub audience: String,
+    /// When it ends.
+    pub expires_at: OffsetDateTime,
+    /// What its first use gave, if it was used.
+    pub family: Option<FamilyId>,
+    /// When it was used, if it was.
+    pub spent_at: Option<OffsetDateTime>,
+}

@@ -1,0 +1,86 @@
+//! Issuing and spending codes.
+
+use secrecy::SecretString;
+
+use super::model::{CodeSecret, IssuedCode, PresentedCode};
+use super::store;
+use crate::app::App;
+use crate::db::{Identity, StoreError, Tx};
+use crate::ids::{CodeId, FamilyId, TenantId};
+use crate::secret::KeyedDigest;
+
+/// Stores a code for the transaction's tenant and gives it as the client will see it.
+pub async fn issue(
+    tx: &mut Tx<Identity>,
+    app: &App,
+    code: &IssuedCode,
+) -> Result<SecretString, StoreError> {
+    let tenant = tx.tenant()?;
+    let secret = CodeSecret::new(app.env.random_bytes());
+    let digest = digest(app, tenant, code, &secret);
+    store::insert(tx, tenant, code, digest.as_bytes(), app.env.now()).await?;
+    Ok(PresentedCode::encode(tenant, code.id, &secret))
+}
+
+/// A fresh id.
+pub fn fresh_id(app: &App) -> CodeId {
+    CodeId::from_uuid(app.env.random_uuid())
+}
+
+/// The code presented, locked; `None` if unknown or its secret is wrong. Whether it was spent, has
+/// expired or is another client's is the caller's to judge.
+pub async fn find(
+    tx: &mut Tx<Identity>,
+    app: &App,
+    presented: &PresentedCode,
+) -> Result<Option<IssuedCode>, StoreError> {
+    let found = store::find_locked(tx, presented.tenant, presented.id).await?;
+    Ok(found.and_then(|(code, stored)| {
+        digest(app, presented.tenant, &code, &presented.secret)
+            .matches(&stored)
+            .then_some(code)
+    }))
+}
+
+/// Spends it; false if it was spent before.
+pub async fn spend(
+    tx: &mut Tx<Identity>,
+    app: &App,
+    code: &IssuedCode,
+) -> Result<bool, StoreError> {
+    let tenant = tx.tenant()?;
+    store::spend(tx, tenant, code.id, app.env.now()).await
+}
+
+/// Notes which family its use began.
+pub async fn mark_given(
+    tx: &mut Tx<Identity>,
+    code: &IssuedCode,
+    family: FamilyId,
+) -> Result<(), StoreError> {
+    let tenant = tx.tenant()?;
+    store::mark_given(tx, tenant, code.id, family).await
+}
+
+fn digest(app: &App, tenant: TenantId, code: &IssuedCode, secret: &CodeSecret) -> KeyedDigest {
+    // Postgres keeps microseconds, so the digest takes those.
+    let expires = code.expires_at.unix_timestamp_nanos() / 1000;
+    app.keys.digest(
+        "authorization_code",
+        secret.expose(),
+        &[
+            tenant.as_uuid().as_bytes(),
+            code.id.as_uuid().as_bytes(),
+            code.account.as_uuid().as_bytes(),
+            code.subject.as_uuid().as_bytes(),
+            code.session.as_uuid().as_bytes(),
+            code.client.as_str().as_bytes(),
+            code.redirect_uri.as_bytes(),
+            code.code_challenge
+                .as_deref()
+                .unwrap_or_default()
+                .as_bytes(),
+            &expires.to_be_bytes(),
+        ],
+    )
+}
