@@ -8,6 +8,11 @@ pub enum StoreError {
     /// The operator's: no connection within the bound, or the server went away. Retrying may help.
     #[error("the database can't be reached")]
     Unavailable(#[source] sqlx::Error),
+    /// The operator's: a pooler gives one session's connection to another between transactions.
+    #[error(
+        "the database is behind a pooler in transaction mode: connect directly or use session mode"
+    )]
+    TransactionPooler,
     /// The caller's: a named constraint refused the write.
     #[error("constraint {constraint} refused the write")]
     Conflict {
@@ -61,7 +66,7 @@ impl StoreError {
                 .as_database_error()?
                 .code()
                 .map(std::borrow::Cow::into_owned),
-            Self::Conflict { .. } | Self::Corrupt { .. } => None,
+            Self::TransactionPooler | Self::Conflict { .. } | Self::Corrupt { .. } => None,
         }
     }
 }

@@ -73,9 +73,15 @@ pub async fn migrate(connect: &Connect) -> Result<Migrated, MigrationError> {
 
 /// How many of this build's migrations the database lacks. Zero: it is up to date.
 pub async fn pending(connect: &Connect) -> Result<usize, MigrationError> {
-    let mut login = PgConnection::connect_with(&connect.options("lanyard_keeper")).await?;
-    let applied = applied_versions(&mut login).await?;
+    let mut login = PgConnection::connect_with(&connect.options(super::keeper::ROLE)).await?;
+    let pending = pending_for(&mut login).await?;
     login.close().await?;
+    Ok(pending)
+}
+
+/// The same, asked through a connection of the keeper's.
+pub(super) async fn pending_for(keeper: &mut PgConnection) -> Result<usize, sqlx::Error> {
+    let applied = applied_versions(keeper).await?;
     Ok(MIGRATIONS.iter().count().saturating_sub(applied))
 }
 
@@ -137,14 +143,17 @@ async fn applied_versions(conn: &mut PgConnection) -> Result<usize, sqlx::Error>
     Ok(usize::try_from(count).unwrap_or_default())
 }
 
-/// Lets the keeper count migrations; opens `seal.open` only where `set_config` stayed public.
+/// Lets the keeper count migrations; opens `seal.open` only where others may read a statement's
+/// text or set a context by a function anyway.
 async fn grant_fallback(admin: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::raw_sql(
         "grant select on lanyard._sqlx_migrations to lanyard_keeper;
          do $$
          begin
            if has_function_privilege('lanyard_keeper',
-               'pg_catalog.set_config(text, text, boolean)', 'execute') then
+               'pg_catalog.set_config(text, text, boolean)', 'execute')
+             or has_function_privilege('lanyard_keeper',
+               'pg_catalog.pg_stat_get_activity(integer)', 'execute') then
              grant execute on function seal.open(text)
                to lanyard_identity, lanyard_tenant, lanyard_platform, lanyard_apps;
            else

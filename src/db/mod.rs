@@ -14,6 +14,8 @@ mod error;
 mod keeper;
 pub mod migrate;
 mod opening;
+mod pooler;
+pub mod standing;
 
 use std::marker::PhantomData;
 use std::sync::{Arc, RwLock};
@@ -81,6 +83,7 @@ impl Db {
     ///
     /// - `connections`: at most so many for the identity plane, half as many for each other.
     pub async fn open(connect: Connect, env: &Env, connections: u32) -> Result<Self, StoreError> {
+        pooler::check(&connect, keeper::ROLE).await?;
         let seal = keeper::register(&connect, env).await?;
         let opening = keeper::opening(&connect).await?;
         let pool = |role, most| opening::pool(&connect, role, most);

@@ -110,7 +110,9 @@ impl OAuthError {
 impl From<StoreError> for OAuthError {
     fn from(error: StoreError) -> Self {
         let code = match &error {
-            StoreError::Unavailable(_) => OAuthErrorCode::TemporarilyUnavailable,
+            StoreError::Unavailable(_) | StoreError::TransactionPooler => {
+                OAuthErrorCode::TemporarilyUnavailable
+            }
             StoreError::Conflict { .. } | StoreError::Corrupt { .. } | StoreError::Query(_) => {
                 OAuthErrorCode::ServerError
             }

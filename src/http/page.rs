@@ -88,7 +88,7 @@ impl PageError {
             Self::Store(error) => {
                 tracing::error!(detail = %super::chain(error), "page");
                 match error {
-                    StoreError::Unavailable(_) => (
+                    StoreError::Unavailable(_) | StoreError::TransactionPooler => (
                         StatusCode::SERVICE_UNAVAILABLE,
                         "Unavailable",
                         "We can't reach our records just now. Nothing is lost.",

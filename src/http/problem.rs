@@ -37,7 +37,7 @@ impl IntoResponse for Problem {
                 Some(*field),
             ),
             Self::NotFound => (StatusCode::NOT_FOUND, "There is nothing here", None),
-            Self::Store(StoreError::Unavailable(_)) => (
+            Self::Store(StoreError::Unavailable(_) | StoreError::TransactionPooler) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "Try again in a moment",
                 None,

@@ -30,7 +30,15 @@ pub(crate) struct Cluster {
 /// The cluster, started on first use.
 pub(crate) async fn cluster() -> &'static Cluster {
     static CLUSTER: OnceCell<Cluster> = OnceCell::const_new();
-    CLUSTER.get_or_init(Cluster::start).await
+    CLUSTER
+        .get_or_init(async || Cluster::start("shared").await)
+        .await
+}
+
+/// A cluster of the caller's own, for tests that change roles: those are every database's.
+pub(crate) async fn apart() -> Cluster {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    Cluster::start(&format!("apart-{}", COUNT.fetch_add(1, Ordering::Relaxed))).await
 }
 
 /// The database that tests share: migrated, and empty but for what tests put there.
@@ -47,9 +55,9 @@ pub(crate) async fn fresh() -> Database {
 }
 
 impl Cluster {
-    async fn start() -> Self {
+    async fn start(name: &str) -> Self {
+        let base = folder().join(name);
         let running = tokio::task::spawn_blocking(|| {
-            let base = folder();
             let options = embedded::Options {
                 base,
                 bin: None,
@@ -78,7 +86,7 @@ impl Cluster {
     }
 
     /// A copy of the migrated database.
-    async fn fresh(&self) -> Database {
+    pub(crate) async fn fresh(&self) -> Database {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("lab_{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let _one_at_a_time = self.making.lock().await;
@@ -170,5 +178,7 @@ fn folder() -> PathBuf {
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }
-    temp.join(format!("{PREFIX}{}", std::process::id()))
+    let folder = temp.join(format!("{PREFIX}{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
 }

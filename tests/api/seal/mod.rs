@@ -1,3 +1,3 @@
 //! The sealed context under attack (design §3; attacks.md, RLS).
 
-mod roles;
+mod standing;
