@@ -88,7 +88,7 @@ impl EndReason {
         }
     }
 
-    /// Reads `reason`; anything unknown, or nothing, is [`EndReason::SignedOut`], which claims least.
+    /// Reads `reason`; anything unknown, or nothing, is [`EndReason::SignedOut`], the calmest.
     pub fn from_word(word: Option<&str>) -> Self {
         let known = Self::ALL
             .into_iter()
@@ -113,7 +113,7 @@ impl SignedOutPage {
     fn what_it_means(&self) -> &'static str {
         match self.reason {
             EndReason::SignedOut => {
-                "You are signed out here and in every other app of your clinic in this browser."
+                "You are signed out here and in every other app that you had open in this browser."
             }
             EndReason::Idle => {
                 "Nothing happened for a while, so we closed the page to keep health records \
