@@ -3,7 +3,7 @@
 //! | path | what | owner |
 //! |---|---|---|
 //! | `lanyard-cluster` | the mark that we made this folder | us |
-//! | `lock`, `socket-dir`, `postgres.log` | see `lock.rs`, [`socket_dir`], `log.rs` | us |
+//! | `lock`, `socket-dir`, `postgres.log` | see `lock.rs`, [`Layout::socket_dir`], `log.rs` | us |
 //! | `hba.conf`, `ident.conf` | who may connect; written anew at each start | us |
 //! | `data`, `run` | PostgreSQL's data and socket | PostgreSQL's user |
 //!
