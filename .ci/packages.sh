@@ -12,38 +12,52 @@ die() {
   exit 1
 }
 
+may_be_root() {
+  [ "$(id -u)" -eq 0 ] ||
+    { command -v sudo >/dev/null && { is_interactive || sudo -n true 2>/dev/null; }; }
+}
+
 as_root() {
   if [ "$(id -u)" -eq 0 ]; then
     "$@"
-  elif command -v sudo >/dev/null && { is_interactive || sudo -n true 2>/dev/null; }; then
-    sudo "$@"
   else
-    die "This needs root: run it as root, or as a user who may use sudo, or install by hand:" "$@"
+    sudo "$@"
   fi
 }
 
-# install_packages WHY PACKAGE...: says what and why, asks at a terminal, installs.
-install_packages() {
-  local why=$1
+# agree WHY PACKAGE...: says what is missing and why; at a terminal, asks. Ends the script if it
+# may not or can't be installed.
+agree() {
+  local why=$1 answer
   shift
   say "Missing: $* ($why)."
   command -v apt-get >/dev/null ||
     die "Here is no apt-get to install it with: install it as your system does, then run this again."
+  may_be_root ||
+    die "That needs root. Run this as root or as a user with sudo, or first: apt-get install $*"
   if is_interactive; then
-    local answer
     read -r -p "Install with apt-get? [y/N] " answer
     case $answer in
       y | Y | yes) ;;
-      *) die "Nothing was installed. Install it by hand, then run this again." ;;
+      *) die "Nothing was installed. To do it by hand: apt-get install $*" ;;
     esac
   fi
+}
+
+apt_install() {
   if [ -z "${packages_updated:-}" ]; then
-    as_root apt-get update -q || say "apt-get update failed; trying with the lists that are here."
+    as_root apt-get update -q >&2 || say "apt-get update failed: trying with the lists that are here."
     packages_updated=yes
   fi
   as_root env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -q --no-install-recommends "$@" </dev/null >&2 ||
     die "apt-get could not install: $*"
+}
+
+install_packages() {
+  agree "$@"
+  shift
+  apt_install "$@"
 }
 
 is_installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
@@ -75,18 +89,17 @@ ensure_postgres() {
   fi
   local settings=/etc/postgresql-common/createcluster.d
   local ours=$settings/lanyard.conf theirs=no
+  agree "the PostgreSQL server's programs, for a private database; no server is started" \
+    postgresql
   if is_installed postgresql-common; then
     theirs=yes
   fi
-  if command -v apt-get >/dev/null; then
-    as_root mkdir -p "$settings"
-    printf '%s\n' \
-      "# Lanyard runs a private cluster and wanted only the server's programs." \
-      "# Remove this file to have new server packages make a cluster again." \
-      "create_main_cluster = false" | as_root tee "$ours" >/dev/null
-  fi
-  install_packages "the PostgreSQL server's programs, for a private database; no server is started" \
-    postgresql
+  as_root mkdir -p "$settings"
+  printf '%s\n' \
+    "# Lanyard runs a private cluster and wanted only the server's programs." \
+    "# Remove this file to have new server packages make a cluster again." \
+    "create_main_cluster = false" | as_root tee "$ours" >/dev/null
+  apt_install postgresql
   if [ $theirs = yes ]; then
     as_root rm -f "$ours"
   fi
