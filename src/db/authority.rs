@@ -52,6 +52,8 @@ pub enum Job {
     AdministerClients,
     /// Sending what the outbox holds.
     DeliverMail,
+    /// Erasing sealed successors of refresh tokens that may no longer be given.
+    EraseSuccessors,
     /// Loading and rotating the signing keys.
     KeyRing,
     /// Creating clinics, from the command line.
@@ -68,6 +70,7 @@ impl Job {
             Self::AdministerAccounts => "administer_accounts",
             Self::AdministerClients => "administer_clients",
             Self::DeliverMail => "deliver_mail",
+            Self::EraseSuccessors => "erase_successors",
             Self::KeyRing => "key_ring",
             Self::AdministerTenants => "administer_tenants",
             Self::SeedVisits => "seed_visits",

@@ -265,6 +265,47 @@ pub async fn find_by_sid(
     }))
 }
 
+/// The session behind a grant, with what a refusal tells apart.
+#[derive(Debug)]
+pub struct Inspected {
+    /// It, standing or not, with its limits.
+    pub standing: Standing,
+    /// Signed out, or ended from elsewhere.
+    pub is_ended: bool,
+    /// Whether the account may sign in at all.
+    pub account_is_active: bool,
+    /// The account's password epoch now; the session's own may be older.
+    pub account_password_epoch: i32,
+}
+
+/// The session that a grant of the transaction's tenant hangs on, even one that ended; `None` if
+/// there is none such.
+pub async fn inspect(
+    tx: &mut Tx<Identity>,
+    app: &App,
+    session: SessionId,
+    client_app: &str,
+) -> Result<Option<Inspected>, StoreError> {
+    let tenant = tx.tenant()?;
+    let Some(in_tenant) = store::find_tenant_session(tx, tenant, session).await? else {
+        return Ok(None);
+    };
+    let Some(stored) = store::find(tx, session).await? else {
+        return Ok(None);
+    };
+    let limits = limits(tx, app, in_tenant.subject, client_app).await?;
+    Ok(Some(Inspected {
+        is_ended: stored.is_ended,
+        account_is_active: stored.account_is_active,
+        account_password_epoch: stored.account_epoch,
+        standing: Standing {
+            session: stored.session,
+            in_tenant,
+            limits,
+        },
+    }))
+}
+
 /// The strictest limits of platform, roles, tenant and app for a member, at this moment.
 pub async fn limits(
     tx: &mut Tx<Identity>,

@@ -31,6 +31,9 @@ pub(crate) struct StoredSession {
     pub(crate) secret_digest: Vec<u8>,
     /// Not ended, of an active account, of the account's present password epoch.
     pub(crate) stands: bool,
+    pub(crate) is_ended: bool,
+    pub(crate) account_is_active: bool,
+    pub(crate) account_epoch: i32,
 }
 
 impl From<SessionRow> for StoredSession {
@@ -39,6 +42,9 @@ impl From<SessionRow> for StoredSession {
             stands: row.ended_at.is_none()
                 && row.account_status == "active"
                 && row.password_epoch == row.account_epoch,
+            is_ended: row.ended_at.is_some(),
+            account_is_active: row.account_status == "active",
+            account_epoch: row.account_epoch,
             secret_digest: row.secret_digest,
             session: Session {
                 id: row.session_id,

@@ -11,8 +11,13 @@
 //! Not its business: who the client is (the token endpoint authenticates it first), what an access
 //! token says, and how an end reaches verifiers.
 
+pub mod exchange;
 pub mod model;
 pub mod policy;
 pub mod refresh_token;
 pub mod refusal;
+pub mod service;
+pub(crate) mod store;
 pub mod successor;
+
+pub use exchange::{Given, NewFamily, Presenter, RefreshOutcome, Started};

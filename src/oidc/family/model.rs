@@ -117,6 +117,50 @@ pub enum ReuseCause {
     LockStep,
 }
 
+impl EndReason {
+    /// Every one.
+    pub const ALL: [Self; 9] = [
+        Self::Reuse(ReuseCause::OlderGeneration),
+        Self::Reuse(ReuseCause::SuccessorUsed),
+        Self::Reuse(ReuseCause::WindowPassed),
+        Self::Reuse(ReuseCause::LockStep),
+        Self::SessionEnded,
+        Self::Revoked,
+        Self::CodeReplayed,
+        Self::PasswordChanged,
+        Self::Administrative,
+    ];
+
+    /// As it stands in the table and the log.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Reuse(cause) => cause.name(),
+            Self::SessionEnded => "session_ended",
+            Self::Revoked => "revoked",
+            Self::CodeReplayed => "code_replayed",
+            Self::PasswordChanged => "password_changed",
+            Self::Administrative => "administrative",
+        }
+    }
+
+    /// The one of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+}
+
+impl ReuseCause {
+    /// As it stands in the table and the log.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OlderGeneration => "older_generation_replayed",
+            Self::SuccessorUsed => "replayed_after_successor_was_used",
+            Self::WindowPassed => "replayed_after_window",
+            Self::LockStep => "two_places_in_lock_step",
+        }
+    }
+}
+
 /// That and why a family is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
@@ -225,6 +269,8 @@ pub struct Presentation {
     pub is_authentic: bool,
     /// Whether the requested scope is within what was granted (RFC 6749 §6).
     pub scope_is_granted: bool,
+    /// Whether the requested resource is the one that was granted (RFC 8707 §2.2).
+    pub resource_is_granted: bool,
     /// Where it came from.
     pub place: Place,
 }

@@ -127,7 +127,7 @@ impl ReusePermit {
 ///    also when the session is over, since it shows that two hold the token;
 /// 4. session, membership, account, tenant, password (rule 5, last sentence, and any issue);
 /// 5. for a retry, whether two march in lock-step (rule 7): only what would be given out counts;
-/// 6. the scope: a malformed wish spends no token, and hides no replay.
+/// 6. scope and resource: a wish too wide spends no token, and hides no replay.
 ///
 /// Intervals are half-open: at the very instant of an end it is over.
 pub fn decide(facts: &FamilyFacts, shown: &Presentation, now: OffsetDateTime) -> Decision {
@@ -205,6 +205,9 @@ fn classify<'a>(
     }
     if !shown.scope_is_granted {
         return Err(RefreshRefusal::ScopeNotGranted.into());
+    }
+    if !shown.resource_is_granted {
+        return Err(RefreshRefusal::ResourceNotGranted.into());
     }
     Ok(found)
 }

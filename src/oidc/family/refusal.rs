@@ -32,6 +32,8 @@ pub enum RefreshRefusal {
     SessionAbsoluteEndReached,
     /// The scope asked for is wider than what was granted.
     ScopeNotGranted,
+    /// The resource asked for is not what was granted (RFC 8707 §2.2).
+    ResourceNotGranted,
     /// The successor is still owed, but its sealed copy can't be opened: the server's key for it
     /// is gone, or the copy was tampered with.
     SuccessorUnreadable,
@@ -39,13 +41,15 @@ pub enum RefreshRefusal {
     GenerationsExhausted,
 }
 
-/// The public half of a refusal: a word of RFC 6749 §5.2.
+/// The public half of a refusal: a word of RFC 6749 §5.2 or RFC 8707 §2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefusalWord {
     /// `invalid_grant`
     InvalidGrant,
     /// `invalid_scope`
     InvalidScope,
+    /// `invalid_target` (RFC 8707 §2)
+    InvalidTarget,
 }
 
 impl RefreshRefusal {
@@ -54,6 +58,7 @@ impl RefreshRefusal {
     pub const fn wire(self) -> RefusalWord {
         match self {
             Self::ScopeNotGranted => RefusalWord::InvalidScope,
+            Self::ResourceNotGranted => RefusalWord::InvalidTarget,
             Self::Unknown
             | Self::OtherClient
             | Self::OtherKey
@@ -68,6 +73,28 @@ impl RefreshRefusal {
             | Self::SessionAbsoluteEndReached
             | Self::SuccessorUnreadable
             | Self::GenerationsExhausted => RefusalWord::InvalidGrant,
+        }
+    }
+
+    /// As it stands in the log.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::OtherClient => "other_client",
+            Self::OtherKey => "other_key",
+            Self::FamilyEnded(_) => "family_ended",
+            Self::AbsoluteEndReached => "absolute_end",
+            Self::TenantNotActive => "tenant_not_active",
+            Self::AccountNotActive => "account_not_active",
+            Self::MembershipNotActive => "membership_not_active",
+            Self::PasswordChanged => "password_changed",
+            Self::SessionEnded => "session_ended",
+            Self::SessionIdle => "session_idle",
+            Self::SessionAbsoluteEndReached => "session_absolute_end",
+            Self::ScopeNotGranted => "scope_not_granted",
+            Self::ResourceNotGranted => "resource_not_granted",
+            Self::SuccessorUnreadable => "successor_unreadable",
+            Self::GenerationsExhausted => "generations_exhausted",
         }
     }
 }

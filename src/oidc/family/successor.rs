@@ -2,42 +2,36 @@
 //!
 //! The key is derived from the presented token's secret *and* a key of the server: the database
 //! alone opens nothing, nor do the database and an old token without the server's key, nor the
-//! database and the server's key without the token. The server's keys have ids, so that one that
-//! was rotated away still opens what it sealed.
+//! database and the server's key without the token. The server's keys have ids and rotate daily;
+//! one that seals no more still opens what it sealed.
 
 use ring::aead::{self, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hkdf;
 use secrecy::{ExposeSecret as _, SecretBox};
+use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use super::model::Generation;
 use super::refresh_token::RefreshTokenSecret;
-use crate::env::Entropy;
 use crate::ids::{FamilyId, TenantId};
 
-/// Names one of the server's seal keys.
+/// Names one of the server's seal keys: the day, counted from 1970-01-01 UTC, on which it seals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SealKeyId(pub i32);
 
-/// One of the server's seal keys: 256 random bits, kept outside the database.
-#[derive(Debug)]
-pub struct SealKey {
-    id: SealKeyId,
-    secret: SecretBox<[u8; 32]>,
-}
-
-impl SealKey {
-    /// Takes over 256 random bits.
-    pub const fn new(id: SealKeyId, secret: SecretBox<[u8; 32]>) -> Self {
-        Self { id, secret }
+impl SealKeyId {
+    /// The key that seals at `now`.
+    pub fn at(now: OffsetDateTime) -> Self {
+        let day = now.unix_timestamp().div_euclid(86_400);
+        Self(i32::try_from(day).expect("the calendar's days fit in 32 bits"))
     }
 }
 
-/// The server's seal keys: one that seals, and the earlier ones that may still have to open.
-#[derive(Debug)]
-pub struct SealKeys {
-    current: SealKey,
-    earlier: Vec<SealKey>,
+/// The server's seal keys: one for each day, derived from one secret that lives outside the
+/// database, so that a copy sealed before midnight opens after it.
+#[derive(Clone, Copy, Debug)]
+pub struct SealKeys<'a> {
+    root: &'a SecretBox<[u8; 32]>,
 }
 
 /// A sealed successor as its columns hold it.
@@ -60,93 +54,82 @@ pub struct SealContext {
     pub generation: Generation,
 }
 
-/// Why a sealed copy did not open. The operator's business in the first case, an alarm in the
-/// second.
+/// The sealed copy does not open: altered, moved from another row, not sealed for this token, or
+/// sealed by a server with another master key. Nothing is learned about the successor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UnsealError {
-    /// The server no longer has that key.
-    #[error("the key that sealed the successor is not configured")]
-    UnknownKey,
-    /// Altered, moved from another row, or not sealed for this token.
-    #[error("the sealed successor does not open with this token")]
-    NotAuthentic,
-}
+#[error("the sealed successor does not open")]
+pub struct NotAuthentic;
 
-impl SealKeys {
-    /// `current` seals from now on; `earlier` only open.
-    pub const fn new(current: SealKey, earlier: Vec<SealKey>) -> Self {
-        Self { current, earlier }
+impl<'a> SealKeys<'a> {
+    /// The keys of a server whose secret for them is `root`.
+    pub const fn new(root: &'a SecretBox<[u8; 32]>) -> Self {
+        Self { root }
     }
 
     /// Seals `successor` so that only who shows `presented` again can be given it.
+    ///
+    /// `nonce`: 12 unpredictable bytes, never used twice.
     pub fn seal(
-        &self,
-        entropy: &dyn Entropy,
+        self,
+        nonce: [u8; NONCE_LEN],
+        key_id: SealKeyId,
         context: &SealContext,
         presented: &RefreshTokenSecret,
         successor: &RefreshTokenSecret,
     ) -> SealedSuccessor {
-        let key = derive(&self.current, presented);
-        let mut nonce = [0; NONCE_LEN];
-        entropy.fill(&mut nonce);
-        let mut bytes = nonce.to_vec();
-        // Encrypted where it stands: `sealed` is never plain text in memory that is not wiped.
-        let mut sealed = Zeroizing::new(*successor.expose());
-        let tag = key
+        // Encrypted where it stands: no plain text is left in memory that is not wiped.
+        let mut body = Zeroizing::new(*successor.expose());
+        let tag = self
+            .key(key_id, presented)
             .seal_in_place_separate_tag(
                 Nonce::assume_unique_for_key(nonce),
-                associated_data(context, self.current.id),
-                sealed.as_mut_slice(),
+                associated_data(context, key_id),
+                body.as_mut_slice(),
             )
             .expect("32 bytes are far below the limit of AES-GCM");
-        bytes.extend_from_slice(sealed.as_slice());
-        bytes.extend_from_slice(tag.as_ref());
-        SealedSuccessor {
-            key_id: self.current.id,
-            bytes,
-        }
+        let bytes = [nonce.as_slice(), body.as_slice(), tag.as_ref()].concat();
+        SealedSuccessor { key_id, bytes }
     }
 
     /// Opens what [`seal`](Self::seal) sealed.
     ///
     /// # Errors
-    /// [`UnsealError`]; nothing is learned about the successor then.
+    /// [`NotAuthentic`].
     pub fn open(
-        &self,
+        self,
         context: &SealContext,
         presented: &RefreshTokenSecret,
         sealed: &SealedSuccessor,
-    ) -> Result<RefreshTokenSecret, UnsealError> {
-        let key = std::iter::once(&self.current)
-            .chain(&self.earlier)
-            .find(|key| key.id == sealed.key_id)
-            .ok_or(UnsealError::UnknownKey)?;
-        let (nonce, ciphertext) = sealed
-            .bytes
-            .split_first_chunk()
-            .ok_or(UnsealError::NotAuthentic)?;
+    ) -> Result<RefreshTokenSecret, NotAuthentic> {
+        let (nonce, ciphertext) = sealed.bytes.split_first_chunk().ok_or(NotAuthentic)?;
         let mut plain = Zeroizing::new(ciphertext.to_vec());
-        let opened = derive(key, presented)
+        let opened = self
+            .key(sealed.key_id, presented)
             .open_in_place(
                 Nonce::assume_unique_for_key(*nonce),
-                associated_data(context, key.id),
+                associated_data(context, sealed.key_id),
                 plain.as_mut_slice(),
             )
-            .map_err(|_| UnsealError::NotAuthentic)?;
-        RefreshTokenSecret::from_slice(opened).ok_or(UnsealError::NotAuthentic)
+            .map_err(|_| NotAuthentic)?;
+        RefreshTokenSecret::from_slice(opened).ok_or(NotAuthentic)
     }
-}
 
-/// HKDF-SHA-256 (RFC 5869): the server's key is the salt, the token's secret the keying material,
-/// so whoever lacks either knows nothing of the result.
-fn derive(key: &SealKey, presented: &RefreshTokenSecret) -> LessSafeKey {
-    let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, key.secret.expose_secret());
-    let pseudo_random_key = salt.extract(presented.expose());
-    let unbound: UnboundKey = pseudo_random_key
-        .expand(&[b"lanyard refresh successor v1"], &aead::AES_256_GCM)
-        .expect("one key is within what HKDF can expand to")
-        .into();
-    LessSafeKey::new(unbound)
+    /// HKDF-SHA-256 (RFC 5869), twice: the day's key from the server's secret, then the copy's key
+    /// from that as salt and the token's secret as keying material. Who lacks either knows nothing.
+    fn key(self, id: SealKeyId, presented: &RefreshTokenSecret) -> LessSafeKey {
+        let mut day_key = Zeroizing::new([0; 32]);
+        hkdf::Salt::new(hkdf::HKDF_SHA256, b"lanyard successor day key")
+            .extract(self.root.expose_secret())
+            .expand(&[&id.0.to_be_bytes()], hkdf::HKDF_SHA256)
+            .and_then(|key| key.fill(day_key.as_mut_slice()))
+            .expect("32 bytes are within what HKDF can expand to");
+        let unbound: UnboundKey = hkdf::Salt::new(hkdf::HKDF_SHA256, day_key.as_slice())
+            .extract(presented.expose())
+            .expand(&[b"lanyard refresh successor v1"], &aead::AES_256_GCM)
+            .expect("one key is within what HKDF can expand to")
+            .into();
+        LessSafeKey::new(unbound)
+    }
 }
 
 fn associated_data(context: &SealContext, key_id: SealKeyId) -> Aad<[u8; 40]> {
@@ -160,23 +143,15 @@ fn associated_data(context: &SealContext, key_id: SealKeyId) -> Aad<[u8; 40]> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU8, Ordering};
-
+    use time::macros::datetime;
     use uuid::Uuid;
 
     use super::*;
 
-    /// Counts up: no two draws are the same.
-    struct Counting(AtomicU8);
+    const DAY: SealKeyId = SealKeyId(20_513);
 
-    impl Entropy for Counting {
-        fn fill(&self, dest: &mut [u8]) {
-            dest.fill(self.0.fetch_add(1, Ordering::Relaxed));
-        }
-    }
-
-    fn key(id: i32, byte: u8) -> SealKey {
-        SealKey::new(SealKeyId(id), SecretBox::new(Box::new([byte; 32])))
+    fn root(byte: u8) -> SecretBox<[u8; 32]> {
+        SecretBox::new(Box::new([byte; 32]))
     }
 
     fn secret(byte: u8) -> RefreshTokenSecret {
@@ -191,59 +166,40 @@ mod tests {
         }
     }
 
-    fn seal_with(keys: &SealKeys) -> SealedSuccessor {
-        keys.seal(
-            &Counting(AtomicU8::new(0)),
-            &context(),
-            &secret(1),
-            &secret(2),
-        )
+    fn sealed() -> SealedSuccessor {
+        SealKeys::new(&root(7)).seal([5; 12], DAY, &context(), &secret(1), &secret(2))
     }
 
     #[test]
     fn the_same_token_opens_the_same_successor_again_and_again() {
-        let keys = SealKeys::new(key(1, 7), vec![]);
-        let sealed = seal_with(&keys);
         for _ in 0..2 {
-            let opened = keys.open(&context(), &secret(1), &sealed).expect("opens");
-            assert_eq!(opened.expose(), secret(2).expose());
+            let opened = SealKeys::new(&root(7)).open(&context(), &secret(1), &sealed());
+            assert_eq!(opened.expect("opens").expose(), secret(2).expose());
         }
     }
 
     #[test]
-    fn a_key_rotated_between_answer_and_retry_still_opens() {
-        let sealed = seal_with(&SealKeys::new(key(1, 7), vec![]));
-        let rotated = SealKeys::new(key(3, 9), vec![key(2, 8), key(1, 7)]);
-        let opened = rotated
-            .open(&context(), &secret(1), &sealed)
+    fn each_day_has_its_own_key_and_an_earlier_one_still_opens() {
+        let before = SealKeyId::at(datetime!(2026-03-01 23:59:59 UTC));
+        let after = SealKeyId::at(datetime!(2026-03-02 00:00:00 UTC));
+        assert_eq!(after.0, before.0 + 1);
+        let root = root(7);
+        let keys = SealKeys::new(&root);
+        let seal = |key_id| keys.seal([5; 12], key_id, &context(), &secret(1), &secret(2));
+        assert_ne!(seal(before).bytes, seal(after).bytes);
+        let opened = keys
+            .open(&context(), &secret(1), &seal(before))
             .expect("opens");
         assert_eq!(opened.expose(), secret(2).expose());
-        assert_eq!(
-            seal_with(&rotated).key_id,
-            SealKeyId(3),
-            "the newest one seals"
-        );
     }
 
     #[test]
-    fn a_key_that_is_gone_is_told_from_a_forgery() {
-        let sealed = seal_with(&SealKeys::new(key(1, 7), vec![]));
-        let others = SealKeys::new(key(2, 8), vec![]);
-        assert_eq!(
-            others.open(&context(), &secret(1), &sealed).err(),
-            Some(UnsealError::UnknownKey)
-        );
-        let impostor = SealKeys::new(key(1, 8), vec![]);
-        assert_eq!(
-            impostor.open(&context(), &secret(1), &sealed).err(),
-            Some(UnsealError::NotAuthentic)
-        );
-    }
-
-    #[test]
-    fn every_part_of_the_context_is_bound() {
-        let keys = SealKeys::new(key(1, 7), vec![key(2, 7)]);
-        let sealed = seal_with(&keys);
+    fn token_server_key_and_every_part_of_the_context_are_bound() {
+        let root = root(7);
+        let keys = SealKeys::new(&root);
+        let open = |context: &SealContext, presented: u8, sealed: &SealedSuccessor| {
+            keys.open(context, &secret(presented), sealed).err()
+        };
         let other = Uuid::from_u128(9);
         let contexts = [
             SealContext {
@@ -260,52 +216,52 @@ mod tests {
             },
         ];
         for context in contexts {
-            let opened = keys.open(&context, &secret(1), &sealed);
-            assert_eq!(opened.err(), Some(UnsealError::NotAuthentic), "{context:?}");
+            assert_eq!(
+                open(&context, 1, &sealed()),
+                Some(NotAuthentic),
+                "{context:?}"
+            );
         }
-        let other_id = SealedSuccessor {
-            key_id: SealKeyId(2),
-            ..sealed.clone()
+        let other_day = SealedSuccessor {
+            key_id: SealKeyId(DAY.0 + 1),
+            ..sealed()
         };
-        let opened = keys.open(&context(), &secret(1), &other_id);
         assert_eq!(
-            opened.err(),
-            Some(UnsealError::NotAuthentic),
-            "another key id"
+            open(&context(), 1, &other_day),
+            Some(NotAuthentic),
+            "another day"
         );
-        let opened = keys.open(&context(), &secret(3), &sealed);
         assert_eq!(
-            opened.err(),
-            Some(UnsealError::NotAuthentic),
+            open(&context(), 3, &sealed()),
+            Some(NotAuthentic),
             "another token"
         );
+        let other_root = self::root(8);
+        let opened = SealKeys::new(&other_root).open(&context(), &secret(1), &sealed());
+        assert_eq!(opened.err(), Some(NotAuthentic), "another server's secret");
     }
 
     #[test]
     fn a_bit_flipped_or_a_byte_missing_does_not_open() {
-        let keys = SealKeys::new(key(1, 7), vec![]);
-        let sealed = seal_with(&keys);
-        assert_eq!(sealed.bytes.len(), 12 + 32 + 16);
-        for at in 0..sealed.bytes.len() {
-            let mut bent = sealed.clone();
+        let root = root(7);
+        let keys = SealKeys::new(&root);
+        assert_eq!(sealed().bytes.len(), 12 + 32 + 16);
+        for at in 0..sealed().bytes.len() {
+            let mut bent = sealed();
             bent.bytes[at] ^= 1;
             let opened = keys.open(&context(), &secret(1), &bent);
-            assert_eq!(opened.err(), Some(UnsealError::NotAuthentic), "byte {at}");
-            let mut cut = sealed.clone();
+            assert_eq!(opened.err(), Some(NotAuthentic), "byte {at}");
+            let mut cut = sealed();
             cut.bytes.truncate(at);
             let opened = keys.open(&context(), &secret(1), &cut);
-            assert_eq!(opened.err(), Some(UnsealError::NotAuthentic), "cut at {at}");
+            assert_eq!(opened.err(), Some(NotAuthentic), "cut at {at}");
         }
     }
 
     #[test]
-    fn sealing_twice_gives_two_ciphertexts_and_neither_shows_the_secret() {
-        let keys = SealKeys::new(key(1, 7), vec![]);
-        let entropy = Counting(AtomicU8::new(0));
-        let one = keys.seal(&entropy, &context(), &secret(1), &secret(2));
-        let two = keys.seal(&entropy, &context(), &secret(1), &secret(2));
-        assert_ne!(one.bytes, two.bytes);
-        assert!(!format!("{keys:?}").contains("7, 7"));
-        assert!(one.bytes.windows(4).all(|window| window != [2; 4]));
+    fn nothing_shows_a_secret() {
+        let root = root(7);
+        assert!(!format!("{:?} {:?}", SealKeys::new(&root), sealed()).contains("7, 7"));
+        assert!(sealed().bytes.windows(4).all(|window| window != [2; 4]));
     }
 }

@@ -148,6 +148,7 @@ impl World {
             generation: Generation(token.generation),
             is_authentic: self.db.secrets.get(index) == Some(&token.secret),
             scope_is_granted: true,
+            resource_is_granted: true,
             place: request.place,
         };
         let idle_end_at = if self.db.session_is_idle {

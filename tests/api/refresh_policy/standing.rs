@@ -215,6 +215,12 @@ fn a_scope_too_wide_spends_nothing_and_hides_no_replay() {
         let decision = decide(&facts(ClientKind::Public), &shown, REDEEMED);
         assert_eq!(word(&decision), expected);
     }
+    let shown = Presentation {
+        resource_is_granted: false,
+        ..shown(5)
+    };
+    let decision = decide(&facts(ClientKind::Public), &shown, REDEEMED);
+    assert_eq!(word(&decision), "refused ResourceNotGranted");
     assert_eq!(
         RefreshRefusal::ScopeNotGranted.wire(),
         RefusalWord::InvalidScope
