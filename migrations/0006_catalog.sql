@@ -39,6 +39,9 @@ insert into audit.event_type (type, plane) values
   ('account.recovered', 'identity'),
   ('authorize.granted', 'identity'),
   ('authorize.rejected', 'identity'),
+  ('bootstrap.issued', 'identity'),
+  ('bootstrap.redeemed', 'identity'),
+  ('bootstrap.refused', 'identity'),
   ('client.created', 'identity'),
   ('client.deleted', 'identity'),
   ('client.rejected', 'identity'),
@@ -62,4 +65,6 @@ insert into audit.event_type (type, plane) values
   ('token.issued', 'identity'),
   ('visit.listed', 'tenant'),
   ('member.listed', 'tenant'),
-  ('tenant.created', 'platform');
+  ('tenant.created', 'platform'),
+  ('tenant.resumed', 'platform'),
+  ('tenant.suspended', 'platform');

@@ -4,6 +4,7 @@
 
 pub mod app;
 pub mod audit;
+pub mod cli;
 pub mod config;
 pub mod db;
 pub mod env;
@@ -15,3 +16,4 @@ pub mod pages;
 pub mod secret;
 pub mod sessions;
 pub mod signing;
+pub mod tenancy;

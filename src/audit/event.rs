@@ -32,6 +32,11 @@ pub enum EventType {
     VisitListed,
     MemberListed,
     TenantCreated,
+    TenantResumed,
+    TenantSuspended,
+    BootstrapIssued,
+    BootstrapRedeemed,
+    BootstrapRefused,
 }
 
 impl EventType {
@@ -65,6 +70,11 @@ impl EventType {
         Self::VisitListed,
         Self::MemberListed,
         Self::TenantCreated,
+        Self::TenantResumed,
+        Self::TenantSuspended,
+        Self::BootstrapIssued,
+        Self::BootstrapRedeemed,
+        Self::BootstrapRefused,
     ];
 
     /// The name in the log.
@@ -98,6 +108,11 @@ impl EventType {
             Self::VisitListed => "visit.listed",
             Self::MemberListed => "member.listed",
             Self::TenantCreated => "tenant.created",
+            Self::TenantResumed => "tenant.resumed",
+            Self::TenantSuspended => "tenant.suspended",
+            Self::BootstrapIssued => "bootstrap.issued",
+            Self::BootstrapRedeemed => "bootstrap.redeemed",
+            Self::BootstrapRefused => "bootstrap.refused",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod cli;
 mod embedded;
 mod http;
 mod lab;

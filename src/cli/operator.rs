@@ -1,0 +1,159 @@
+//! What an operator may do with a database at hand. The one public door to administration: each
+//! call is one transaction under the job it needs, with its audit event.
+
+use time::Duration;
+
+use crate::db::{Authority, Db, Job, StoreError};
+use crate::env::Env;
+use crate::identity::administration;
+use crate::identity::model::{
+    Account, AccountOutcome, Login, MembershipOutcome, NewAccount, NewMembership,
+};
+use crate::ids::{AccountId, ClientId, TenantId};
+use crate::oidc::client::service::{self as clients, RegisterOutcome, RotateOutcome};
+use crate::oidc::client::{Client, NewClient};
+use crate::secret::Keys;
+use crate::tenancy::service::{self as tenants, CreateOutcome, StatusOutcome};
+use crate::tenancy::{NewTenant, Tenant, TenantStatus};
+
+/// The operator of this deployment, who has its keys.
+#[derive(Clone, Copy, Debug)]
+pub struct Operator<'a> {
+    db: &'a Db,
+    env: &'a Env,
+    keys: &'a Keys,
+}
+
+impl<'a> Operator<'a> {
+    /// Whoever holds the keys may.
+    pub const fn new(db: &'a Db, env: &'a Env, keys: &'a Keys) -> Self {
+        Self { db, env, keys }
+    }
+
+    /// Makes the reserved tenant of the platform if it is not there. Repeatable; `migrate` does it.
+    pub async fn ensure_platform(&self) -> Result<(), StoreError> {
+        let authority = Authority::job(Job::AdministerTenants);
+        let work = async |tx: &mut _| tenants::ensure_platform(tx, self.env, self.keys).await;
+        self.db.run(authority, work).await
+    }
+
+    /// Makes a clinic.
+    pub async fn create_tenant(&self, new: &NewTenant) -> Result<CreateOutcome, StoreError> {
+        let authority = Authority::job(Job::AdministerTenants);
+        let work = async |tx: &mut _| tenants::create(tx, self.env, self.keys, new).await;
+        self.db.run(authority, work).await
+    }
+
+    /// Suspends a clinic, or serves it again.
+    pub async fn set_tenant_status(
+        &self,
+        slug: &str,
+        status: TenantStatus,
+    ) -> Result<StatusOutcome, StoreError> {
+        let authority = Authority::job(Job::AdministerTenants);
+        let work =
+            async |tx: &mut _| tenants::set_status(tx, self.env, self.keys, slug, status).await;
+        self.db.run(authority, work).await
+    }
+
+    /// The clinic of that slug; `platform` is the reserved one.
+    pub async fn find_tenant(&self, slug: &str) -> Result<Option<Tenant>, StoreError> {
+        let authority = Authority::job(Job::AdministerTenants).read_only();
+        self.db.run(authority, async |tx| tenants::find(tx, slug).await).await
+    }
+
+    /// Clinics by slug, at most `most`, after `after`.
+    pub async fn list_tenants(&self, after: &str, most: u32) -> Result<Vec<Tenant>, StoreError> {
+        let authority = Authority::job(Job::AdministerTenants).read_only();
+        self.db.run(authority, async |tx| tenants::list(tx, after, most).await).await
+    }
+
+    /// Makes an account whose password has that hash (PHC string of Argon2id).
+    pub async fn create_account(
+        &self,
+        new: &NewAccount,
+        phc: &str,
+    ) -> Result<AccountOutcome, StoreError> {
+        let authority = Authority::job(Job::AdministerAccounts);
+        let work = async |tx: &mut _| {
+            administration::create_account(tx, self.env, self.keys, new, phc).await
+        };
+        self.db.run(authority, work).await
+    }
+
+    /// Joins an account to a tenant with roles.
+    pub async fn create_membership(
+        &self,
+        new: &NewMembership,
+    ) -> Result<MembershipOutcome, StoreError> {
+        let authority = Authority::job(Job::AdministerAccounts);
+        let work =
+            async |tx: &mut _| administration::create_membership(tx, self.env, self.keys, new).await;
+        self.db.run(authority, work).await
+    }
+
+    /// Gives an account a new password; all its sessions and grants end. `None`: no such login.
+    pub async fn recover_account(
+        &self,
+        login: &Login,
+        phc: &str,
+    ) -> Result<Option<AccountId>, StoreError> {
+        let authority = Authority::job(Job::AdministerAccounts);
+        let work = async |tx: &mut _| {
+            administration::recover_account(tx, self.env, self.keys, login, phc).await
+        };
+        self.db.run(authority, work).await
+    }
+
+    /// The account of that login.
+    pub async fn find_account(&self, login: &Login) -> Result<Option<Account>, StoreError> {
+        let authority = Authority::job(Job::AdministerAccounts).read_only();
+        let work = async |tx: &mut _| administration::find_account(tx, self.keys, login).await;
+        self.db.run(authority, work).await
+    }
+
+    /// Whether anybody can administer the platform.
+    pub async fn has_administrator(&self) -> Result<bool, StoreError> {
+        let authority = Authority::job(Job::AdministerAccounts).read_only();
+        self.db.run(authority, async |tx| administration::has_administrator(tx).await).await
+    }
+
+    /// Registers a client.
+    pub async fn register_client(&self, new: &NewClient) -> Result<RegisterOutcome, StoreError> {
+        let authority = Authority::job_in(Job::AdministerClients, new.tenant);
+        let work = async |tx: &mut _| clients::register(tx, self.env, self.keys, new).await;
+        self.db.run(authority, work).await
+    }
+
+    /// Gives a client a new secret; the old one goes on for `overlap`, seven days at most.
+    pub async fn rotate_client_secret(
+        &self,
+        tenant: TenantId,
+        id: &ClientId,
+        overlap: Duration,
+    ) -> Result<RotateOutcome, StoreError> {
+        let authority = Authority::job_in(Job::AdministerClients, tenant);
+        let work = async |tx: &mut _| {
+            clients::rotate_secret(tx, self.env, self.keys, (tenant, id), overlap).await
+        };
+        self.db.run(authority, work).await
+    }
+
+    /// Deletes a client; `false` if there is none.
+    pub async fn delete_client(
+        &self,
+        tenant: TenantId,
+        id: &ClientId,
+    ) -> Result<bool, StoreError> {
+        let authority = Authority::job_in(Job::AdministerClients, tenant);
+        let work =
+            async |tx: &mut _| clients::delete(tx, self.env, self.keys, tenant, id).await;
+        self.db.run(authority, work).await
+    }
+
+    /// The clients of one tenant, by id.
+    pub async fn list_clients(&self, tenant: TenantId) -> Result<Vec<Client>, StoreError> {
+        let authority = Authority::job_in(Job::AdministerClients, tenant).read_only();
+        self.db.run(authority, async |tx| clients::list(tx, tenant).await).await
+    }
+}
