@@ -4,7 +4,6 @@ pub mod authorize;
 pub mod client;
 pub mod code;
 pub mod discovery;
-pub mod client;
 pub mod family;
 pub mod id_token_hint;
 pub mod interaction;
