@@ -31,6 +31,10 @@ fn a_process_of_its_own() {
         "write" => write_rows(&path),
         "connect" => connect(&path),
         "drop" => drop_root(&path),
+        "drop and write" => {
+            privilege::drop_root(&path).unwrap();
+            write_rows(&path.join("postgres"));
+        }
         other => panic!("no such role: {other}"),
     }
 }

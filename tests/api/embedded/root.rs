@@ -9,7 +9,7 @@ use std::{
 
 use lanyard::db::embedded::{privilege, start};
 
-use super::{Place, child::Played, options, postmaster, started};
+use super::{Place, child::Played, options, postmaster, started, until};
 
 fn user_id(name: &str) -> u32 {
     let output = Command::new("id").args(["-u", name]).output().unwrap();
@@ -65,6 +65,36 @@ fn the_program_goes_on_as_the_system_user_with_no_right_of_roots() {
     assert_eq!(fs::metadata(&state).unwrap().mode() & 0o7777, 0o1770);
     let again = Played::start("drop", &state).rest();
     assert_eq!(again, said, "a second time, with everything in place");
+}
+
+/// The whole of it, as `serve` does it: root starts it, the system user runs it and its cluster,
+/// and a kill takes both.
+#[test]
+fn a_cluster_under_the_state_folder_belongs_to_the_system_user_and_dies_with_it() {
+    if !privilege::is_root() {
+        return;
+    }
+    let place = Place::new();
+    let state = place.path.join("state");
+    let mut child = Played::start("drop and write", &state);
+    assert_eq!(child.next().as_deref(), Some("up"));
+    let base = state.join("postgres");
+    let server = postmaster(&base.join("data"));
+    assert_eq!(owner(&base), user_id(privilege::SYSTEM_USER));
+    let acknowledged = child.kill_after_rows(5);
+    assert!(acknowledged >= 5);
+    until(|| fs::read_link(format!("/proc/{server}/exe")).is_err());
+
+    let said = start(&options(&base)).unwrap_err().to_string();
+    assert!(
+        said.contains("belongs to user id"),
+        "root itself keeps off: {said}"
+    );
+    let mut again = Played::start("drop and write", &state);
+    assert_eq!(again.next().as_deref(), Some("up"), "and it starts again");
+    let server = postmaster(&base.join("data"));
+    again.kill();
+    until(|| fs::read_link(format!("/proc/{server}/exe")).is_err());
 }
 
 #[test]
