@@ -1,4 +1,5 @@
-//! Where the token may be: one `Authorization` header, and nowhere else (RFC 6750 §2, RFC 9700 §4.3.2).
+//! Where the token may be: one `Authorization` header, and nowhere else (RFC 6750 §2,
+//! RFC 9700 §4.3.2).
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Uri};

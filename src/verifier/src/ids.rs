@@ -42,7 +42,8 @@ macro_rules! identifier {
 }
 
 identifier! {
-    /// A clinic (`tid`): whose data a request may touch. A UUID, written in lower case with hyphens.
+    /// A clinic (`tid`): whose data a request may touch. A UUID, written in lower case with
+    /// hyphens.
     TenantId
 }
 

@@ -35,8 +35,8 @@ impl Verifier {
     /// A layer that lets only requests with a good token pass, and puts their
     /// `Arc<`[`Principal`]`>` in the request's extensions.
     ///
-    /// It answers refusals itself, with the challenges of RFC 6750. Under impersonation (`act`) only
-    /// GET, HEAD, OPTIONS and TRACE pass; a route that allows more says so with
+    /// It answers refusals itself, with the challenges of RFC 6750. Under impersonation (`act`)
+    /// only GET, HEAD, OPTIONS and TRACE pass; a route that allows more says so with
     /// [`Guard::allow_impersonation`] in [`VerifyLayer::guard`].
     pub fn layer(&self) -> VerifyLayer {
         VerifyLayer {
