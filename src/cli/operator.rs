@@ -59,13 +59,17 @@ impl<'a> Operator<'a> {
     /// The clinic of that slug; `platform` is the reserved one.
     pub async fn find_tenant(&self, slug: &str) -> Result<Option<Tenant>, StoreError> {
         let authority = Authority::job(Job::AdministerTenants).read_only();
-        self.db.run(authority, async |tx| tenants::find(tx, slug).await).await
+        self.db
+            .run(authority, async |tx| tenants::find(tx, slug).await)
+            .await
     }
 
     /// Clinics by slug, at most `most`, after `after`.
     pub async fn list_tenants(&self, after: &str, most: u32) -> Result<Vec<Tenant>, StoreError> {
         let authority = Authority::job(Job::AdministerTenants).read_only();
-        self.db.run(authority, async |tx| tenants::list(tx, after, most).await).await
+        self.db
+            .run(authority, async |tx| tenants::list(tx, after, most).await)
+            .await
     }
 
     /// Makes an account whose password has that hash (PHC string of Argon2id).
@@ -87,8 +91,9 @@ impl<'a> Operator<'a> {
         new: &NewMembership,
     ) -> Result<MembershipOutcome, StoreError> {
         let authority = Authority::job(Job::AdministerAccounts);
-        let work =
-            async |tx: &mut _| administration::create_membership(tx, self.env, self.keys, new).await;
+        let work = async |tx: &mut _| {
+            administration::create_membership(tx, self.env, self.keys, new).await
+        };
         self.db.run(authority, work).await
     }
 
@@ -115,7 +120,11 @@ impl<'a> Operator<'a> {
     /// Whether anybody can administer the platform.
     pub async fn has_administrator(&self) -> Result<bool, StoreError> {
         let authority = Authority::job(Job::AdministerAccounts).read_only();
-        self.db.run(authority, async |tx| administration::has_administrator(tx).await).await
+        self.db
+            .run(authority, async |tx| {
+                administration::has_administrator(tx).await
+            })
+            .await
     }
 
     /// Registers a client.
@@ -140,20 +149,17 @@ impl<'a> Operator<'a> {
     }
 
     /// Deletes a client; `false` if there is none.
-    pub async fn delete_client(
-        &self,
-        tenant: TenantId,
-        id: &ClientId,
-    ) -> Result<bool, StoreError> {
+    pub async fn delete_client(&self, tenant: TenantId, id: &ClientId) -> Result<bool, StoreError> {
         let authority = Authority::job_in(Job::AdministerClients, tenant);
-        let work =
-            async |tx: &mut _| clients::delete(tx, self.env, self.keys, tenant, id).await;
+        let work = async |tx: &mut _| clients::delete(tx, self.env, self.keys, tenant, id).await;
         self.db.run(authority, work).await
     }
 
     /// The clients of one tenant, by id.
     pub async fn list_clients(&self, tenant: TenantId) -> Result<Vec<Client>, StoreError> {
         let authority = Authority::job_in(Job::AdministerClients, tenant).read_only();
-        self.db.run(authority, async |tx| clients::list(tx, tenant).await).await
+        self.db
+            .run(authority, async |tx| clients::list(tx, tenant).await)
+            .await
     }
 }

@@ -6,6 +6,7 @@
 
 use std::marker::PhantomData;
 
+use lanyard_verifier::Principal;
 use uuid::Uuid;
 
 use super::context::{Context, Mode};
@@ -174,6 +175,20 @@ impl Authority<Identity> {
             c.account = Some(proved.account);
             c.tenant = Some(tenant);
             c.subject = Some(subject);
+        })
+    }
+}
+
+impl Authority<Tenancy> {
+    /// For a caller whose access token was verified, with one class of access, to treat.
+    pub fn of(principal: &Principal, class: AccessClass) -> Self {
+        Self::new(class.name(), |c| {
+            c.tenant = Some(TenantId::from_uuid(principal.tenant().as_uuid()));
+            c.subject = Some(SubjectId::from_uuid(principal.subject().as_uuid()));
+            c.actor = principal
+                .actor()
+                .map(|a| SubjectId::from_uuid(a.sub.as_uuid()));
+            c.purpose = "treatment";
         })
     }
 }

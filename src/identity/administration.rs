@@ -45,7 +45,8 @@ pub(crate) async fn create_membership(
     if let Err(refused) = check_roles(new, &store::list_roles(tx).await?) {
         return Ok(refused);
     }
-    tx.proceed(Authority::job_in(Job::AdministerAccounts, new.tenant)).await?;
+    tx.proceed(Authority::job_in(Job::AdministerAccounts, new.tenant))
+        .await?;
     let subject = SubjectId::from_uuid(env.random_uuid());
     if !store::insert_membership(tx, subject, new, env.now()).await? {
         return Ok(MembershipOutcome::AlreadyMember);

@@ -21,10 +21,17 @@ impl Login {
         if typed.len() > 1024 {
             return None;
         }
-        let normalized: String =
-            typed.trim().nfc().collect::<String>().to_lowercase().nfc().collect();
+        let normalized: String = typed
+            .trim()
+            .nfc()
+            .collect::<String>()
+            .to_lowercase()
+            .nfc()
+            .collect();
         let fits = (3..=254).contains(&normalized.chars().count())
-            && !normalized.chars().any(|c| c.is_whitespace() || c.is_control());
+            && !normalized
+                .chars()
+                .any(|c| c.is_whitespace() || c.is_control());
         fits.then_some(Self(normalized))
     }
 
@@ -132,16 +139,21 @@ pub enum MembershipOutcome {
 }
 
 /// Whether these roles may be held in this tenant.
-pub(crate) fn check_roles(
-    new: &NewMembership,
-    catalog: &[Role],
-) -> Result<(), MembershipOutcome> {
+pub(crate) fn check_roles(new: &NewMembership, catalog: &[Role]) -> Result<(), MembershipOutcome> {
     if new.roles.is_empty() {
         return Err(MembershipOutcome::NoRole);
     }
     let is_platform = new.tenant == TenantId::PLATFORM;
-    let possible = || catalog.iter().filter(|role| role.is_platform == is_platform);
-    match new.roles.iter().find(|given| !possible().any(|role| role.name == **given)) {
+    let possible = || {
+        catalog
+            .iter()
+            .filter(|role| role.is_platform == is_platform)
+    };
+    match new
+        .roles
+        .iter()
+        .find(|given| !possible().any(|role| role.name == **given))
+    {
         None => Ok(()),
         Some(given) => Err(MembershipOutcome::NoSuchRole {
             given: given.clone(),
@@ -160,7 +172,13 @@ mod tests {
         for typed in ["  José@Example.COM ", "jose\u{301}@example.com"] {
             assert_eq!(Login::parse(typed).unwrap().as_str(), plain.as_str());
         }
-        for nobody in ["", "ab", "a b@example.com", "a\u{0}b@example.com", &"x".repeat(255)] {
+        for nobody in [
+            "",
+            "ab",
+            "a b@example.com",
+            "a\u{0}b@example.com",
+            &"x".repeat(255),
+        ] {
             assert!(Login::parse(nobody).is_none(), "{nobody:?}");
         }
         assert_eq!(format!("{plain:?}"), "Login(***)");
@@ -168,7 +186,10 @@ mod tests {
 
     #[test]
     fn platform_roles_are_for_the_platform_tenant_alone() {
-        let role = |name: &str, is_platform| Role { name: name.to_owned(), is_platform };
+        let role = |name: &str, is_platform| Role {
+            name: name.to_owned(),
+            is_platform,
+        };
         let catalog = [role("patient", false), role("super_admin", true)];
         let asks = |tenant, roles: &[&str]| {
             let new = NewMembership {

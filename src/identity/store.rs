@@ -104,7 +104,10 @@ pub(super) async fn list_roles(tx: &mut Tx<Identity>) -> Result<Vec<Role>, Store
         sqlx::query_as("select role, is_platform from identity.role order by role")
             .fetch_all(tx.conn())
             .await?;
-    Ok(rows.into_iter().map(|(name, is_platform)| Role { name, is_platform }).collect())
+    Ok(rows
+        .into_iter()
+        .map(|(name, is_platform)| Role { name, is_platform })
+        .collect())
 }
 
 /// Inserts a membership; `false` if the account has one in that tenant.

@@ -249,6 +249,27 @@ pub async fn find_by_sid(
     let Some((id, in_tenant)) = store::find_by_sid(tx, tenant, sid).await? else {
         return Ok(None);
     };
+    stand(tx, app, id, in_tenant, client_app).await
+}
+
+/// Which session a `sid` of the transaction's tenant is part of, ended or not.
+pub async fn session_of(
+    tx: &mut Tx<Identity>,
+    sid: TenantSessionId,
+) -> Result<Option<SessionId>, StoreError> {
+    let tenant = tx.tenant()?;
+    Ok(store::find_by_sid(tx, tenant, sid)
+        .await?
+        .map(|(session, _)| session))
+}
+
+async fn stand(
+    tx: &mut Tx<Identity>,
+    app: &App,
+    id: SessionId,
+    in_tenant: TenantSession,
+    client_app: &str,
+) -> Result<Option<Standing>, StoreError> {
     let Some(StoredSession {
         session,
         stands: true,
@@ -263,6 +284,21 @@ pub async fn find_by_sid(
         in_tenant,
         limits,
     }))
+}
+
+/// The standing session of that id as the transaction's tenant sees it; `None` if it ended or was
+/// never opened there. The clocks are the caller's to check with [`Standing::clocks`].
+pub async fn find_in_tenant(
+    tx: &mut Tx<Identity>,
+    app: &App,
+    session: SessionId,
+    client_app: &str,
+) -> Result<Option<Standing>, StoreError> {
+    let tenant = tx.tenant()?;
+    let Some(in_tenant) = store::find_tenant_session(tx, tenant, session).await? else {
+        return Ok(None);
+    };
+    stand(tx, app, session, in_tenant, client_app).await
 }
 
 /// The session behind a grant, with what a refusal tells apart.

@@ -8,8 +8,22 @@ use crate::ids::TenantId;
 
 /// Host labels that are not a clinic's: ours, or what people believe to be ours.
 const RESERVED: [&str; 16] = [
-    "account", "accounts", "admin", "api", "app", "auth", "clinician", "console", "id", "issuer",
-    "login", "mail", "patient", "platform", "status", "www",
+    "account",
+    "accounts",
+    "admin",
+    "api",
+    "app",
+    "auth",
+    "clinician",
+    "console",
+    "id",
+    "issuer",
+    "login",
+    "mail",
+    "patient",
+    "platform",
+    "status",
+    "www",
 ];
 
 /// A clinic's short name: the first label of its host, 3 to 40 characters.
@@ -35,8 +49,10 @@ impl Slug {
             // `xn--…` would be shown as other letters than it is stored in (RFC 5890 §2.3.1).
             && !text.contains("--");
         if !is_label {
-            return Err("a slug is 3 to 40 lower-case letters, digits and single hyphens, and \
-                        begins with a letter");
+            return Err(
+                "a slug is 3 to 40 lower-case letters, digits and single hyphens, and \
+                        begins with a letter",
+            );
         }
         if RESERVED.contains(&text) {
             return Err("this slug is reserved: it would pass for one of our own hosts");

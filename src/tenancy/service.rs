@@ -69,7 +69,8 @@ async fn insert(
     if !store::insert(tx, id, new, locator, env.now()).await? {
         return Ok(CreateOutcome::SlugTaken);
     }
-    tx.proceed(Authority::job_in(Job::AdministerTenants, id)).await?;
+    tx.proceed(Authority::job_in(Job::AdministerTenants, id))
+        .await?;
     let detail = json!({ "slug": new.slug.as_str() });
     audit::append(tx, env, keys, EventType::TenantCreated, detail).await?;
     Ok(CreateOutcome::Created(id))
@@ -96,16 +97,14 @@ pub(crate) async fn set_status(
         TenantStatus::Active => EventType::TenantResumed,
         TenantStatus::Suspended => EventType::TenantSuspended,
     };
-    tx.proceed(Authority::job_in(Job::AdministerTenants, tenant.id)).await?;
+    tx.proceed(Authority::job_in(Job::AdministerTenants, tenant.id))
+        .await?;
     audit::append(tx, env, keys, event, json!({})).await?;
     Ok(StatusOutcome::Changed(tenant.id))
 }
 
 /// The clinic of that slug.
-pub(crate) async fn find(
-    tx: &mut Tx<Platform>,
-    slug: &str,
-) -> Result<Option<Tenant>, StoreError> {
+pub(crate) async fn find(tx: &mut Tx<Platform>, slug: &str) -> Result<Option<Tenant>, StoreError> {
     store::find_by_slug(tx, slug).await
 }
 

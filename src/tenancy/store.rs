@@ -24,7 +24,12 @@ impl TryFrom<TenantRow> for Tenant {
         let status = match row.status.as_str() {
             "active" => TenantStatus::Active,
             "suspended" => TenantStatus::Suspended,
-            _ => return Err(StoreError::Corrupt { table: "tenancy.tenant", what: "status" }),
+            _ => {
+                return Err(StoreError::Corrupt {
+                    table: "tenancy.tenant",
+                    what: "status",
+                });
+            }
         };
         Ok(Self {
             id: row.tenant_id,
@@ -104,12 +109,11 @@ pub(super) async fn mark_status(
     id: TenantId,
     status: TenantStatus,
 ) -> Result<bool, StoreError> {
-    let done = sqlx::query(
-        "update tenancy.tenant set status = $2 where tenant_id = $1 and status <> $2",
-    )
-    .bind(id)
-    .bind(status.as_str())
-    .execute(tx.conn())
-    .await?;
+    let done =
+        sqlx::query("update tenancy.tenant set status = $2 where tenant_id = $1 and status <> $2")
+            .bind(id)
+            .bind(status.as_str())
+            .execute(tx.conn())
+            .await?;
     Ok(done.rows_affected() == 1)
 }

@@ -1,7 +1,5 @@
 //! `identity.membership` with its roles, and the view `identity.clinic`.
 
-use uuid::Uuid;
-
 use super::model::{Clinic, Member, Membership};
 use crate::db::{Identity, StoreError, Tx};
 use crate::ids::{AccountId, SubjectId, TenantId};
@@ -87,6 +85,18 @@ pub(crate) async fn find(
     }))
 }
 
+/// The address that the transaction's account signs in with.
+pub(crate) async fn find_login(
+    tx: &mut Tx<Identity>,
+    account: AccountId,
+) -> Result<Option<String>, StoreError> {
+    let login = sqlx::query_scalar("select login from identity.account where account_id = $1")
+        .bind(account)
+        .fetch_optional(tx.conn())
+        .await?;
+    Ok(login)
+}
+
 /// The clinic that a claimed slug names, or the transaction's own.
 pub(crate) async fn find_clinic(
     tx: &mut Tx<Identity>,
@@ -106,7 +116,7 @@ pub(crate) async fn find_clinic(
 /// The clinic of a tenant's own transaction, or of one of the account's memberships.
 pub(crate) async fn find_clinic_by_id(
     tx: &mut Tx<Identity>,
-    tenant: Uuid,
+    tenant: TenantId,
 ) -> Result<Option<Clinic>, StoreError> {
     let clinic = sqlx::query_as(
         "select tenant_id, slug, name, accent, status = 'active' as is_active

@@ -28,7 +28,12 @@ impl Desk {
         let (database, env) = (fresh().await, Env::system());
         let db = database.open(&env, 4).await;
         let keys = Keys::derive(&MasterKey::random(&env));
-        let desk = Self { database, db, env, keys };
+        let desk = Self {
+            database,
+            db,
+            env,
+            keys,
+        };
         desk.operator().ensure_platform().await.unwrap();
         desk
     }

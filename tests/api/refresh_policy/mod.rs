@@ -77,7 +77,7 @@ fn shown(generation: u32) -> Presentation {
         generation: Generation(generation),
         is_authentic: true,
         scope_is_granted: true,
-            resource_is_granted: true,
+        resource_is_granted: true,
         place: HOME,
     }
 }
