@@ -130,6 +130,11 @@ impl Database {
         }
     }
 
+    /// The folder of the socket.
+    pub(crate) fn socket_dir(&self) -> &Path {
+        &self.socket_dir
+    }
+
     /// The options for one role.
     pub(crate) fn options(&self, role: &str) -> PgConnectOptions {
         PgConnectOptions::new_without_pgpass()
