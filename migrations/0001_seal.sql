@@ -140,12 +140,14 @@ declare content constant seal.content := seal.context();
 begin
   return case when content.class = 'account' then content.account end;
 end $$;
--- The name of the system job, or null.
+-- The name of a system job that was sealed for no tenant, or null.
 create function seal.job() returns text language plpgsql stable
 set search_path = pg_catalog, pg_temp as $$
 declare content constant seal.content := seal.context();
 begin
-  return case when content.class = 'job' then content.purpose end;
+  return case
+    when content.class = 'job' and content.tenant is null then content.purpose
+  end;
 end $$;
 -- The same for a row of one tenant: a job that was sealed for a tenant is a job there alone.
 create function seal.job_for(tenant_id uuid) returns text language plpgsql stable

@@ -43,24 +43,40 @@ impl Said {
 
     /// For the row of one locator.
     pub(super) fn claim(locator: String) -> Self {
-        Self { class: "claim", locator, ..Self::default() }
+        Self {
+            class: "claim",
+            locator,
+            ..Self::default()
+        }
     }
 
     /// For a person, before any tenant.
     pub(super) fn account(account: String) -> Self {
-        Self { class: "account", account, ..Self::default() }
+        Self {
+            class: "account",
+            account,
+            ..Self::default()
+        }
     }
 
     /// For a job within A.
     pub(super) fn job(name: &'static str) -> Self {
-        Self { class: "job", purpose: name, tenant: Owner::A.tenant(), ..Self::default() }
+        Self {
+            class: "job",
+            purpose: name,
+            tenant: Owner::A.tenant(),
+            ..Self::default()
+        }
     }
 }
 
 impl Forge {
     /// Registers a key that lives for `lifetime` (an SQL interval).
     pub(super) fn registered(database: &Database, key: u8, lifetime: &str) -> Self {
-        let forge = Self { secret: [key; 32], key_id: format!("{:016x}", 0xfeed_0000 + u32::from(key)) };
+        let forge = Self {
+            secret: [key; 32],
+            key_id: format!("{:016x}", 0xfeed_0000 + u32::from(key)),
+        };
         let pad = |with: u8| -> String {
             let byte = |n: usize| forge.secret.get(n).copied().unwrap_or(0) ^ with;
             (0..64).map(|n| format!("{:02x}", byte(n))).collect()
@@ -79,7 +95,9 @@ impl Forge {
     /// The forge of all tests on the planted database.
     async fn shared() -> &'static Self {
         static SHARED: tokio::sync::OnceCell<Forge> = tokio::sync::OnceCell::const_new();
-        SHARED.get_or_init(async || Self::registered(planted().await, 1, "24 hours")).await
+        SHARED
+            .get_or_init(async || Self::registered(planted().await, 1, "24 hours"))
+            .await
     }
 
     /// A sealed context that ends `seconds` from now.
@@ -88,13 +106,26 @@ impl Forge {
         let expiry = (i64::try_from(now).unwrap() + seconds).to_string();
         let mode = if said.is_read_only { "ro" } else { "rw" };
         let fields = [
-            "1", &self.key_id, said.class, &said.tenant, &said.account, &said.subject, "",
-            &said.locator, said.purpose, mode, &expiry,
+            "1",
+            &self.key_id,
+            said.class,
+            &said.tenant,
+            &said.account,
+            &said.subject,
+            "",
+            &said.locator,
+            said.purpose,
+            mode,
+            &expiry,
         ]
         .join("|");
         let key = hmac::Key::new(hmac::HMAC_SHA256, &self.secret);
         let tag = hmac::sign(&key, fields.as_bytes());
-        let mac: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let mac: String = tag
+            .as_ref()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         format!("{fields}|{mac}")
     }
 }
@@ -111,7 +142,12 @@ impl Attacker {
     /// As `role`, under what `said` says; without a context if it says nothing.
     pub(super) async fn new(role: &'static str, said: Option<Said>) -> Self {
         let wire = Wire::login(planted().await, role);
-        Self { role, said, wire, forge: Forge::shared().await }
+        Self {
+            role,
+            said,
+            wire,
+            forge: Forge::shared().await,
+        }
     }
 
     /// Every serving role under each kind of context that it is given in A's transactions, and
@@ -128,9 +164,18 @@ impl Attacker {
 
     /// What opens its transaction.
     pub(super) fn begin(&self) -> String {
-        let Some(said) = &self.said else { return "begin".to_owned() };
-        let begin = if said.is_read_only { "begin read only" } else { "begin" };
-        format!("{begin}; set local lanyard.context = '{}'", self.forge.seal(said, 50))
+        let Some(said) = &self.said else {
+            return "begin".to_owned();
+        };
+        let begin = if said.is_read_only {
+            "begin read only"
+        } else {
+            "begin"
+        };
+        format!(
+            "{begin}; set local lanyard.context = '{}'",
+            self.forge.seal(said, 50)
+        )
     }
 
     /// Runs `statements`, each a message, in one transaction of its own; undoes all of it.
@@ -148,7 +193,10 @@ impl Attacker {
         let answer = self.run(statements);
         let leaks = leaks(&answer.raw, statements);
         let who = (self.role, self.said.as_ref().map(|said| said.class));
-        assert!(leaks.is_empty(), "{who:?} {statements:?} gave {leaks:?}: {answer:?}");
+        assert!(
+            leaks.is_empty(),
+            "{who:?} {statements:?} gave {leaks:?}: {answer:?}"
+        );
         answer
     }
 }
@@ -158,19 +206,34 @@ pub(super) fn leaks(raw: &[u8], statements: &[&str]) -> Vec<&'static str> {
     let mut text = String::from_utf8_lossy(raw).to_lowercase();
     for statement in statements {
         // Literals of an attack may be echoed by an error or a plan.
-        for literal in statement.split('\'').skip(1).step_by(2).filter(|l| l.len() > 5) {
+        for literal in statement
+            .split('\'')
+            .skip(1)
+            .step_by(2)
+            .filter(|l| l.len() > 5)
+        {
             text = text.replace(&literal.to_lowercase(), "");
         }
     }
-    CANARIES.into_iter().filter(|canary| text.contains(canary)).collect()
+    CANARIES
+        .into_iter()
+        .filter(|canary| text.contains(canary))
+        .collect()
 }
 
 /// The contexts of each role's transactions within A.
 static CONTEXTS: LazyLock<Vec<(&'static str, Vec<Said>)>> = LazyLock::new(|| {
     let identity = vec![
         Said::member("grant"),
-        Said { account: String::new(), subject: String::new(), ..Said::member("grant") },
-        Said { is_read_only: true, ..Said::member("grant") },
+        Said {
+            account: String::new(),
+            subject: String::new(),
+            ..Said::member("grant")
+        },
+        Said {
+            is_read_only: true,
+            ..Said::member("grant")
+        },
         Said::account(Owner::A.id("account_id", 1)),
         Said::claim(Owner::A.id("login_locator", 1)),
         Said::claim(Owner::A.id("slug_locator", 1)),
@@ -183,7 +246,16 @@ static CONTEXTS: LazyLock<Vec<(&'static str, Vec<Said>)>> = LazyLock::new(|| {
     let mut tenant = tenant.to_vec();
     tenant.push(Said::job("seed_visits"));
     let platform = vec![Said::member("support"), Said::job("administer_tenants")];
-    let apps = vec![Said::member("grant"), Said::claim(Owner::A.id("session_id", 1))];
-    let contexts = [identity, tenant, platform, apps, vec![Said::member("grant")]];
+    let apps = vec![
+        Said::member("grant"),
+        Said::claim(Owner::A.id("session_id", 1)),
+    ];
+    let contexts = [
+        identity,
+        tenant,
+        platform,
+        apps,
+        vec![Said::member("grant")],
+    ];
     LOGINS.into_iter().zip(contexts).collect()
 });

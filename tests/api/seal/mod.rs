@@ -1,3 +1,10 @@
 //! The sealed context under attack (design §3; attacks.md, RLS).
+//!
+//! The claim: arbitrary SQL run as a serving role in one tenant's transaction yields no row, value
+//! or identifier of another tenant. Total volumes and availability are outside it.
 
+mod attacker;
+mod contexts;
+mod planted;
 mod standing;
+mod wire;

@@ -23,8 +23,14 @@ pub(super) enum Owner {
 
 /// Of everything that B, the platform or nobody but the server owns: text, ids, bytes, instants
 /// and numbers. Compared without case.
-pub(super) const CANARIES: [&str; 6] =
-    ["canarybee", "b0b0cafe", "63616e617279626565", "2077-07-07", "770077", "c0dec0de"];
+pub(super) const CANARIES: [&str; 6] = [
+    "canarybee",
+    "b0b0cafe",
+    "63616e617279626565",
+    "2077-07-07",
+    "770077",
+    "c0dec0de",
+];
 
 /// The same for all, not planted: reference data, and what the build says of itself.
 const REFERENCE: [&str; 5] = [
@@ -48,7 +54,8 @@ impl Owner {
     fn word(self) -> &'static str {
         match self {
             Self::A => "alphadog",
-            Self::B | Self::Platform => "canarybee",
+            Self::B => "canarybee",
+            Self::Platform => "platform-canarybee",
             Self::Both => "sharedperson",
         }
     }
@@ -67,15 +74,18 @@ impl Owner {
             "patient_id" | "practitioner_id" | "actor_id" => "subject_id",
             other => other,
         };
-        let hash = name.bytes().fold(5381_u64, |h, b| h.wrapping_mul(33) ^ u64::from(b));
+        let hash = name
+            .bytes()
+            .fold(5381_u64, |h, b| h.wrapping_mul(33) ^ u64::from(b));
         let hash = hash & 0xffff_ffff;
         format!("{}-0000-4000-8000-{hash:08x}{n:04x}", self.prefix())
     }
 
     fn literal(self, column: &Column, n: u32) -> String {
         let text = format!("{}-{}-{n}", self.word(), column.name);
-        let number = if self == Self::A { 1000 + n } else { 7_700_770 + n };
-        let year = if self == Self::A { 2026 } else { 2077 };
+        let is_foreign = matches!(self, Self::B | Self::Platform);
+        let number = if is_foreign { 7_700_770 + n } else { 1000 + n };
+        let year = if is_foreign { 2077 } else { 2026 };
         match column.kind.as_str() {
             "uuid" if column.name == "tenant_id" => format!("'{}'", self.tenant()),
             "uuid" => format!("'{}'", self.id(&column.name, n)),
@@ -84,7 +94,8 @@ impl Owner {
             "jsonb" => format!("'{{\"{text}\": \"{text}\"}}'"),
             // Some digests must be 32 bytes long; so are all.
             "bytea" => format!("convert_to(rpad('{text}', 32, '{n}'), 'UTF8')"),
-            "integer" | "bigint" | "smallint" => format!("{number}"),
+            "integer" | "bigint" => format!("{number}"),
+            "smallint" => format!("{n}"), // too small to be known again
             "boolean" => "true".to_owned(),
             "timestamp with time zone" => format!("'{year}-07-07 07:07:0{}Z'", n % 10),
             other => panic!("teach the planter the type {other} of {}", column.name),
@@ -113,7 +124,11 @@ async fn plant() -> Database {
     for table in tables(&mut boss).await {
         let checks = checks(&mut boss, &table).await;
         for (name, _) in &checks {
-            tell(&mut boss, &format!("alter table {table} drop constraint {name}")).await;
+            tell(
+                &mut boss,
+                &format!("alter table {table} drop constraint {name}"),
+            )
+            .await;
         }
         let columns = columns(&mut boss, &table).await;
         for row in rows(&table, &columns) {
@@ -140,7 +155,11 @@ fn rows(table: &str, columns: &[Column]) -> Vec<String> {
             let owner = match column.name.as_str() {
                 "account_id" | "session_id" => person,
                 _ if table.starts_with("identity.client") && tenant == Owner::Platform => {
-                    if column.name == "tenant_id" { tenant } else { Owner::Both }
+                    if column.name == "tenant_id" {
+                        tenant
+                    } else {
+                        Owner::Both
+                    }
                 }
                 _ => tenant,
             };
@@ -183,7 +202,10 @@ pub(super) async fn tables(boss: &mut PgConnection) -> Vec<String> {
     .fetch_all(boss)
     .await
     .unwrap();
-    names.into_iter().filter(|name| !REFERENCE.contains(&name.as_str())).collect()
+    names
+        .into_iter()
+        .filter(|name| !REFERENCE.contains(&name.as_str()))
+        .collect()
 }
 
 async fn checks(boss: &mut PgConnection, table: &str) -> Vec<(String, String)> {
@@ -205,7 +227,10 @@ async fn columns(boss: &mut PgConnection, table: &str) -> Vec<Column> {
     .fetch_all(boss)
     .await
     .unwrap();
-    found.into_iter().map(|(name, kind)| Column { name, kind }).collect()
+    found
+        .into_iter()
+        .map(|(name, kind)| Column { name, kind })
+        .collect()
 }
 
 /// One digest over all rows that are not A's: whether anything of others was written.
@@ -219,8 +244,10 @@ pub(super) async fn digest_of_others(database: &Database) -> String {
              where t::text like any (array['%canarybee%', '%b0b0cafe%', '%c0dec0de%', \
                '%63616e617279626565%', '%sharedperson%'])"
         );
-        let digest: String =
-            sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&mut boss).await.unwrap();
+        let digest: String = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+            .fetch_one(&mut boss)
+            .await
+            .unwrap();
         writeln!(all, "{table} {digest}").unwrap();
     }
     all

@@ -54,7 +54,11 @@ impl Wire {
         stream.write_all(&startup).unwrap();
         let mut wire = Self { stream };
         let mut answer = Answer::default();
-        if wire.read_until_ready(&mut answer) { Ok(wire) } else { Err(answer) }
+        if wire.read_until_ready(&mut answer) {
+            Ok(wire)
+        } else {
+            Err(answer)
+        }
     }
 
     /// Sends one message, which may hold several statements, and reads to its end.
@@ -89,7 +93,9 @@ impl Wire {
     /// Reads to ReadyForQuery; false if the server ended the session.
     fn read_until_ready(&mut self, answer: &mut Answer) -> bool {
         loop {
-            let Some((kind, body)) = self.message() else { return false };
+            let Some((kind, body)) = self.message() else {
+                return false;
+            };
             answer.raw.extend(&body);
             answer.raw.push(b'\n');
             match kind {
@@ -128,7 +134,9 @@ fn columns(body: &[u8]) -> Vec<Option<String>> {
 }
 
 fn text(body: &[u8]) -> String {
-    String::from_utf8_lossy(body).trim_end_matches('\0').to_owned()
+    String::from_utf8_lossy(body)
+        .trim_end_matches('\0')
+        .to_owned()
 }
 
 fn refusal(body: &[u8]) -> (String, String) {
