@@ -2,6 +2,7 @@
 //!
 //! Nouns first; `docs/ARCHITECTURE.md` is the map.
 
+pub mod api;
 pub mod app;
 pub mod audit;
 pub mod cli;
@@ -17,3 +18,4 @@ pub mod secret;
 pub mod sessions;
 pub mod signing;
 pub mod tenancy;
+pub mod visits;

@@ -19,14 +19,20 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 
 use crate::app::App;
-use crate::{oidc, pages};
+use crate::db::StoreError;
+use crate::{api, oidc, pages};
 
 /// No request of ours is larger: forms and tokens only.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// Everything the issuer answers.
-pub fn issuer(app: &App) -> Router {
-    Router::new()
+///
+/// # Errors
+/// [`StoreError`] if the roles that guard the API can't be read.
+pub async fn issuer(app: &App) -> Result<Router, StoreError> {
+    let api = api::router(app).await?;
+    let issuer = Router::new()
+        .merge(api)
         .merge(oidc::routes())
         .route("/assets/{name}", get(asset))
         .fallback(nothing_here)
@@ -38,7 +44,8 @@ pub fn issuer(app: &App) -> Router {
         ))
         .layer(middleware::from_fn(layers::protect))
         .layer(middleware::from_fn_with_state(app.clone(), layers::observe))
-        .with_state(app.clone())
+        .with_state(app.clone());
+    Ok(issuer)
 }
 
 /// `GET /assets/{name}`: the style sheet, the script, the marks. Their names change with content.

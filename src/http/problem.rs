@@ -16,6 +16,8 @@ pub enum Problem {
         /// Which.
         field: &'static str,
     },
+    /// The caller's: known, and not in a role for this.
+    Forbidden,
     /// Nothing there, or another tenant's: the same.
     NotFound,
     /// Ours: the database failed.
@@ -36,6 +38,7 @@ impl IntoResponse for Problem {
                 "The request is malformed",
                 Some(*field),
             ),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "Your roles do not open this", None),
             Self::NotFound => (StatusCode::NOT_FOUND, "There is nothing here", None),
             Self::Store(StoreError::Unavailable(_) | StoreError::TransactionPooler) => (
                 StatusCode::SERVICE_UNAVAILABLE,

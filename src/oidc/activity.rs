@@ -65,7 +65,10 @@ pub async fn activity(
         .iter()
         .filter(|event| is_reportable(&app, &client, event))
     {
-        if let Err(error) = note(&app, event).await {
+        let Ok(at) = OffsetDateTime::from_unix_timestamp(event.at) else {
+            continue;
+        };
+        if let Err(error) = note(&app, event.tid, event.sid, at).await {
             return OAuthError::from(error).into_response();
         }
     }
@@ -87,14 +90,20 @@ fn is_reportable(app: &App, client: &Client, event: &Event) -> bool {
             .any(|audience| jti_is_ours(app, &event.jti, event.tid, event.sid, audience, &life))
 }
 
-async fn note(app: &App, event: &Event) -> Result<(), StoreError> {
-    let Ok(at) = OffsetDateTime::from_unix_timestamp(event.at) else {
-        return Ok(());
-    };
-    let authority = Authority::<Identity>::presented_in(event.tid);
+/// Notes one instant of a person's activity in the session that a tenant's `sid` names.
+///
+/// # Errors
+/// [`StoreError`]; an instant that moves nothing is none.
+pub async fn note(
+    app: &App,
+    tenant: TenantId,
+    sid: TenantSessionId,
+    at: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let authority = Authority::<Identity>::presented_in(tenant);
     app.db
         .run(authority, async |tx| {
-            if let Some(standing) = sessions::find_by_sid(tx, app, event.sid, "").await? {
+            if let Some(standing) = sessions::find_by_sid(tx, app, sid, "").await? {
                 sessions::note_activity(tx, app, &standing, at).await?;
             }
             Ok(())

@@ -85,6 +85,16 @@ pub(crate) async fn find(
     }))
 }
 
+/// Role and permission key, all pairs: the same for every clinic.
+pub(crate) async fn list_role_permissions(
+    tx: &mut Tx<Identity>,
+) -> Result<Vec<(String, String)>, StoreError> {
+    let pairs = sqlx::query_as("select role, permission from identity.role_permission")
+        .fetch_all(tx.conn())
+        .await?;
+    Ok(pairs)
+}
+
 /// The address that the transaction's account signs in with.
 pub(crate) async fn find_login(
     tx: &mut Tx<Identity>,

@@ -127,8 +127,10 @@ impl Lab {
         let app = App::new(config, env, db, keys)
             .await
             .expect("the keys load");
-        let service =
-            lanyard::http::issuer(&app).into_make_service_with_connect_info::<SocketAddr>();
+        let service = lanyard::http::issuer(&app)
+            .await
+            .unwrap()
+            .into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, service).await });
         Self {
             app,

@@ -1,0 +1,82 @@
+//! What the verifier asks of an issuer, answered from inside the issuer's own process.
+
+use lanyard_verifier::{
+    ActivityDelivery, ActivityError, ActivityEvent, ActivitySink, Clock, DirectoryUnavailable,
+    JwkSet, KeyFetch, KeySource, TenantDirectory, TenantLookup,
+};
+use time::OffsetDateTime;
+
+use crate::app::App;
+use crate::db::{Authority, Identity};
+use crate::identity::membership::store as membership;
+use crate::ids::{TenantId, TenantSessionId};
+use crate::oidc::activity;
+
+/// The ring as it is published.
+pub(super) struct RingSource(pub(super) App);
+
+impl KeySource for RingSource {
+    fn fetch(&self) -> KeyFetch<'_> {
+        Box::pin(async {
+            let published = self.0.ring().jwks().to_string();
+            JwkSet::from_json(published.as_bytes())
+        })
+    }
+}
+
+/// The server's own clock.
+pub(super) struct AppClock(pub(super) App);
+
+impl Clock for AppClock {
+    fn now(&self) -> OffsetDateTime {
+        self.0.env.now()
+    }
+}
+
+/// Activity goes where `POST /activity` takes it.
+pub(super) struct InsideSink(pub(super) App);
+
+impl ActivitySink for InsideSink {
+    fn deliver<'a>(&'a self, events: &'a [ActivityEvent]) -> ActivityDelivery<'a> {
+        Box::pin(async move {
+            for event in events {
+                let Ok(sid) = event.sid.parse::<TenantSessionId>() else {
+                    continue;
+                };
+                let tenant = TenantId::from_uuid(event.tid.as_uuid());
+                activity::note(&self.0, tenant, sid, event.at)
+                    .await
+                    .map_err(|error| ActivityError::Lost(error.to_string()))?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Clinics by slug.
+pub(super) struct Directory(pub(super) App);
+
+impl TenantDirectory for Directory {
+    fn tenant<'a>(&'a self, name: &'a str) -> TenantLookup<'a> {
+        Box::pin(async move {
+            let locator = self.0.keys.locator("slug", name);
+            let authority = Authority::<Identity>::claim(locator).read_only();
+            let found = self
+                .0
+                .db
+                .run(authority, async |tx| {
+                    membership::find_clinic(tx, name).await
+                })
+                .await;
+            match found {
+                Ok(clinic) => Ok(
+                    clinic.map(|c| lanyard_verifier::TenantId::from_uuid(c.tenant_id.as_uuid()))
+                ),
+                Err(error) => {
+                    tracing::error!(detail = %crate::http::chain(&error), "directory");
+                    Err(DirectoryUnavailable)
+                }
+            }
+        })
+    }
+}
