@@ -91,12 +91,12 @@ impl Guard {
     ///
     /// Another clinic's token gets the same 401 as a forged one; a name of no clinic is 404.
     ///
-    /// - `template`: the beginning of the path, with `{tenant}` as one segment:
-    ///   `/api/v1/clinics/{tenant}`. As the guard sees the path: inside of `Router::nest` without
-    ///   the nested prefix.
+    /// - `template`: the route's path, or the beginning of it; its first segment in braces is the
+    ///   clinic: `/api/v1/clinics/{tenant}`. As the guard sees the path: inside of `Router::nest`
+    ///   without the nested prefix.
     ///
     /// # Panics
-    /// If the template has no segment `{tenant}`.
+    /// If the template has no segment in braces.
     pub fn tenant_in_path(template: &str, directory: impl TenantDirectory + 'static) -> Self {
         Self::tenant(TenantRule::path(template, Arc::new(directory)))
     }

@@ -58,14 +58,16 @@ impl TenantRule {
     }
 
     pub(crate) fn path(template: &str, directory: Arc<dyn TenantDirectory>) -> Self {
-        let (before, _) = template
-            .split_once("/{tenant}")
-            .filter(|(before, after)| {
-                (before.is_empty() || before.starts_with('/'))
-                    && (after.is_empty() || after.starts_with('/'))
-            })
-            .expect("a template has a segment {tenant}");
-        let before = before.split('/').skip(1).map(str::to_owned).collect();
+        let is_place = |segment: &&str| segment.starts_with('{') && segment.ends_with('}');
+        let mut segments = template.split('/');
+        assert!(
+            segments.next() == Some("") && segments.clone().any(|segment| is_place(&segment)),
+            "a template has a segment in braces"
+        );
+        let before = segments
+            .take_while(|segment| !is_place(segment))
+            .map(str::to_owned)
+            .collect();
         Self {
             place: Place::Path { before },
             directory,

@@ -17,7 +17,7 @@ fn by_host(lab: &Lab) -> Router {
 fn by_path(lab: &Lab) -> Router {
     router(
         lab,
-        Guard::tenant_in_path("/api/clinics/{tenant}", directory),
+        Guard::tenant_in_path("/api/clinics/{clinic}/visits/{visit}", directory),
     )
 }
 
@@ -251,7 +251,7 @@ async fn a_directory_that_can_not_be_asked_lets_nobody_in() {
 }
 
 #[test]
-#[should_panic(expected = "a template has a segment {tenant}")]
+#[should_panic(expected = "a template has a segment in braces")]
 fn a_template_without_a_place_for_the_clinic_is_a_mistake() {
     let _ = Guard::tenant_in_path("/api/clinics", directory);
 }
