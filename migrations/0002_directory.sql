@@ -131,6 +131,19 @@ create table identity.client (
 alter table identity.client enable row level security;
 alter table identity.client force row level security;
 
+-- The browser origins of clients once more, by locator, so that a request from one can be told
+-- from a stranger's before anything else is known of it (CORS).
+create table identity.client_origin (
+  tenant_id uuid not null,
+  client_id text not null,
+  origin_locator uuid not null,
+  primary key (tenant_id, client_id, origin_locator),
+  foreign key (tenant_id, client_id) references identity.client on delete cascade
+);
+create index client_origin_by_locator on identity.client_origin (origin_locator);
+alter table identity.client_origin enable row level security;
+alter table identity.client_origin force row level security;
+
 create table identity.client_secret (
   tenant_id uuid not null,
   client_id text not null,
@@ -264,6 +277,14 @@ create policy identity_works on identity.client for all to lanyard_identity
     or seal.job_for(tenant_id) = 'administer_clients'
   )
   with check (seal.job_for(tenant_id) = 'administer_clients');
+create policy identity_works on identity.client_origin for all to lanyard_identity
+  using (
+    tenant_id = seal.tenant()
+    or origin_locator = seal.claimed()
+    or seal.job_for(tenant_id) = 'administer_clients'
+  )
+  with check (seal.job_for(tenant_id) = 'administer_clients');
+grant select, insert on identity.client_origin to lanyard_identity;
 create policy identity_works on identity.client_secret for all to lanyard_identity
   using (
     tenant_id = seal.tenant()

@@ -33,7 +33,7 @@ pub async fn issuer(app: &App) -> Result<Router, StoreError> {
     let api = api::router(app).await?;
     let issuer = Router::new()
         .merge(api)
-        .merge(oidc::routes())
+        .merge(oidc::routes(app))
         .route("/assets/{name}", get(asset))
         .fallback(nothing_here)
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))

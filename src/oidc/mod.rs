@@ -4,6 +4,7 @@ pub mod activity;
 pub mod authorize;
 pub mod client;
 pub mod code;
+pub mod cors;
 pub mod discovery;
 pub mod family;
 pub mod id_token_hint;
@@ -12,15 +13,15 @@ pub mod logout;
 pub mod token;
 pub mod userinfo;
 
-use axum::Router;
 use axum::routing::{get, post};
+use axum::{Router, middleware};
 
 use crate::app::App;
 use crate::pages::paths;
 
-/// The protocol's endpoints.
-pub fn routes() -> Router<App> {
-    Router::new()
+/// The protocol's endpoints. The first five may be called by the pages of registered clients.
+pub fn routes(app: &App) -> Router<App> {
+    let for_browsers = Router::new()
         .route(
             "/.well-known/openid-configuration",
             get(discovery::metadata),
@@ -30,16 +31,22 @@ pub fn routes() -> Router<App> {
             get(discovery::metadata),
         )
         .route("/jwks", get(discovery::jwks))
-        .route(
-            "/authorize",
-            get(authorize::authorize).post(authorize::authorize),
-        )
-        .route("/authorize/resume", get(authorize::resume))
         .route("/token", post(token::token))
         .route(
             "/userinfo",
             get(userinfo::userinfo).post(userinfo::userinfo),
         )
+        .route_layer(middleware::from_fn_with_state(
+            app.clone(),
+            cors::registered_origins,
+        ));
+    Router::new()
+        .merge(for_browsers)
+        .route(
+            "/authorize",
+            get(authorize::authorize).post(authorize::authorize),
+        )
+        .route("/authorize/resume", get(authorize::resume))
         .route("/logout", get(logout::logout).post(logout::logout))
         .route(paths::LOGOUT_CONFIRM, post(logout::confirm))
         .route("/activity", post(activity::activity))

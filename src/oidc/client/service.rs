@@ -64,6 +64,10 @@ pub(crate) async fn register(
     if !store::insert(tx, permit, new, locator(keys, &new.id), now).await? {
         return Ok(RegisterOutcome::IdTaken);
     }
+    for origin in &new.origins {
+        let locator = origin_locator(keys, origin.as_str());
+        store::insert_origin(tx, new.tenant, &new.id, locator).await?;
+    }
     let secret = if new.auth_method == AuthMethod::None {
         None
     } else {
@@ -137,6 +141,19 @@ pub(crate) async fn list(
 /// Where the client of that id is found: what [`crate::db::Authority`]'s claim is made for.
 pub(crate) fn locator(keys: &Keys, id: &ClientId) -> Uuid {
     keys.locator("client", id.as_str())
+}
+
+/// Where a browser origin is found.
+pub(crate) fn origin_locator(keys: &Keys, origin: &str) -> Uuid {
+    keys.locator("origin", origin)
+}
+
+/// Whether any client's pages live at an origin. Under a claim of [`origin_locator`].
+pub(crate) async fn is_origin_known(
+    tx: &mut Tx<Identity>,
+    locator: Uuid,
+) -> Result<bool, StoreError> {
+    store::is_origin_known(tx, locator).await
 }
 
 /// The client that a request names, whatever its tenant. Under a claim of [`locator`].

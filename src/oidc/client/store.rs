@@ -160,6 +160,40 @@ pub(super) async fn insert(
     Ok(done.rows_affected() == 1)
 }
 
+/// Makes an origin of the client known to CORS.
+pub(super) async fn insert_origin(
+    tx: &mut Tx<Identity>,
+    tenant: TenantId,
+    id: &ClientId,
+    locator: uuid::Uuid,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into identity.client_origin (tenant_id, client_id, origin_locator)
+         values ($1, $2, $3)
+         on conflict do nothing",
+    )
+    .bind(tenant)
+    .bind(id)
+    .bind(locator)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Whether any client's pages live there: the locator is what class claim may see.
+pub(super) async fn is_origin_known(
+    tx: &mut Tx<Identity>,
+    locator: uuid::Uuid,
+) -> Result<bool, StoreError> {
+    let known = sqlx::query_scalar(
+        "select exists (select from identity.client_origin where origin_locator = $1)",
+    )
+    .bind(locator)
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(known)
+}
+
 /// Adds a secret's digest, good until it is rotated.
 pub(super) async fn insert_secret(
     tx: &mut Tx<Identity>,
