@@ -5,6 +5,7 @@ pub mod form;
 pub mod layers;
 pub mod oauth_error;
 pub mod page;
+pub mod peer;
 pub mod problem;
 
 use std::error::Error;

@@ -50,9 +50,9 @@ pub struct Presenter<'a> {
     /// The key that the request proved.
     pub proven_key: Option<KeyThumbprint>,
     /// The scope asked for; `None`: all that was granted.
-    pub scopes: Option<&'a [String]>,
-    /// The resource asked for; `None`: the one that was granted.
-    pub resource: Option<&'a str>,
+    pub scopes: Option<&'a [&'a str]>,
+    /// The resources asked for; none: the one that was granted.
+    pub resources: &'a [&'a str],
     /// The network it comes from, and its `User-Agent`. Kept as digests.
     pub network: &'a str,
     /// See `network`.

@@ -220,10 +220,11 @@ fn presentation(
         proven_key: from.proven_key,
         generation: presented.generation(),
         is_authentic: true,
-        scope_is_granted: from
-            .scopes
-            .is_none_or(|asked| asked.iter().all(|scope| grant.scopes.contains(scope))),
-        resource_is_granted: from.resource.is_none_or(|asked| asked == grant.audience),
+        scope_is_granted: from.scopes.is_none_or(|asked| {
+            let granted = |scope: &&str| grant.scopes.iter().any(|known| known == scope);
+            asked.iter().all(granted)
+        }),
+        resource_is_granted: from.resources.iter().all(|asked| *asked == grant.audience),
         place: Place {
             network_digest: place_digest("refresh network", from.network),
             user_agent_digest: place_digest("refresh user agent", from.user_agent),
@@ -344,7 +345,7 @@ fn give(
 ) -> RefreshOutcome {
     let mut scopes = found.grant.scopes;
     if let Some(asked) = from.scopes {
-        scopes.retain(|scope| asked.contains(scope));
+        scopes.retain(|scope| asked.contains(&scope.as_str()));
     }
     RefreshOutcome::Given(Box::new(Given {
         refresh_token,

@@ -3,6 +3,7 @@
 pub mod authorization_code;
 pub mod client_credentials;
 pub mod minting;
+pub mod refresh_token;
 
 use axum::Json;
 use axum::extract::State;
@@ -16,6 +17,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::http::form::{Malformed, Parameters, RequestParameters};
 use crate::http::oauth_error::{OAuthError, OAuthErrorCode};
+use crate::http::peer::Peer;
 use crate::oidc::client::authentication::authenticate;
 
 /// A successful answer (RFC 6749 §5.1; OIDC Core §3.1.3.3), with when the session will end.
@@ -74,6 +76,7 @@ impl IntoResponse for TokenResponse {
 /// `POST /token`.
 pub async fn token(
     State(app): State<App>,
+    peer: Peer,
     headers: HeaderMap,
     RequestParameters(form): RequestParameters,
 ) -> Response {
@@ -82,7 +85,7 @@ pub async fn token(
         Err(Malformed::ContentType) => return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response(),
         Err(malformed) => return malformed_form(malformed).into_response(),
     };
-    match grant(&app, &headers, &form).await {
+    match grant(&app, &peer, &headers, &form).await {
         Ok(tokens) => tokens.into_response(),
         Err(error) => error.into_response(),
     }
@@ -90,6 +93,7 @@ pub async fn token(
 
 async fn grant(
     app: &App,
+    peer: &Peer,
     headers: &HeaderMap,
     form: &Parameters,
 ) -> Result<TokenResponse, OAuthError> {
@@ -104,6 +108,10 @@ async fn grant(
         "authorization_code" => {
             let client = authenticate(app, headers, form).await?;
             authorization_code::redeem(app, &client.0, form).await
+        }
+        "refresh_token" => {
+            let client = authenticate(app, headers, form).await?;
+            refresh_token::refresh(app, &client.0, peer, form).await
         }
         "client_credentials" => {
             let client = authenticate(app, headers, form).await?;

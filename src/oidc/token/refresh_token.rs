@@ -1,0 +1,129 @@
+//! `grant_type=refresh_token` (RFC 6749 §6, RFC 9700 §4.14). The rules: `oidc/family/policy.rs`.
+
+use super::minting::{self, Issue};
+use super::{TokenResponse, malformed_form};
+use crate::app::App;
+use crate::db::{Authority, Identity, StoreError, Tx};
+use crate::http::form::Parameters;
+use crate::http::oauth_error::{OAuthError, OAuthErrorCode};
+use crate::http::peer::Peer;
+use crate::identity::membership::{Member, store as membership};
+use crate::oidc::authorize::request::PROTOCOL_SCOPES;
+use crate::oidc::client::{Client, Profile};
+use crate::oidc::family::model::ClientKind;
+use crate::oidc::family::refresh_token::PresentedRefreshToken;
+use crate::oidc::family::refusal::{RefreshRefusal, RefusalWord};
+use crate::oidc::family::{Given, Presenter, RefreshOutcome, service as families};
+
+/// What a presentation ended in; committed either way.
+enum Outcome {
+    Given(Box<Given>, Member),
+    Refused(RefreshRefusal),
+}
+
+/// Exchanges a refresh token for an access token and, unless the client's do not rotate, the
+/// token's successor.
+///
+/// # Errors
+/// `invalid_request` for a missing or repeated field; `invalid_scope` and `invalid_target` for
+/// more than was granted, and then the token is not spent; `invalid_grant` for all else.
+pub async fn refresh(
+    app: &App,
+    client: &Client,
+    peer: &Peer,
+    form: &Parameters,
+) -> Result<TokenResponse, OAuthError> {
+    let one = |name| form.one(name).map_err(malformed_form);
+    let token =
+        one("refresh_token")?.ok_or_else(|| OAuthError::field("refresh_token", "missing"))?;
+    let scopes: Option<Vec<&str>> =
+        one("scope")?.map(|scope| scope.split(' ').filter(|s| !s.is_empty()).collect());
+    let resources: Vec<&str> = form.all("resource").collect();
+    let presented = PresentedRefreshToken::parse(token)
+        .ok_or_else(|| OAuthError::invalid_grant("not our format"))?;
+    let from = Presenter {
+        client: &client.id,
+        kind: family_kind(client),
+        app: client.app.as_deref().unwrap_or_default(),
+        proven_key: None,
+        scopes: scopes.as_deref(),
+        resources: &resources,
+        network: &peer.network,
+        user_agent: &peer.user_agent,
+    };
+    let authority = Authority::<Identity>::presented_in(presented.tenant());
+    let outcome = app
+        .db
+        .run(authority, async |tx| {
+            decide(tx, app, &presented, &from).await
+        })
+        .await?;
+    match outcome {
+        Outcome::Given(given, member) => Ok(mint(app, client, presented.tenant(), *given, &member)),
+        Outcome::Refused(refusal) => Err(OAuthError::new(word(refusal), refusal.name())),
+    }
+}
+
+async fn decide(
+    tx: &mut Tx<Identity>,
+    app: &App,
+    presented: &PresentedRefreshToken,
+    from: &Presenter<'_>,
+) -> Result<Outcome, StoreError> {
+    match families::refresh(tx, app, presented, from).await? {
+        RefreshOutcome::Refused(refusal) => Ok(Outcome::Refused(refusal)),
+        RefreshOutcome::Given(given) => {
+            let member = membership::find(tx, presented.tenant(), given.subject).await?;
+            let member = member.ok_or(StoreError::Corrupt {
+                table: "identity.membership",
+                what: "a family without its member",
+            })?;
+            Ok(Outcome::Given(given, member))
+        }
+    }
+}
+
+/// Signed after the commit: nothing is locked meanwhile, and if we die the client asks again.
+fn mint(
+    app: &App,
+    client: &Client,
+    tenant: crate::ids::TenantId,
+    mut given: Given,
+    member: &Member,
+) -> TokenResponse {
+    // What was taken from the client since is not given again (RT-13).
+    given
+        .scopes
+        .retain(|scope| PROTOCOL_SCOPES.contains(&scope.as_str()) || client.scopes.contains(scope));
+    let issue = Issue {
+        tenant,
+        member,
+        client,
+        standing: &given.standing,
+        clocks: given.clocks,
+        scopes: &given.scopes,
+        audience: &given.audience,
+        nonce: None, // OIDC Core §12.2: a refreshed ID token need not have one
+        access_ends_at: given.access_ends_at,
+    };
+    minting::person(app, &issue, given.refresh_token)
+}
+
+/// What the client can prove, by its registration.
+fn family_kind(client: &Client) -> ClientKind {
+    if client.profile == Profile::Fapi2 {
+        ClientKind::Fapi2
+    } else if client.kind.is_public() {
+        ClientKind::Public
+    } else {
+        ClientKind::Confidential
+    }
+}
+
+const fn word(refusal: RefreshRefusal) -> OAuthErrorCode {
+    match refusal.wire() {
+        RefusalWord::InvalidGrant => OAuthErrorCode::InvalidGrant,
+        RefusalWord::InvalidScope => OAuthErrorCode::InvalidScope,
+        RefusalWord::InvalidTarget => OAuthErrorCode::InvalidTarget,
+    }
+}
