@@ -15,6 +15,9 @@ use uuid::Uuid;
 pub trait Clock: Send + Sync {
     /// The present instant, UTC.
     fn now(&self) -> OffsetDateTime;
+
+    /// Hears what the database's clock says. One that a test moves does not listen.
+    fn follow(&self, _database_now: OffsetDateTime) {}
 }
 
 /// Where unpredictable bytes come from.
@@ -113,18 +116,18 @@ impl DatabaseClock {
     pub fn machine_now() -> OffsetDateTime {
         OffsetDateTime::now_utc()
     }
-
-    /// Learns the difference from one reading of the database's clock.
-    pub fn learn(&self, database_now: OffsetDateTime) {
-        let offset = (database_now - Self::machine_now()).whole_microseconds();
-        self.offset_microseconds
-            .store(i64::try_from(offset).unwrap_or_default(), Ordering::Relaxed);
-    }
 }
 
 impl Clock for DatabaseClock {
     fn now(&self) -> OffsetDateTime {
         let offset = self.offset_microseconds.load(Ordering::Relaxed);
         Self::machine_now() + time::Duration::microseconds(offset)
+    }
+
+    /// Learns the difference from one reading of the database's clock.
+    fn follow(&self, database_now: OffsetDateTime) {
+        let offset = (database_now - Self::machine_now()).whole_microseconds();
+        self.offset_microseconds
+            .store(i64::try_from(offset).unwrap_or_default(), Ordering::Relaxed);
     }
 }

@@ -15,6 +15,7 @@ pub mod ids;
 pub mod oidc;
 pub mod pages;
 pub mod secret;
+pub mod server;
 pub mod sessions;
 pub mod signing;
 pub mod tenancy;

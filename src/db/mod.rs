@@ -30,7 +30,7 @@ use context::{Context, SealKey};
 pub use error::StoreError;
 use keeper::Opening;
 
-use crate::env::{DatabaseClock, Env};
+use crate::env::Env;
 use crate::ids::{SubjectId, TenantId};
 
 /// The pools of all planes and the key that seals their contexts. Cheap to clone.
@@ -115,9 +115,9 @@ impl Db {
         keeper::retire(&self.inner.connect, &old).await
     }
 
-    /// Sets `clock` by the database's, so that all replicas agree. Repeat it: clocks drift.
-    pub async fn learn_clock(&self, clock: &DatabaseClock) -> Result<(), StoreError> {
-        clock.learn(keeper::clock(&self.inner.connect).await?);
+    /// Sets the clock by the database's, so that all replicas agree. Repeat it: clocks drift.
+    pub async fn learn_clock(&self, env: &Env) -> Result<(), StoreError> {
+        env.clock.follow(keeper::clock(&self.inner.connect).await?);
         Ok(())
     }
 
