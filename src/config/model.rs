@@ -39,6 +39,8 @@ pub struct Config {
     pub mail: Mail,
     /// What is logged, and how.
     pub log: Log,
+    /// Whether everybody and everything here is made up. No setting: `lanyard demo` says so.
+    pub is_demo: bool,
 }
 
 /// The issuer's URL: an origin without a path, `https` unless its host is a loopback.
@@ -350,6 +352,7 @@ impl Default for Config {
                 format: LogFormat::Text,
                 filter: "info".to_owned(),
             },
+            is_demo: false,
         }
     }
 }

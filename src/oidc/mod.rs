@@ -3,6 +3,7 @@
 pub mod activity;
 pub mod authorize;
 pub mod client;
+pub mod clinic;
 pub mod code;
 pub mod cors;
 pub mod discovery;
@@ -47,6 +48,7 @@ pub fn routes(app: &App) -> Router<App> {
             get(authorize::authorize).post(authorize::authorize),
         )
         .route("/authorize/resume", get(authorize::resume))
+        .route("/clinics/{name}", get(clinic::clinic))
         .route("/logout", get(logout::logout).post(logout::logout))
         .route(paths::LOGOUT_CONFIRM, post(logout::confirm))
         .route("/activity", post(activity::activity))

@@ -1,0 +1,102 @@
+//! The one HTTP client of the apps: to the issuer and its API, over the network like anyone's.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use http::HeaderMap;
+use openidconnect::{HttpRequest, HttpResponse};
+use url::Url;
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// Nothing that we ask for is larger.
+const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+
+/// Calls out. Follows no redirect: what the issuer says is final (FED, SSRF).
+#[derive(Clone, Debug)]
+pub struct Caller {
+    client: reqwest::Client,
+}
+
+/// Whose fault is open: no answer that could be read.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// No connection, or no answer in time.
+    #[error("the call got no answer")]
+    Silent(#[from] reqwest::Error),
+    /// More than anything we ask for.
+    #[error("the answer is too large")]
+    TooLarge,
+    /// Not HTTP as we know it.
+    #[error("the answer is no HTTP message")]
+    Malformed(#[from] http::Error),
+}
+
+type Calling = Pin<Box<dyn Future<Output = Result<HttpResponse, CallError>> + Send>>;
+
+impl Caller {
+    /// One with its own connections.
+    pub fn new() -> Self {
+        // Whoever came first has installed the same one.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(TIMEOUT)
+            .user_agent(concat!("lanyard-apps/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .expect("a TLS provider is installed");
+        Self { client }
+    }
+
+    /// As the openidconnect crate wants it.
+    pub fn for_oidc(&self) -> impl Fn(HttpRequest) -> Calling + Clone + Send + Sync + use<> {
+        let caller = self.clone();
+        move |request| {
+            let caller = caller.clone();
+            Box::pin(async move { caller.send(request).await })
+        }
+    }
+
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, CallError> {
+        let (parts, body) = request.into_parts();
+        let answer = self
+            .client
+            .request(parts.method, parts.uri.to_string())
+            .headers(parts.headers)
+            .body(body)
+            .send()
+            .await?;
+        let mut response = http::Response::builder().status(answer.status());
+        for (name, value) in answer.headers() {
+            response = response.header(name, value);
+        }
+        Ok(response.body(bounded(answer).await?)?)
+    }
+
+    /// `GET` with headers; status, headers and body.
+    pub async fn get(
+        &self,
+        address: Url,
+        headers: HeaderMap,
+    ) -> Result<(u16, HeaderMap, Vec<u8>), CallError> {
+        let answer = self.client.get(address).headers(headers).send().await?;
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        Ok((status, headers, bounded(answer).await?))
+    }
+}
+
+impl Default for Caller {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+async fn bounded(mut answer: reqwest::Response) -> Result<Vec<u8>, CallError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await? {
+        body.extend_from_slice(&chunk);
+        if body.len() > MAX_ANSWER_BYTES {
+            return Err(CallError::TooLarge);
+        }
+    }
+    Ok(body)
+}

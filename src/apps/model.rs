@@ -1,0 +1,199 @@
+//! What an app keeps between two requests of a browser.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::{ExposeSecret as _, SecretBox, SecretString};
+use serde::{Deserialize, Serialize};
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+pub use crate::pages::App as Kind;
+use crate::pages::{Accent, EndReason};
+
+impl Kind {
+    /// Its name in rows, digests and cookies, and its row of the lattice of clocks.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Patient => "patient",
+            Self::Clinician => "clinician",
+            Self::Console => "console",
+        }
+    }
+
+    /// Its `client_id` at the issuer.
+    pub const fn client_id(self) -> &'static str {
+        match self {
+            Self::Patient => "lanyard-patient",
+            Self::Clinician => "lanyard-clinician",
+            Self::Console => "lanyard-console",
+        }
+    }
+
+    /// The session's cookie: a name of its own, since cookies ignore ports.
+    pub const fn session_cookie(self) -> &'static str {
+        match self {
+            Self::Patient => "__Host-lanyard_patient",
+            Self::Clinician => "__Host-lanyard_clinician",
+            Self::Console => "__Host-lanyard_console",
+        }
+    }
+
+    /// The cookie that binds a sign-in under way to its browser.
+    pub const fn login_cookie(self) -> &'static str {
+        match self {
+            Self::Patient => "__Host-lanyard_patient_login",
+            Self::Clinician => "__Host-lanyard_clinician_login",
+            Self::Console => "__Host-lanyard_console_login",
+        }
+    }
+}
+
+/// An id in clear and 32 random bytes: a cookie's value, or a `state`.
+pub struct Ticket {
+    /// The row it names.
+    pub id: Uuid,
+    secret: SecretBox<[u8; 32]>,
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ticket")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Ticket {
+    /// From fresh random bytes.
+    pub fn new(id: Uuid, secret: [u8; 32]) -> Self {
+        Self {
+            id,
+            secret: SecretBox::new(Box::new(secret)),
+        }
+    }
+
+    /// Parses 64 characters of base64url; `None` if they can't be one of ours.
+    pub fn parse(value: &str) -> Option<Self> {
+        let bytes = zeroize::Zeroizing::new(URL_SAFE_NO_PAD.decode(value).ok()?);
+        let (id, secret) = bytes.split_at_checked(16)?;
+        Some(Self::new(
+            Uuid::from_slice(id).ok()?,
+            secret.try_into().ok()?,
+        ))
+    }
+
+    /// The value as it travels.
+    pub fn value(&self) -> SecretString {
+        let bytes = [&self.id.as_bytes()[..], self.secret()].concat();
+        URL_SAFE_NO_PAD
+            .encode(zeroize::Zeroizing::new(bytes))
+            .into()
+    }
+
+    pub(super) fn secret(&self) -> &[u8] {
+        self.secret.expose_secret()
+    }
+}
+
+/// A clinic as the issuer shows it to anybody (`GET /clinics/{name}`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClinicFacts {
+    /// The `tid` of its tokens.
+    pub id: Uuid,
+    /// Its host label.
+    pub slug: String,
+    /// For people.
+    pub name: String,
+    /// Its color's name; one that this build does not know is none.
+    pub accent: String,
+}
+
+impl ClinicFacts {
+    /// For the frame of a page.
+    pub fn shown(&self) -> crate::pages::Clinic {
+        let accent: Accent = self.accent.parse().unwrap_or_default();
+        crate::pages::Clinic {
+            name: self.name.clone(),
+            accent,
+        }
+    }
+}
+
+/// A sign-in under way: what its callback needs.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PendingLogin {
+    /// Repeated by the ID token.
+    pub nonce: String,
+    /// Proves at the token endpoint that it was us who asked (RFC 7636).
+    pub pkce_verifier: String,
+    /// The `redirect_uri`, which the token endpoint compares.
+    pub redirect_uri: String,
+    /// Whether the issuer was asked to show no page.
+    pub is_silent: bool,
+}
+
+/// What the issuer gave us, and whose it is. Kept as ciphertext.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Tokens {
+    /// For the API.
+    pub access_token: String,
+    /// When it ends, unix seconds.
+    pub access_ends_at: i64,
+    /// For the next one.
+    pub refresh_token: Option<String>,
+    /// The hint at logout.
+    pub id_token: String,
+    /// The `sub`: no refresh may change it.
+    pub subject: String,
+    /// Her clinic.
+    pub clinic: ClinicFacts,
+    /// Her name there.
+    pub name: Option<String>,
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tokens")
+            .field("subject", &self.subject)
+            .finish_non_exhaustive()
+    }
+}
+
+/// When the session ends, as far as this app knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// When the issuer said so.
+    pub told_at: OffsetDateTime,
+    /// When it ends if nobody does anything, as the issuer said.
+    pub idle_ends_at: OffsetDateTime,
+    /// When it ends whatever anybody does.
+    pub session_ends_at: OffsetDateTime,
+    /// The whole idle limit.
+    pub idle_limit: Duration,
+}
+
+/// A session of one app.
+#[derive(Clone, Debug)]
+pub struct AppSession {
+    /// Which.
+    pub id: Uuid,
+    /// Of which write.
+    pub version: i32,
+    /// The issuer's gifts.
+    pub tokens: Tokens,
+    /// The clocks.
+    pub told: Told,
+    /// When a person last did something here.
+    pub active_at: OffsetDateTime,
+}
+
+/// A row as it is read: whose secret is right, but which may have ended.
+#[derive(Debug)]
+pub enum Found {
+    /// It goes on.
+    Live(Box<AppSession>),
+    /// It is over.
+    Ended(EndReason),
+}

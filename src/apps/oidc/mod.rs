@@ -1,0 +1,284 @@
+//! The app as an OpenID Connect client: what it asks of the issuer, and how it checks the answer.
+
+mod answer;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration as Real, Instant};
+
+use openidconnect::core::{CoreAuthPrompt, CoreAuthenticationFlow};
+use openidconnect::{
+    AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken, IssuerUrl, LogoutRequest, Nonce,
+    NonceVerifier, OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier,
+    PostLogoutRedirectUrl, ProviderMetadataWithLogout, RedirectUrl, RefreshToken, Scope,
+    TokenResponse as _,
+};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::Mutex;
+use url::Url;
+
+use answer::{Claims, Configured, Response, Token, of_token_endpoint, told};
+pub use answer::{Granted, IdentityOf, OidcError};
+
+use super::calls::Caller;
+use super::model::PendingLogin;
+use crate::env::Env;
+
+/// How long what discovery said is believed without asking again.
+const METADATA_FRESH: Real = Real::from_mins(15);
+/// How soon it may be asked again for a key that it did not name.
+const METADATA_PAUSE: Real = Real::from_secs(30);
+struct Known {
+    metadata: ProviderMetadataWithLogout,
+    learned: Instant,
+}
+
+/// The client of one app.
+pub struct Oidc {
+    issuer: String,
+    client_id: &'static str,
+    secret: SecretString,
+    /// RFC 8707: whom the access token is for.
+    resource: String,
+    caller: Caller,
+    env: Env,
+    known: Mutex<Option<Arc<Known>>>,
+}
+
+impl fmt::Debug for Oidc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Oidc")
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A request to the authorization endpoint, and what its callback needs.
+#[derive(Debug)]
+pub struct Outset {
+    /// Where the browser goes.
+    pub address: Url,
+    /// What to keep until it comes back.
+    pub pending: PendingLogin,
+}
+
+/// What a sign-in asks for.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    /// The registered callback.
+    pub redirect_uri: String,
+    /// Comes back unchanged.
+    pub state: &'a str,
+    /// The clinic's slug, if the host names one.
+    pub organization: Option<&'a str>,
+    /// Whether no page may be shown.
+    pub is_silent: bool,
+}
+
+impl Oidc {
+    /// For one app, not yet connected.
+    pub fn new(
+        issuer: &str,
+        client_id: &'static str,
+        secret: SecretString,
+        caller: Caller,
+        env: Env,
+    ) -> Self {
+        Self {
+            issuer: issuer.to_owned(),
+            client_id,
+            secret,
+            resource: super::api::audience(issuer),
+            caller,
+            env,
+            known: Mutex::new(None),
+        }
+    }
+
+    /// Where to send the browser (OIDC Core §3.1.2.1; PKCE with S256, RFC 7636).
+    pub async fn begin(&self, asked: Asked<'_>) -> Result<Outset, OidcError> {
+        let client = self.client(&*self.known(METADATA_FRESH).await?);
+        let client = client.set_redirect_uri(address(&asked.redirect_uri)?);
+        let nonce = self.fresh();
+        let verifier = PkceCodeVerifier::new(self.fresh());
+        let (state, for_token) = (asked.state.to_owned(), nonce.clone());
+        let mut request = client
+            .authorize_url(
+                CoreAuthenticationFlow::AuthorizationCode,
+                move || CsrfToken::new(state),
+                move || Nonce::new(for_token),
+            )
+            .add_scopes(
+                super::api::SCOPES
+                    .iter()
+                    .map(|s| Scope::new((*s).to_owned())),
+            )
+            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier))
+            .add_extra_param("resource", self.resource.clone());
+        if asked.is_silent {
+            request = request.add_prompt(CoreAuthPrompt::None);
+        }
+        if let Some(slug) = asked.organization {
+            request = request.add_extra_param("organization", slug.to_owned());
+        }
+        let (address, _, _) = request.url();
+        let pending = PendingLogin {
+            nonce,
+            pkce_verifier: verifier.secret().clone(),
+            redirect_uri: asked.redirect_uri,
+            is_silent: asked.is_silent,
+        };
+        Ok(Outset { address, pending })
+    }
+
+    /// Changes a code into tokens, and checks the ID token (OIDC Core §3.1.3.7).
+    pub async fn redeem(&self, code: &str, pending: PendingLogin) -> Result<Granted, OidcError> {
+        let known = self.known(METADATA_FRESH).await?;
+        let client = self
+            .client(&known)
+            .set_redirect_uri(address(&pending.redirect_uri)?);
+        let http = self.caller.for_oidc();
+        let answer = client
+            .exchange_code(AuthorizationCode::new(code.to_owned()))
+            .map_err(|e| OidcError::BadAnswer(e.to_string()))?
+            .set_pkce_verifier(PkceCodeVerifier::new(pending.pkce_verifier))
+            .add_extra_param("resource", self.resource.clone())
+            .request_async(&http)
+            .await
+            .map_err(of_token_endpoint)?;
+        let nonce = Nonce::new(pending.nonce);
+        let granted = self.granted(known, &answer, &nonce).await?;
+        if granted.id_token.is_none() {
+            return Err(OidcError::BadAnswer("no ID token".to_owned()));
+        }
+        Ok(granted)
+    }
+
+    /// Asks for fresh tokens. The same refresh token again, after a lost answer, gets the same
+    /// successor (design §5).
+    pub async fn refresh(&self, refresh_token: &str) -> Result<Granted, OidcError> {
+        let known = self.known(METADATA_FRESH).await?;
+        let client = self.client(&known);
+        let http = self.caller.for_oidc();
+        let answer = client
+            .exchange_refresh_token(&RefreshToken::new(refresh_token.to_owned()))
+            .map_err(|e| OidcError::BadAnswer(e.to_string()))?
+            .request_async(&http)
+            .await
+            .map_err(of_token_endpoint)?;
+        // OIDC Core §12.2: the ID token of a refresh should have no nonce.
+        self.granted(known, &answer, |_: Option<&Nonce>| Ok(()))
+            .await
+    }
+
+    /// Where to send the browser to sign out everywhere (RP-Initiated Logout §2).
+    pub async fn logout(&self, id_token: &str, back_to: &str) -> Result<Option<Url>, OidcError> {
+        let known = self.known(METADATA_FRESH).await?;
+        let Some(endpoint) = known
+            .metadata
+            .additional_metadata()
+            .end_session_endpoint
+            .clone()
+        else {
+            return Ok(None);
+        };
+        let bad = |e: &dyn fmt::Display| OidcError::BadAnswer(e.to_string());
+        let hint: Token = id_token.parse().map_err(|e: serde_json::Error| bad(&e))?;
+        let back = PostLogoutRedirectUrl::new(back_to.to_owned()).map_err(|e| bad(&e))?;
+        let request = LogoutRequest::from(endpoint)
+            .set_client_id(ClientId::new(self.client_id.to_owned()))
+            .set_id_token_hint(&hint)
+            .set_post_logout_redirect_uri(back);
+        Ok(Some(request.http_get_url()))
+    }
+
+    fn client(&self, known: &Known) -> Configured {
+        let secret = ClientSecret::new(self.secret.expose_secret().to_owned());
+        let id = ClientId::new(self.client_id.to_owned());
+        Client::from_provider_metadata(known.metadata.clone(), id, Some(secret))
+    }
+
+    /// What discovery said; asked again once it is older than `fresh`. One question at a time.
+    async fn known(&self, fresh: Real) -> Result<Arc<Known>, OidcError> {
+        let mut known = self.known.lock().await;
+        if let Some(known) = known.as_ref().filter(|k| k.learned.elapsed() < fresh) {
+            return Ok(Arc::clone(known));
+        }
+        let issuer =
+            IssuerUrl::new(self.issuer.clone()).map_err(|e| OidcError::BadAnswer(e.to_string()))?;
+        let http = self.caller.for_oidc();
+        match ProviderMetadataWithLogout::discover_async(issuer, &http).await {
+            Ok(metadata) => {
+                let learned = Arc::new(Known {
+                    metadata,
+                    learned: Instant::now(),
+                });
+                *known = Some(Arc::clone(&learned));
+                Ok(learned)
+            }
+            // While the issuer is away, what it said last is used on.
+            Err(error) => known
+                .clone()
+                .ok_or_else(|| OidcError::Unreachable(crate::http::chain(&error))),
+        }
+    }
+
+    async fn granted(
+        &self,
+        known: Arc<Known>,
+        answer: &Response,
+        nonce: impl NonceVerifier + Clone,
+    ) -> Result<Granted, OidcError> {
+        let id_token = match answer.id_token() {
+            None => None,
+            Some(token) => match self.check(&known, token, nonce.clone()) {
+                Ok(identity) => Some(identity),
+                // Signed by a key that came after our last look.
+                Err(_) => Some(self.check(&*self.known(METADATA_PAUSE).await?, token, nonce)?),
+            },
+        };
+        let now = self.env.now();
+        let clocks = answer.extra_fields().extra_fields();
+        let lifetime = answer.expires_in().unwrap_or(Real::from_mins(1));
+        Ok(Granted {
+            access_token: answer.access_token().secret().as_str().into(),
+            access_ends_at: now + lifetime,
+            refresh_token: answer.refresh_token().map(|t| t.secret().as_str().into()),
+            id_token,
+            told: told(clocks, now),
+            limit_is_told: clocks.idle_limit.is_some(),
+        })
+    }
+
+    fn check(
+        &self,
+        known: &Known,
+        token: &Token,
+        nonce: impl NonceVerifier,
+    ) -> Result<IdentityOf, OidcError> {
+        let now = self.env.now();
+        let client = self.client(known);
+        let verifier = client
+            .id_token_verifier()
+            .set_time_fn(move || std::time::SystemTime::from(now).into());
+        let claims: &Claims = token
+            .claims(&verifier, nonce)
+            .map_err(|e| OidcError::BadAnswer(crate::http::chain(&e)))?;
+        Ok(IdentityOf {
+            raw: token.to_string(),
+            subject: claims.subject().as_str().to_owned(),
+            tenant: claims.additional_claims().tid,
+            name: claims.additional_claims().name.clone(),
+        })
+    }
+
+    /// 43 characters nobody can guess; a PKCE verifier's least length (RFC 7636 §4.1).
+    fn fresh(&self) -> String {
+        use base64::Engine as _;
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(self.env.random_bytes::<32>())
+    }
+}
+
+fn address(text: &str) -> Result<RedirectUrl, OidcError> {
+    RedirectUrl::new(text.to_owned()).map_err(|e| OidcError::BadAnswer(e.to_string()))
+}

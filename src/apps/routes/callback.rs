@@ -1,0 +1,174 @@
+//! `GET /callback`: back from the issuer.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum_extra::extract::Query;
+use secrecy::ExposeSecret as _;
+
+use super::HOME;
+use super::browser::{Browser, SetCookies};
+use super::outcome::AppError;
+use crate::apps::RelyingParty;
+use crate::apps::model::{PendingLogin, Ticket, Tokens};
+use crate::apps::oidc::Granted;
+use crate::apps::service;
+use crate::apps::sites::Site;
+use crate::http::layers::RequestId;
+use crate::pages::EndReason;
+
+/// Where the front page is shown without asking the issuer again.
+pub(super) const FRONT: &str = "/?front";
+
+/// What the issuer sent along, each at most once.
+#[derive(Debug, Default)]
+struct Sent {
+    state: Option<String>,
+    code: Option<String>,
+    error: Option<String>,
+    issuer: Option<String>,
+}
+
+impl Sent {
+    /// `None`: something is there twice, and it can't be told which is meant.
+    fn read(pairs: Vec<(String, String)>) -> Option<Self> {
+        let mut sent = Self::default();
+        for (name, value) in pairs {
+            let place = match name.as_str() {
+                "state" => &mut sent.state,
+                "code" => &mut sent.code,
+                "error" => &mut sent.error,
+                "iss" => &mut sent.issuer,
+                _ => continue,
+            };
+            if place.replace(value).is_some() {
+                return None;
+            }
+        }
+        Some(sent)
+    }
+}
+
+/// `GET /callback` (RFC 6749 §4.1.2, RFC 9207).
+pub(super) async fn callback(
+    State(rp): State<RelyingParty>,
+    site: Site,
+    browser: Browser,
+    id: RequestId,
+    Query(pairs): Query<Vec<(String, String)>>,
+) -> Response {
+    match land(&rp, &site, &browser, pairs).await {
+        Ok(response) => response,
+        Err(error) => error.respond(&rp, &site, &id),
+    }
+}
+
+async fn land(
+    rp: &RelyingParty,
+    site: &Site,
+    browser: &Browser,
+    pairs: Vec<(String, String)>,
+) -> Result<Response, AppError> {
+    let sent = Sent::read(pairs).ok_or(AppError::StrangeCallback("a parameter twice"))?;
+    if sent.issuer.as_deref() != Some(rp.app().issuer()) {
+        return Err(AppError::StrangeCallback("not from our issuer (RFC 9207)"));
+    }
+    let pending = spend(rp, browser, sent.state.as_deref())
+        .await?
+        .ok_or(AppError::StrangeCallback("no sign-in of this browser's"))?;
+    if pending.redirect_uri != format!("{}{}", site.origin, super::CALLBACK) {
+        return Err(AppError::StrangeCallback("begun at another host"));
+    }
+    match (sent.code, sent.error) {
+        (Some(code), None) => admit(rp, site, browser, &code, pending).await,
+        (None, Some(error)) => refuse(&error, &pending),
+        _ => Err(AppError::StrangeCallback("neither code nor error")),
+    }
+}
+
+async fn spend(
+    rp: &RelyingParty,
+    browser: &Browser,
+    state: Option<&str>,
+) -> Result<Option<PendingLogin>, AppError> {
+    let (app, kind) = (rp.app(), rp.kind());
+    let (Some(state), Some(binding)) = (state.and_then(Ticket::parse), browser.login()) else {
+        return Ok(None);
+    };
+    let spending = app.db.run(service::authority(state.id), async |tx| {
+        service::spend_login(tx, app, kind, &state, binding).await
+    });
+    Ok(spending.await?)
+}
+
+fn refuse(error: &str, pending: &PendingLogin) -> Result<Response, AppError> {
+    // OIDC Core §3.1.2.6: what only a page could settle.
+    let needs_a_page = matches!(
+        error,
+        "login_required"
+            | "interaction_required"
+            | "account_selection_required"
+            | "consent_required"
+            | "unmet_authentication_requirements"
+    );
+    if (pending.is_silent && needs_a_page) || error == "access_denied" {
+        return Ok(Redirect::to(FRONT).into_response());
+    }
+    Err(AppError::Sent(error.chars().take(64).collect()))
+}
+
+async fn admit(
+    rp: &RelyingParty,
+    site: &Site,
+    browser: &Browser,
+    code: &str,
+    pending: PendingLogin,
+) -> Result<Response, AppError> {
+    let (app, kind) = (rp.app(), rp.kind());
+    let granted = rp.oidc().redeem(code, pending).await?;
+    let told = granted.told;
+    let tokens = tokens(rp, site, granted).await?;
+    if let Some(before) = &browser.session {
+        // What this browser had here is replaced; a stranger's cookie ends nothing.
+        let ending = app.db.run(
+            service::authority(before.id),
+            async |tx| match service::find(tx, app, kind, before).await {
+                Ok(Some(_)) => service::end(tx, app, before.id, EndReason::SignedOut).await,
+                other => other.map(|_| false),
+            },
+        );
+        ending.await?;
+    }
+    let ticket = service::fresh_ticket(app);
+    let beginning = app.db.run(service::authority(ticket.id), async |tx| {
+        service::begin(tx, app, kind, &ticket, &tokens, &told).await
+    });
+    beginning.await?;
+    let cookies = SetCookies::of(kind).session(&ticket.value());
+    Ok((cookies, Redirect::to(HOME)).into_response())
+}
+
+/// At a clinic's host only that clinic's tokens are taken (TEN-01).
+async fn tokens(rp: &RelyingParty, site: &Site, granted: Granted) -> Result<Tokens, AppError> {
+    let identity = granted
+        .id_token
+        .ok_or_else(|| AppError::BadIssuer("no ID token".to_owned()))?;
+    let clinic = match &site.clinic {
+        Some(clinic) if clinic.id == identity.tenant => clinic.clone(),
+        Some(_) => return Err(AppError::BadIssuer("a token for another clinic".to_owned())),
+        None => rp
+            .api()
+            .clinic(&identity.tenant.to_string())
+            .await
+            .map_err(|error| AppError::Issuer(format!("{error:?}")))?
+            .ok_or_else(|| AppError::BadIssuer("a token for no clinic".to_owned()))?,
+    };
+    Ok(Tokens {
+        access_token: granted.access_token.expose_secret().to_owned(),
+        access_ends_at: granted.access_ends_at.unix_timestamp(),
+        refresh_token: granted.refresh_token.map(|t| t.expose_secret().to_owned()),
+        id_token: identity.raw,
+        subject: identity.subject,
+        clinic,
+        name: identity.name,
+    })
+}

@@ -1,0 +1,89 @@
+//! What an app answers: its pages, its sign-in and sign-out, and what its script asks.
+
+mod browser;
+mod callback;
+mod home;
+mod outcome;
+mod session;
+mod sign_in;
+mod sign_out;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use axum::{Router, middleware};
+use http::{Method, StatusCode};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+
+use super::RelyingParty;
+use super::sites::{Found, Site};
+use crate::http::layers::{self, RequestId};
+use crate::pages::paths;
+use outcome::AppError;
+
+/// The path of the redirect address.
+pub const CALLBACK: &str = "/callback";
+/// Home, or the front page for who is not signed in.
+pub const HOME: &str = "/";
+
+const MAX_BODY_BYTES: usize = 16 * 1024;
+
+/// One app's router.
+pub fn router(rp: &RelyingParty) -> Router {
+    let app = rp.app();
+    Router::new()
+        .route(HOME, get(home::home))
+        .route(paths::APP_SIGN_IN, get(sign_in::sign_in))
+        .route(CALLBACK, get(callback::callback))
+        .route(paths::APP_SIGN_OUT, post(sign_out::sign_out))
+        .route(paths::SIGNED_OUT, get(sign_out::signed_out))
+        .route(paths::SESSION, get(session::session))
+        .route(paths::SESSION_ACTIVITY, post(session::activity))
+        .route("/assets/{name}", get(crate::http::asset))
+        .fallback(nothing_here)
+        .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
+        .layer(CatchPanicLayer::new())
+        .layer(middleware::from_fn_with_state(rp.clone(), own_hosts))
+        .layer(middleware::from_fn(layers::protect))
+        .layer(middleware::from_fn_with_state(app.clone(), layers::observe))
+        .with_state(rp.clone())
+}
+
+/// Answers for the app's own host and its clinics' alone (TEN-01).
+async fn own_hosts(
+    State(rp): State<RelyingParty>,
+    id: RequestId,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let Some(host) = layers::sole_host(&request) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    match rp.sites().find(&rp, &host).await {
+        Ok(Found::Here(site)) => {
+            request.extensions_mut().insert(site);
+            next.run(request).await
+        }
+        Ok(Found::Elsewhere(origin)) if *request.method() == Method::GET => {
+            let path = request.uri().path_and_query().map_or("/", |p| p.as_str());
+            Redirect::temporary(&format!("{origin}{path}")).into_response()
+        }
+        Ok(Found::Elsewhere(_) | Found::Stranger) => {
+            StatusCode::MISDIRECTED_REQUEST.into_response()
+        }
+        Err(error) => {
+            let origin = rp.sites().origin(None);
+            let here = Site {
+                origin,
+                clinic: None,
+            };
+            AppError::Issuer(format!("{error:?}")).respond(&rp, &here, &id)
+        }
+    }
+}
+
+async fn nothing_here(State(rp): State<RelyingParty>, site: Site, id: RequestId) -> Response {
+    AppError::NotFound.respond(&rp, &site, &id)
+}
