@@ -6,5 +6,7 @@
 mod attacker;
 mod contexts;
 mod planted;
+mod reading;
 mod standing;
 mod wire;
+mod writing;
