@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use secrecy::ExposeSecret as _;
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 use crate::secret::MasterKey;
 
@@ -30,6 +30,7 @@ impl Connect {
         let base = PgConnectOptions::new_without_pgpass()
             .socket(socket_dir)
             .port(5432)
+            .ssl_mode(PgSslMode::Disable)
             .database(database);
         Self {
             base,

@@ -130,6 +130,11 @@ impl Database {
         }
     }
 
+    /// The same database behind another socket: a proxy's or a pooler's.
+    pub(crate) fn through(&self, socket_dir: &Path) -> Self {
+        Self::named(socket_dir, &self.name)
+    }
+
     /// The folder of the socket.
     pub(crate) fn socket_dir(&self) -> &Path {
         &self.socket_dir

@@ -4,9 +4,12 @@
 //! or identifier of another tenant. Total volumes and availability are outside it.
 
 mod attacker;
+mod begin;
 mod contexts;
 mod planted;
+mod proxy;
 mod reading;
+mod sessions;
 mod standing;
 mod wire;
 mod writing;
