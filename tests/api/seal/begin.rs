@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use lanyard::env::{Clock as _, DatabaseClock, Env};
+use lanyard::env::{DatabaseClock, Env};
 use sqlx::PgConnection;
 
 use crate::lab::cluster::{self, Database};
@@ -126,11 +126,12 @@ async fn count(boss: &mut PgConnection, query: &'static str) -> i64 {
 async fn the_clock_follows_the_databases() {
     let database = cluster::shared().await;
     let db = database.open(&Env::system(), 2).await;
-    let clock = DatabaseClock::default();
-    clock.learn(DatabaseClock::machine_now() + time::Duration::hours(3));
-    assert!(clock.now() - DatabaseClock::machine_now() > time::Duration::hours(2));
-    db.learn_clock(&clock).await.unwrap();
-    let apart = (clock.now() - DatabaseClock::machine_now()).abs();
+    let env = Env::system();
+    env.clock
+        .follow(DatabaseClock::machine_now() + time::Duration::hours(3));
+    assert!(env.now() - DatabaseClock::machine_now() > time::Duration::hours(2));
+    db.learn_clock(&env).await.unwrap();
+    let apart = (env.now() - DatabaseClock::machine_now()).abs();
     assert!(
         apart < time::Duration::minutes(1),
         "one machine, one clock: {apart}"
