@@ -1,6 +1,6 @@
 //! The private PostgreSQL cluster, on this machine's real server programs.
 //!
-//! As root these tests also run a second time, as an ordinary user: see [`ordinary_user`].
+//! As root, some run a second time, as an ordinary user: see [`ordinary_user`].
 
 mod access;
 mod child;
