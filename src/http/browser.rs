@@ -17,6 +17,9 @@ use crate::sessions::PresentedSession;
 /// loopback without TLS.
 const SESSION_COOKIE: &str = "__Host-lanyard_session";
 const BROWSER_COOKIE: &str = "__Host-lanyard_browser";
+/// How long a browser is known again, in days: the most that browsers keep a cookie
+/// (RFC 6265bis §5.5).
+const BROWSER_DAYS: i64 = 400;
 
 /// The browser behind a request to a page: always has an identity, made at its first visit.
 #[derive(Debug)]
@@ -50,10 +53,18 @@ impl Browser {
 
     /// The cookie to set if the browser is new; put it beside every page.
     pub fn greeting(&self) -> SetCookies {
-        let cookie = self
-            .is_new
-            .then(|| locked(BROWSER_COOKIE, self.secret.expose_secret().to_owned()));
-        SetCookies(cookie.into_iter().collect())
+        SetCookies(self.is_new.then(|| self.kept()).into_iter().collect())
+    }
+
+    /// The same cookie again, so that a browser in use stays known.
+    pub fn renewal(&self) -> SetCookies {
+        SetCookies((!self.is_new).then(|| self.kept()).into_iter().collect())
+    }
+
+    fn kept(&self) -> Cookie<'static> {
+        let mut cookie = locked(BROWSER_COOKIE, self.secret.expose_secret().to_owned());
+        cookie.set_max_age(time::Duration::days(BROWSER_DAYS));
+        cookie
     }
 }
 

@@ -7,6 +7,7 @@ pub mod oauth_error;
 pub mod page;
 pub mod peer;
 pub mod problem;
+pub mod visit;
 
 use std::error::Error;
 
