@@ -75,6 +75,19 @@ create table identity.authorization_code (
 alter table identity.authorization_code enable row level security;
 alter table identity.authorization_code force row level security;
 
+-- Browsers and networks that a person has signed in from, as keyed digests: from a new browser she
+-- is told, and guesses from elsewhere do not slow her down where she is known.
+create table identity.known_place (
+  account_id uuid not null references identity.account,
+  kind text not null check (kind in ('browser', 'network')),
+  digest bytea not null check (octet_length(digest) = 32),
+  first_seen_at timestamptz not null,
+  last_seen_at timestamptz not null,
+  primary key (account_id, kind, digest)
+);
+alter table identity.known_place enable row level security;
+alter table identity.known_place force row level security;
+
 -- Counters of guesses. Buckets are keyed digests of (what, who): reached by one function only.
 create table identity.throttle (
   bucket bytea primary key check (octet_length(bucket) = 32),
@@ -105,7 +118,14 @@ create function identity.throttle_clear(of_bucket bytea) returns void
 language sql security definer set search_path = pg_catalog, pg_temp as $$
   delete from identity.throttle t where t.bucket = of_bucket;
 $$;
+-- Takes one attempt back that turned out to be right: it is no guess.
+create function identity.throttle_forgive(of_bucket bytea) returns void
+language sql security definer set search_path = pg_catalog, pg_temp as $$
+  update identity.throttle t set hits = greatest(t.hits - 1, 0) where t.bucket = of_bucket;
+$$;
 revoke execute on function identity.throttle_hit(bytea, timestamptz, interval) from public;
+revoke execute on function identity.throttle_forgive(bytea) from public;
+grant execute on function identity.throttle_forgive(bytea) to lanyard_identity;
 revoke execute on function identity.throttle_clear(bytea) from public;
 grant execute on function identity.throttle_hit(bytea, timestamptz, interval) to lanyard_identity;
 grant execute on function identity.throttle_clear(bytea) to lanyard_identity;
@@ -144,6 +164,17 @@ create policy identity_works on identity.session for all to lanyard_identity
   );
 grant select, insert, update (secret_digest, password_epoch, amr, proved_at, active_at, silences,
   ended_at, end_reason) on identity.session to lanyard_identity;
+
+create policy identity_works on identity.known_place for all to lanyard_identity
+  using (
+    account_id = seal.person()
+    or exists (
+      select from identity.account a
+      where a.account_id = known_place.account_id and a.login_locator = seal.claimed()
+    )
+  )
+  with check (account_id = seal.person());
+grant select, insert, update (last_seen_at) on identity.known_place to lanyard_identity;
 
 create policy identity_works on identity.tenant_session for all to lanyard_identity
   using (

@@ -4,6 +4,7 @@ pub mod browser;
 pub mod form;
 pub mod layers;
 pub mod oauth_error;
+pub mod own_form;
 pub mod page;
 pub mod peer;
 pub mod problem;
