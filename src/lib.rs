@@ -2,6 +2,7 @@
 //!
 //! Nouns first; `docs/ARCHITECTURE.md` is the map.
 
+pub mod account;
 pub mod api;
 pub mod app;
 pub mod apps;
@@ -18,6 +19,7 @@ pub mod pages;
 pub mod secret;
 pub mod server;
 pub mod sessions;
+pub mod sign_in;
 pub mod signing;
 pub mod tenancy;
 pub mod visits;

@@ -13,6 +13,7 @@ pub mod embedded;
 mod error;
 mod keeper;
 pub mod migrate;
+pub mod outbox;
 mod opening;
 mod pooler;
 pub mod standing;

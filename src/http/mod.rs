@@ -23,7 +23,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 
 use crate::app::App;
 use crate::db::StoreError;
-use crate::{api, oidc, pages};
+use crate::{account, api, oidc, pages, sessions, sign_in};
 
 /// No request of ours is larger: forms and tokens only.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -37,6 +37,9 @@ pub async fn issuer(app: &App) -> Result<Router, StoreError> {
     let issuer = Router::new()
         .merge(api)
         .merge(oidc::routes(app))
+        .merge(sign_in::routes())
+        .merge(account::routes())
+        .merge(sessions::routes::routes())
         .route("/assets/{name}", get(asset))
         .fallback(nothing_here)
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))

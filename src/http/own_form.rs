@@ -45,12 +45,18 @@ impl<T: DeserializeOwned> FromRequest<crate::app::App> for OwnForm<T> {
         let posted = Form::<Posted<T>>::from_request(Request::from_parts(parts, body), app).await;
         let Ok(Form(posted)) = posted else {
             let detail = "a form that can't be read";
-            return Err(visit.answer(Err(PageError::BadRequest { detail, field: None })));
+            return Err(visit.answer(Err(PageError::BadRequest {
+                detail,
+                field: None,
+            })));
         };
         if !visit.browser.owns(app, &posted.csrf) {
             return Err(visit.answer(Err(PageError::Forged)));
         }
-        Ok(Self { visit, fields: posted.fields })
+        Ok(Self {
+            visit,
+            fields: posted.fields,
+        })
     }
 }
 
@@ -89,21 +95,39 @@ mod tests {
         let says = |pairs: &[(&'static str, &'static str)]| {
             let mut headers = HeaderMap::new();
             for (name, value) in pairs {
-                headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+                headers.append(
+                    HeaderName::from_static(name),
+                    HeaderValue::from_static(value),
+                );
             }
             comes_from(&headers, own)
         };
         assert!(says(&[]));
-        assert!(says(&[("sec-fetch-site", "same-origin"), ("origin", "null")]));
-        assert!(says(&[("sec-fetch-site", "same-origin"), ("origin", "https://id.example.com")]));
+        assert!(says(&[
+            ("sec-fetch-site", "same-origin"),
+            ("origin", "null")
+        ]));
+        assert!(says(&[
+            ("sec-fetch-site", "same-origin"),
+            ("origin", "https://id.example.com")
+        ]));
         assert!(says(&[("origin", "https://id.example.com")]));
         for foreign in [
             &[("sec-fetch-site", "cross-site")][..],
-            &[("sec-fetch-site", "same-site"), ("origin", "https://app.example.com")],
+            &[
+                ("sec-fetch-site", "same-site"),
+                ("origin", "https://app.example.com"),
+            ],
             &[("origin", "https://evil.test")],
             &[("origin", "http://id.example.com")],
-            &[("origin", "https://id.example.com"), ("origin", "https://evil.test")],
-            &[("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")],
+            &[
+                ("origin", "https://id.example.com"),
+                ("origin", "https://evil.test"),
+            ],
+            &[
+                ("sec-fetch-site", "same-origin"),
+                ("sec-fetch-site", "cross-site"),
+            ],
         ] {
             assert!(!says(foreign), "{foreign:?}");
         }

@@ -31,6 +31,12 @@ pub fn page_leading_to(status: StatusCode, page: &impl Page, origin: Option<&str
     response
 }
 
+/// For `Retry-After`: rounded up, so that whoever waits is not too early.
+pub fn whole_seconds(wait: time::Duration) -> u32 {
+    let rounded = wait.whole_seconds() + i64::from(wait.subsec_nanoseconds() > 0);
+    u32::try_from(rounded).unwrap_or(u32::MAX).max(1)
+}
+
 /// The frame of a page of the issuer's own.
 pub fn frame(request_id: &RequestId) -> Frame {
     Frame::new("Lanyard", request_id.as_str())

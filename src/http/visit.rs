@@ -50,8 +50,7 @@ impl Visit {
 
     /// Says a page or why there is none, with the cookie of a new browser.
     pub fn answer(&self, result: Result<Response, PageError>) -> Response {
-        let response =
-            result.unwrap_or_else(|error| error.respond(&self.app, &self.request_id));
+        let response = result.unwrap_or_else(|error| error.respond(&self.app, &self.request_id));
         (self.browser.greeting(), response).into_response()
     }
 }
@@ -63,7 +62,10 @@ impl FromRequestParts<App> for Visit {
         let browser = Browser::from_request_parts(parts, app).await?;
         let request_id = RequestId::from_request_parts(parts, app).await?;
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let agent = parts.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
+        let agent = parts
+            .headers
+            .get(USER_AGENT)
+            .and_then(|agent| agent.to_str().ok());
         let agent = agent.unwrap_or_default();
         Ok(Self {
             app: app.clone(),

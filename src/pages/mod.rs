@@ -30,6 +30,7 @@ mod invariants;
 mod moment;
 mod notice;
 pub mod paths;
+mod roles;
 mod sign_in;
 
 pub use accent::{Accent, UnknownAccent};
@@ -47,6 +48,7 @@ pub use frame::{Clinic, Frame, SessionFacts};
 pub use hidden::Hidden;
 pub use moment::{clock_time, day_and_time, time_ago};
 pub use notice::{EndReason, ErrorPage, Link, LogoutConfirmPage, SignedOutPage};
+pub use roles::role_words;
 pub use sign_in::{
     ChooserPage, ClinicChoice, IdentifierPage, IdentifierProblem, PasswordPage, PasswordProblem,
 };

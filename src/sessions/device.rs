@@ -24,10 +24,16 @@ pub fn label(agent: &str) -> String {
         ("Linux", "Linux"),
     ];
     let of = |table: &[(&str, &'static str)]| {
-        table.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, words)| *words)
+        table
+            .iter()
+            .find(|(mark, _)| agent.contains(mark))
+            .map(|(_, words)| *words)
     };
     let browser = of(&browser).unwrap_or("A browser");
-    of(&system).map_or_else(|| browser.to_owned(), |system| format!("{browser} on {system}"))
+    of(&system).map_or_else(
+        || browser.to_owned(),
+        |system| format!("{browser} on {system}"),
+    )
 }
 
 #[cfg(test)]
@@ -37,7 +43,10 @@ mod tests {
     #[test]
     fn common_browsers_are_named_and_others_are_a_browser() {
         let cases = [
-            ("Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Firefox/145.0", "Firefox on Linux"),
+            (
+                "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Firefox/145.0",
+                "Firefox on Linux",
+            ),
             (
                 "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/142.0.0.0 \
                  Safari/537.36 Edg/142.0.0.0",

@@ -61,6 +61,8 @@ pub struct Device<'a> {
     pub agent: &'a str,
     /// The network it came from; kept as a digest.
     pub network: &'a str,
+    /// Whether the account was never seen with this browser before.
+    pub is_new: bool,
 }
 
 /// A session that began, with the secret for its cookie.
@@ -70,8 +72,6 @@ pub struct Begun {
     pub session: Session,
     /// The cookie's secret half.
     pub secret: SessionSecret,
-    /// Whether the account was never seen with such a browser before.
-    pub is_new_device: bool,
 }
 
 /// Begins a session for an account that just proved who she is, in a transaction of the account.
@@ -103,7 +103,6 @@ pub async fn begin(
         agent_digest: agent.as_bytes(),
         network_digest: network.as_bytes(),
     };
-    let is_new_device = !store::is_known_device(tx, account, place.agent_digest).await?;
     let digest = secret_digest(app, session.id, account, &secret);
     store::insert(tx, &session, digest.as_bytes(), &place).await?;
     audit::append(
@@ -111,14 +110,10 @@ pub async fn begin(
         &app.env,
         &app.keys,
         EventType::SessionSignedIn,
-        json!({ "session": session.id, "amr": session.amr, "new_device": is_new_device }),
+        json!({ "session": session.id, "amr": session.amr, "new_device": device.is_new }),
     )
     .await?;
-    Ok(Begun {
-        session,
-        secret,
-        is_new_device,
-    })
+    Ok(Begun { session, secret })
 }
 
 /// Notes that she proved who she is again in a live session: a new cookie secret, a later
@@ -132,6 +127,9 @@ pub async fn prove_again(
     let secret = SessionSecret::new(app.env.random_bytes());
     let digest = secret_digest(app, session.id, session.account, &secret);
     let now = app.env.now();
+    // A clinic that the silence until now logged off stays so.
+    let silences = policy::silences_after(session, now);
+    store::mark_active(tx, session, &silences, now).await?;
     store::mark_proved(tx, session.id, digest.as_bytes(), password_epoch, now).await?;
     audit::append(
         tx,

@@ -127,24 +127,6 @@ pub(crate) struct Place<'a> {
     pub(crate) network_digest: &'a [u8],
 }
 
-/// Whether this account has signed in from a browser of this kind before, in any session.
-pub(crate) async fn is_known_device(
-    tx: &mut Tx<Identity>,
-    account: AccountId,
-    agent_digest: &[u8],
-) -> Result<bool, StoreError> {
-    let known: bool = sqlx::query_scalar(
-        "select exists (
-           select from identity.session where account_id = $1 and agent_digest = $2
-         )",
-    )
-    .bind(account)
-    .bind(agent_digest)
-    .fetch_one(tx.conn())
-    .await?;
-    Ok(known)
-}
-
 pub(crate) async fn insert(
     tx: &mut Tx<Identity>,
     session: &Session,

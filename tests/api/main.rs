@@ -9,3 +9,4 @@ mod lab;
 mod refresh_model;
 mod refresh_policy;
 mod seal;
+mod sign_in;

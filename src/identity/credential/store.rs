@@ -22,7 +22,9 @@ pub(crate) struct Credential {
 
 impl std::fmt::Debug for Credential {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Credential").field("account_id", &self.account_id).finish_non_exhaustive()
+        f.debug_struct("Credential")
+            .field("account_id", &self.account_id)
+            .finish_non_exhaustive()
     }
 }
 

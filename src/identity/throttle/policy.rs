@@ -59,6 +59,19 @@ pub enum WhenFull {
     OnlyIfAsked,
 }
 
+/// The counter of one thing that belongs to an account already: `of` it, as strict as for one
+/// account from one network.
+pub fn own_pace(keys: &Keys, config: &config::Throttle, name: &'static str, of: &[u8]) -> Pace {
+    Pace {
+        bucket: keys.digest(name, of, &[]),
+        limit: config.account_attempts,
+        window: config.account_window,
+        name,
+        when_full: WhenFull::Wait,
+        is_own: true,
+    }
+}
+
 /// The counters for one attempt on the account of `login_locator`, in the order they are asked.
 ///
 /// From a browser of hers: that browser's own. From elsewhere: the network's, and the account's
@@ -92,14 +105,32 @@ pub fn paces(
     };
     let (limit, window) = (config.network_attempts, config.network_window);
     let mut paces = vec![
-        shared("network", spot.network.as_bytes(), limit, window, WhenFull::Wait),
+        shared(
+            "network",
+            spot.network.as_bytes(),
+            limit,
+            window,
+            WhenFull::Wait,
+        ),
         own("account_at_network", spot.network),
     ];
     if !known.network {
         let all = STRANGERS * config.account_attempts;
         paces.extend([
-            shared("strangers", account, all, STRANGERS_WINDOW, WhenFull::AskNext),
-            shared("stranger", account, 1, STRANGER_WINDOW, WhenFull::OnlyIfAsked),
+            shared(
+                "strangers",
+                account,
+                all,
+                STRANGERS_WINDOW,
+                WhenFull::AskNext,
+            ),
+            shared(
+                "stranger",
+                account,
+                1,
+                STRANGER_WINDOW,
+                WhenFull::OnlyIfAsked,
+            ),
         ]);
     }
     paces
@@ -114,7 +145,10 @@ mod tests {
     fn names(known: Known) -> Vec<&'static str> {
         let keys = Keys::derive(&MasterKey::from_bytes([1; 32]));
         let digest = keys.digest("browser", b"x", &[]);
-        let spot = Spot { browser: &digest, network: &digest };
+        let spot = Spot {
+            browser: &digest,
+            network: &digest,
+        };
         let config = Config::default().throttle;
         let paces = paces(&keys, &config, uuid::Uuid::nil(), spot, known);
         paces.into_iter().map(|pace| pace.name).collect()
@@ -123,20 +157,32 @@ mod tests {
     /// LOGIN-06.
     #[test]
     fn a_known_browser_has_a_counter_that_strangers_cannot_fill() {
-        let known = Known { browser: true, network: false };
+        let known = Known {
+            browser: true,
+            network: false,
+        };
         assert_eq!(names(known), ["account_at_browser"]);
     }
 
     /// LOGIN-06.
     #[test]
     fn a_known_network_does_not_wait_for_strangers_elsewhere() {
-        let known = Known { browser: false, network: true };
+        let known = Known {
+            browser: false,
+            network: true,
+        };
         assert_eq!(names(known), ["network", "account_at_network"]);
     }
 
     #[test]
     fn a_stranger_goes_through_all_counters() {
-        let known = Known { browser: false, network: false };
-        assert_eq!(names(known), ["network", "account_at_network", "strangers", "stranger"]);
+        let known = Known {
+            browser: false,
+            network: false,
+        };
+        assert_eq!(
+            names(known),
+            ["network", "account_at_network", "strangers", "stranger"]
+        );
     }
 }

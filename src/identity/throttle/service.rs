@@ -37,7 +37,10 @@ pub(crate) async fn count(
         let is_full = hits > i64::from(pace.limit);
         if is_full && pace.when_full != WhenFull::AskNext {
             let wait = (ends_at - now).max(Duration::SECOND);
-            return Ok(Counted::Refused { wait, pace: pace.name });
+            return Ok(Counted::Refused {
+                wait,
+                pace: pace.name,
+            });
         }
         is_asked = is_full;
         counted.push(pace);

@@ -25,10 +25,7 @@ pub(super) async fn hit(
 }
 
 /// Begins a counter anew.
-pub(super) async fn clear(
-    tx: &mut Tx<Identity>,
-    bucket: &KeyedDigest,
-) -> Result<(), StoreError> {
+pub(super) async fn clear(tx: &mut Tx<Identity>, bucket: &KeyedDigest) -> Result<(), StoreError> {
     sqlx::query("select identity.throttle_clear($1)")
         .bind(bucket.as_bytes())
         .execute(tx.conn())
@@ -37,10 +34,7 @@ pub(super) async fn clear(
 }
 
 /// Takes one attempt back.
-pub(super) async fn forgive(
-    tx: &mut Tx<Identity>,
-    bucket: &KeyedDigest,
-) -> Result<(), StoreError> {
+pub(super) async fn forgive(tx: &mut Tx<Identity>, bucket: &KeyedDigest) -> Result<(), StoreError> {
     sqlx::query("select identity.throttle_forgive($1)")
         .bind(bucket.as_bytes())
         .execute(tx.conn())

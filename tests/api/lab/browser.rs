@@ -165,6 +165,25 @@ impl Browser {
         self.follow(answer).await
     }
 
+    /// Fills in the two pages of a sign-in that waits at `page`, the first of them. Gives what
+    /// the second one's post is answered with: a redirect onward if all is right.
+    pub(crate) async fn sign_in_at(&self, page: Answer, login: &str, password: &str) -> Answer {
+        let first = page.page("Sign in to continue");
+        let sent = self
+            .submit(&first, "identifier-form", &[("login", login)])
+            .await;
+        sent.goes_to("/sign-in/password");
+        let second = self.follow(sent).await.page("Enter your password");
+        self.submit(&second, "password-form", &[("password", password)])
+            .await
+    }
+
+    /// Signs in for the account page; gives the answer to the password.
+    pub(crate) async fn sign_in(&self, login: &str, password: &str) -> Answer {
+        let page = self.visit("/account").await;
+        self.sign_in_at(page, login, password).await
+    }
+
     /// The value of a cookie of the home origin.
     pub(crate) fn cookie(&self, name: &str) -> Option<String> {
         let host = self.home.host_str().unwrap().to_owned();

@@ -6,6 +6,7 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
+use super::browser::Browser;
 use super::server::Lab;
 
 /// Everyone's password.
@@ -108,6 +109,21 @@ impl Lab {
             login,
             name: name.to_owned(),
         }
+    }
+
+    /// A fresh browser in which someone has signed in, for the account page.
+    pub(crate) async fn signed_in(&self, who: &Person) -> Browser {
+        let browser = self.browser();
+        self.sign_in(&browser, who).await;
+        browser
+    }
+
+    /// Someone signs in, for the account page.
+    pub(crate) async fn sign_in(&self, browser: &Browser, who: &Person) {
+        browser
+            .sign_in(&who.login, PASSWORD)
+            .await
+            .goes_to("/account");
     }
 
     /// Makes a person a member of a clinic, with roles.

@@ -1,0 +1,62 @@
+//! The account's pages, one a file.
+
+mod overview;
+mod password;
+mod sessions;
+
+use axum::Router;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::routing::{get, post};
+
+use super::service;
+use crate::app::App;
+use crate::http::browser::SetCookies;
+use crate::http::page::PageError;
+use crate::http::visit::Visit;
+use crate::pages::{EndReason, Frame, Hidden, SessionFacts, paths};
+use crate::sessions::present::{self, Presence, Present};
+use crate::sessions::Clocks;
+
+/// The pages.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route(paths::ACCOUNT, get(overview::show))
+        .route(paths::ACCOUNT_PASSWORD, get(password::show).post(password::take))
+        .route(paths::ACCOUNT_END_SESSION, post(self::sessions::end_one))
+        .route(paths::ACCOUNT_END_ALL, post(self::sessions::end_all))
+}
+
+/// The live session behind the browser, or where to go instead: to sign in, or to the page that
+/// says why the session is over.
+async fn signed_in(visit: &Visit) -> Result<Result<Box<Present>, Response>, PageError> {
+    let presence = present::find(&visit.app, visit.browser.session.as_ref()).await?;
+    Ok(match presence {
+        Presence::Here(present) => Ok(present),
+        Presence::Over(reason) => Err(signed_out(EndReason::from(reason))),
+        Presence::Nobody => {
+            let flow = service::ask_to_sign_in(&visit.app, visit.browser.digest()).await?;
+            Err(Redirect::to(&format!("{}?flow={flow}", paths::SIGN_IN)).into_response())
+        }
+    })
+}
+
+/// To the page that says why, without the cookie.
+fn signed_out(reason: EndReason) -> Response {
+    let to = format!("{}?reason={}", paths::SIGNED_OUT, reason.word());
+    (SetCookies::default().no_session(), Redirect::to(&to)).into_response()
+}
+
+/// The frame of a page with someone signed in.
+fn frame(visit: &Visit, clocks: Clocks) -> Frame {
+    let mut frame = visit.frame();
+    let idle = visit.app.config.session.idle.whole_seconds();
+    frame.session = Some(SessionFacts {
+        server_now: visit.app.env.now(),
+        idle_ends_at: clocks.idle_ends_at,
+        session_ends_at: clocks.session_ends_at,
+        idle_limit_seconds: u32::try_from(idle).unwrap_or(u32::MAX),
+        csrf: Hidden::from(visit.browser.csrf()),
+        sign_out_path: paths::ACCOUNT_END_SESSION,
+    });
+    frame
+}

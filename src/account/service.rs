@@ -1,0 +1,142 @@
+//! What a person sees and does on her account page.
+
+use serde_json::json;
+
+use crate::app::App;
+use crate::audit::{self, EventType};
+use crate::db::{Authority, Identity, StoreError};
+use crate::identity::credential::store as credentials;
+use crate::identity::membership::{Membership, store as memberships};
+use crate::ids::{InteractionId, SessionId};
+use crate::oidc::interaction::{Pending, Purpose, service as interaction};
+use crate::secret::KeyedDigest;
+use crate::sessions::present::{self, Present};
+use crate::sessions::{Clocks, EndReason, Session, service as sessions};
+
+/// All that the account page shows.
+#[derive(Debug)]
+pub(super) struct Overview {
+    /// Her login.
+    pub(super) login: String,
+    /// Her live sessions, this one first, then the newest.
+    pub(super) sessions: Vec<Session>,
+    /// Her active memberships.
+    pub(super) memberships: Vec<Membership>,
+    /// When this session ends, now that she looked at the page.
+    pub(super) clocks: Clocks,
+}
+
+/// Looks; that is something a person does.
+pub(super) async fn look(app: &App, present: &Present) -> Result<Overview, StoreError> {
+    let account = present.proof.account();
+    let (now, limits) = (app.env.now(), present::platform_limits(app));
+    let authority = Authority::<Identity>::account(present.proof.0);
+    app.db
+        .run(authority, async |tx| {
+            let clocks = present::touch(tx, app, present).await?;
+            let credential = credentials::find_own(tx, account).await?;
+            let mut listed = sessions::list(tx, account).await?;
+            listed.retain(|session| {
+                let since = session.authenticated_at;
+                crate::sessions::policy::clocks(session, since, limits).is_live(now)
+            });
+            listed.sort_by_key(|session| session.id != present.session.id);
+            Ok(Overview {
+                login: credential
+                    .map(|credential| credential.login)
+                    .unwrap_or_default(),
+                sessions: listed,
+                memberships: memberships::list_active(tx, account).await?,
+                clocks,
+            })
+        })
+        .await
+}
+
+/// What ending one session came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// The one behind this browser.
+    This,
+    /// Another of hers.
+    Other,
+    /// She has none such.
+    None,
+}
+
+/// Ends one of her sessions.
+pub(super) async fn end_one(
+    app: &App,
+    present: &Present,
+    id: SessionId,
+) -> Result<Ended, StoreError> {
+    let is_this = id == present.session.id;
+    let reason = if is_this {
+        EndReason::SignedOut
+    } else {
+        EndReason::EndedElsewhere
+    };
+    let authority = Authority::<Identity>::account(present.proof.0);
+    app.db
+        .run(authority, async |tx| {
+            if !present::is_hers(tx, present, id).await? {
+                return Ok(Ended::None);
+            }
+            present::touch(tx, app, present).await?;
+            sessions::end(tx, app, id, reason).await?;
+            Ok(if is_this { Ended::This } else { Ended::Other })
+        })
+        .await
+}
+
+/// Ends all her sessions, this one too.
+pub(super) async fn end_all(app: &App, present: &Present) -> Result<(), StoreError> {
+    let (account, this) = (present.proof.account(), present.session.id);
+    let authority = Authority::<Identity>::account(present.proof.0);
+    app.db
+        .run(authority, async |tx| {
+            let others = EndReason::EndedElsewhere;
+            sessions::end_others(tx, app, account, Some(this), others).await?;
+            sessions::end(tx, app, this, EndReason::SignedOut).await?;
+            Ok(())
+        })
+        .await
+}
+
+/// Begins an interaction that leads to the account page.
+pub(super) async fn ask_to_sign_in(
+    app: &App,
+    browser: &KeyedDigest,
+) -> Result<InteractionId, StoreError> {
+    let pending = Pending {
+        purpose: Purpose::Account,
+        client_name: None,
+        tenant: None,
+        clinic: None,
+        login: None,
+        has_chosen: false,
+        anew: false,
+    };
+    let id = interaction::fresh_id(app);
+    app.db
+        .run(interaction::authority(id), async |tx| {
+            interaction::begin(tx, app, id, browser, &pending).await
+        })
+        .await?;
+    Ok(id)
+}
+
+/// Puts a refused change of password on the record.
+pub(super) async fn record_refused(
+    app: &App,
+    present: &Present,
+    reason: &'static str,
+) -> Result<(), StoreError> {
+    let authority = Authority::<Identity>::account(present.proof.0);
+    let detail = json!({ "session": present.session.id, "reason": reason });
+    app.db
+        .run(authority, async |tx| {
+            audit::append(tx, &app.env, &app.keys, EventType::PasswordRefused, detail).await
+        })
+        .await
+}

@@ -1,0 +1,85 @@
+//! Mail to be sent: written in the transaction of its cause, delivered after commit ([`crate::mail`]).
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Identity, StoreError, Tx};
+use crate::env::Env;
+use crate::ids::{AccountId, TenantId};
+
+/// What a person is told. Its fields are words we made, never typed text, secrets or PHI.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "parameters", rename_all = "snake_case")]
+pub enum MailKind {
+    /// A refresh token was used twice, so the sign-in of that app was ended.
+    ReusedToken {
+        /// The app, by its registered name.
+        client_name: String,
+    },
+    /// She signed in with a browser that was not seen before.
+    NewDevice {
+        /// `Firefox on Windows`.
+        device: String,
+    },
+    /// Her password was changed.
+    PasswordChanged {},
+}
+
+impl MailKind {
+    /// As it stands in the table.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::ReusedToken { .. } => "reused_token",
+            Self::NewDevice { .. } => "new_device",
+            Self::PasswordChanged {} => "password_changed",
+        }
+    }
+}
+
+/// Posts a message to an account's person, in the transaction of what it tells of.
+///
+/// It belongs to the transaction's tenant, or to the platform before one is known.
+pub async fn post(
+    tx: &mut Tx<Identity>,
+    env: &Env,
+    to: AccountId,
+    mail: &MailKind,
+) -> Result<(), StoreError> {
+    let told = serde_json::to_value(mail).expect("strings serialize");
+    sqlx::query(
+        "insert into outbox.message
+           (tenant_id, message_id, account_id, kind, parameters, created_at)
+         values ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(tx.tenant().unwrap_or(TenantId::PLATFORM))
+    .bind(env.random_uuid())
+    .bind(to)
+    .bind(mail.name())
+    .bind(&told["parameters"])
+    .bind(env.now())
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// A message that is this worker's to deliver.
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct Taken {
+    pub(crate) tenant_id: TenantId,
+    pub(crate) message_id: Uuid,
+    pub(crate) login: String,
+    kind: String,
+    parameters: serde_json::Value,
+    pub(crate) created_at: time::OffsetDateTime,
+}
+
+impl Taken {
+    /// What it says.
+    pub(crate) fn mail(&self) -> Result<MailKind, StoreError> {
+        let stored = serde_json::json!({ "kind": self.kind, "parameters": self.parameters });
+        serde_json::from_value(stored).map_err(|_| StoreError::Corrupt {
+            table: "outbox.message",
+            what: "a message that can't be read",
+        })
+    }
+}

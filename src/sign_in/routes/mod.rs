@@ -1,0 +1,101 @@
+//! The pages of signing in, one a file.
+
+mod clinic;
+mod identifier;
+mod password;
+
+use axum::Router;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use url::Url;
+
+use crate::app::App;
+use crate::db::StoreError;
+use crate::http::page::PageError;
+use crate::http::visit::Visit;
+use crate::ids::{InteractionId, TenantId};
+use crate::identity::membership::store as memberships;
+use crate::oidc::interaction::{Interaction, Purpose, service as interaction};
+use crate::pages::{Clinic, Frame, Hidden, paths};
+
+/// Where an interaction for an app goes on.
+const RESUME: &str = "/authorize/resume";
+
+/// The pages.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route(paths::SIGN_IN, get(identifier::show).post(identifier::take))
+        .route(paths::SIGN_IN_PASSWORD, get(password::show).post(password::take))
+        .route(paths::SIGN_IN_CLINIC, get(clinic::show).post(clinic::take))
+}
+
+/// The waiting request that `flow` names, if it is this browser's and live.
+async fn find(visit: &Visit, flow: Option<&str>) -> Result<Interaction, PageError> {
+    let bad = |detail| PageError::BadRequest { detail, field: Some("flow") };
+    let id: InteractionId =
+        flow.and_then(|flow| flow.parse().ok()).ok_or(bad("no flow named"))?;
+    let (app, browser) = (&visit.app, visit.browser.digest());
+    let found = app
+        .db
+        .run(interaction::authority(id), async |tx| {
+            let mut found = interaction::find(tx, app, id, browser).await?;
+            if let Some(Interaction { pending, .. }) = &mut found
+                && let (Some(tenant), None) = (pending.tenant, &pending.clinic)
+            {
+                pending.clinic = clinic_of(tx, tenant).await?;
+            }
+            Ok::<_, StoreError>(found)
+        })
+        .await?;
+    found.ok_or(bad("no such flow in this browser"))
+}
+
+/// The name and accent of a clinic that the request is for.
+async fn clinic_of(
+    tx: &mut crate::db::Tx<crate::db::Identity>,
+    tenant: TenantId,
+) -> Result<Option<(String, String)>, StoreError> {
+    tx.proceed(crate::db::Authority::presented_in(tenant)).await?;
+    let clinic = memberships::find_clinic_by_id(tx, tenant.as_uuid()).await?;
+    Ok(clinic.map(|clinic| (clinic.name, clinic.accent)))
+}
+
+/// The frame of a page of this flow: the clinic's, as soon as it is known.
+fn frame(visit: &Visit, interaction: &Interaction) -> Frame {
+    let mut frame = visit.frame();
+    frame.clinic = interaction.pending.clinic.as_ref().map(|(name, accent)| Clinic {
+        name: name.clone(),
+        accent: accent.parse().unwrap_or_default(),
+    });
+    frame
+}
+
+/// The value of a form's `flow`.
+fn flow(interaction: &Interaction) -> Hidden {
+    Hidden::from(interaction.id.to_string())
+}
+
+/// To another page of the same flow.
+fn to(path: &str, interaction: &Interaction) -> Response {
+    Redirect::to(&format!("{path}?flow={}", interaction.id)).into_response()
+}
+
+/// Where the flow goes on when she has signed in.
+fn onward(interaction: &Interaction) -> Response {
+    match interaction.pending.purpose {
+        Purpose::Authorize(_) => to(RESUME, interaction),
+        Purpose::Account => Redirect::to(paths::ACCOUNT).into_response(),
+    }
+}
+
+/// What a page's form may be redirected to in the end, for its policy: the app that asked.
+fn leads_to(interaction: &Interaction) -> Option<String> {
+    let Purpose::Authorize(request) = &interaction.pending.purpose else { return None };
+    let to = Url::parse(&request.redirect_uri).ok()?;
+    let origin = to.origin();
+    Some(if origin.is_tuple() {
+        origin.ascii_serialization()
+    } else {
+        format!("{}:", to.scheme())
+    })
+}

@@ -1,0 +1,3 @@
+//! Signing in at the issuer: pages, refusals, guesses.
+
+mod pages;
