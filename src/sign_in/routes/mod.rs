@@ -56,7 +56,7 @@ async fn clinic_of(
     tenant: TenantId,
 ) -> Result<Option<(String, String)>, StoreError> {
     tx.proceed(crate::db::Authority::presented_in(tenant)).await?;
-    let clinic = memberships::find_clinic_by_id(tx, tenant.as_uuid()).await?;
+    let clinic = memberships::find_clinic_by_id(tx, tenant).await?;
     Ok(clinic.map(|clinic| (clinic.name, clinic.accent)))
 }
 
