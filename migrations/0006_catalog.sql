@@ -42,6 +42,7 @@ insert into audit.event_type (type, plane) values
   ('bootstrap.issued', 'identity'),
   ('bootstrap.redeemed', 'identity'),
   ('bootstrap.refused', 'identity'),
+  ('client.changed', 'identity'),
   ('client.created', 'identity'),
   ('client.deleted', 'identity'),
   ('client.rejected', 'identity'),

@@ -28,17 +28,14 @@ pub fn audience(issuer: &str) -> String {
 /// `GET /api/v1/me`.
 #[derive(Debug, Deserialize)]
 pub struct Me {
-    /// Display name in the clinic.
-    pub name: String,
-    /// By their words.
-    #[serde(default)]
-    pub roles: Vec<String>,
+    /// The caller, as her clinic knows her.
+    pub me: Member,
 }
 
 /// `GET /api/v1/visits`.
 #[derive(Debug, Deserialize)]
 pub struct Visits {
-    /// Soonest first.
+    /// In any order.
     pub visits: Vec<Visit>,
 }
 
@@ -91,10 +88,8 @@ pub struct ClinicDetails {
     pub slug: String,
     /// For people.
     pub name: String,
-    /// The clinic's own idle limit, if it has one.
-    pub idle_seconds: Option<u64>,
-    /// The clinic's own absolute limit, if it has one.
-    pub absolute_seconds: Option<u64>,
+    /// `active`, `suspended`.
+    pub status: String,
 }
 
 /// Why there is nothing to show.

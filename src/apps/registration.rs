@@ -7,8 +7,9 @@ use uuid::Uuid;
 use super::model::Kind;
 use super::{api, routes, service, sites, store};
 use crate::app::App;
-use crate::db::{Authority, Job, StoreError};
+use crate::db::{Authority, Identity, Job, StoreError, Tx};
 use crate::ids::{ClientId, TenantId};
+use crate::oidc::client::model::ShownSecret;
 use crate::oidc::client::policy::RegistrationRefusal;
 use crate::oidc::client::service::{self as clients, RegisterOutcome, RotateOutcome};
 use crate::oidc::client::{
@@ -33,37 +34,49 @@ pub enum RegistrationError {
     Store(#[from] StoreError),
 }
 
-/// Registers an app that is not known yet, for its own host and these clinics'; keeps its secret.
-/// A client whose secret we no longer have gets a new one.
+/// Registers an app for its own host and these clinics', and keeps its secret. Repeatable: one that
+/// is registered takes the addresses, and one whose secret we no longer have gets a new one.
 pub async fn register(app: &App, kind: Kind, slugs: &[&str]) -> Result<(), RegistrationError> {
+    let refused = |why: String| RegistrationError::Refused(kind.word(), why);
+    let new = client(app, kind, slugs).map_err(refused)?;
+    let authority = || Authority::job_in(Job::AdministerClients, TenantId::PLATFORM);
     if find(app, kind).await?.is_some() {
+        let taking_over = app.db.run(authority(), async |tx| {
+            clients::replace_addresses(tx, &app.env, &app.keys, &new).await
+        });
+        taking_over
+            .await?
+            .map_err(|refusal| refused(refusal.to_string()))?;
         return Ok(());
     }
-    let new =
-        client(app, kind, slugs).map_err(|why| RegistrationError::Refused(kind.word(), why))?;
-    let authority = Authority::job_in(Job::AdministerClients, TenantId::PLATFORM);
-    let registering = app.db.run(authority, async |tx| {
-        match clients::register(tx, &app.env, &app.keys, &new).await? {
-            RegisterOutcome::Registered(secret) => Ok(Ok(secret)),
-            RegisterOutcome::Refused(refusal) => Ok(Err(refusal)),
-            RegisterOutcome::IdTaken => {
-                let named = (new.tenant, &new.id);
-                let overlap = time::Duration::ZERO;
-                let rotated =
-                    clients::rotate_secret(tx, &app.env, &app.keys, named, overlap).await?;
-                Ok::<Result<_, RegistrationRefusal>, StoreError>(Ok(match rotated {
-                    RotateOutcome::Rotated { secret, .. } => Some(secret),
-                    RotateOutcome::Unknown | RotateOutcome::NoSecret => None,
-                }))
-            }
-        }
-    });
-    let refused = |why: String| RegistrationError::Refused(kind.word(), why);
+    let registering = app
+        .db
+        .run(authority(), async |tx| register_anew(tx, app, &new).await);
     let shown = registering
         .await?
         .map_err(|refusal| refused(refusal.to_string()))?;
     let shown = shown.ok_or_else(|| refused("its id is another client's".to_owned()))?;
     keep(app, kind, shown.secret()).await
+}
+
+async fn register_anew(
+    tx: &mut Tx<Identity>,
+    app: &App,
+    new: &NewClient,
+) -> Result<Result<Option<ShownSecret>, RegistrationRefusal>, StoreError> {
+    match clients::register(tx, &app.env, &app.keys, new).await? {
+        RegisterOutcome::Registered(secret) => Ok(Ok(secret)),
+        RegisterOutcome::Refused(refusal) => Ok(Err(refusal)),
+        RegisterOutcome::IdTaken => {
+            let named = (new.tenant, &new.id);
+            let overlap = time::Duration::ZERO;
+            let rotated = clients::rotate_secret(tx, &app.env, &app.keys, named, overlap).await?;
+            Ok(Ok(match rotated {
+                RotateOutcome::Rotated { secret, .. } => Some(secret),
+                RotateOutcome::Unknown | RotateOutcome::NoSecret => None,
+            }))
+        }
+    }
 }
 
 /// The secret that [`register`] kept.

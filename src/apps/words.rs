@@ -1,6 +1,6 @@
 //! The API's words as a page says them.
 
-use super::api::{ClinicDetails, Members, Visits};
+use super::api::{ClinicDetails, Members, Visit, Visits};
 use super::model::Kind;
 use crate::pages::{Fact, MemberRow, VisitRow};
 
@@ -16,9 +16,21 @@ pub fn roles(roles: &[String]) -> String {
     capitalized(&all)
 }
 
-/// The rows of a list of visits, in UTC; the other side of each as this app's people see it.
+/// The rows of a list of visits, in UTC; the other side of each as this app's people see it. What
+/// is to come stands first, the soonest on top; then what was, the latest on top.
 pub fn visits(visits: Visits, kind: Kind) -> Vec<VisitRow> {
-    let row = |visit: super::api::Visit| VisitRow {
+    let is_over = |visit: &Visit| matches!(visit.state.as_str(), "completed" | "canceled");
+    let (mut over, mut open): (Vec<_>, Vec<_>) = visits.visits.into_iter().partition(is_over);
+    open.sort_by_key(|visit| visit.starts_at);
+    over.sort_by_key(|visit| std::cmp::Reverse(visit.starts_at));
+    open.into_iter()
+        .chain(over)
+        .map(|visit| row(visit, kind))
+        .collect()
+}
+
+fn row(visit: Visit, kind: Kind) -> VisitRow {
+    VisitRow {
         starts_at: visit.starts_at,
         with: match kind {
             Kind::Patient => visit.practitioner.name,
@@ -33,13 +45,12 @@ pub fn visits(visits: Visits, kind: Kind) -> Vec<VisitRow> {
             "completed" => "Done".to_owned(),
             other => capitalized(other),
         },
-    };
-    visits.visits.into_iter().map(row).collect()
+    }
 }
 
 /// What the console says of its clinic.
 pub fn facts(details: ClinicDetails, host: String) -> Vec<Fact> {
-    let mut facts = vec![
+    vec![
         Fact {
             label: "Name",
             value: details.name,
@@ -52,20 +63,23 @@ pub fn facts(details: ClinicDetails, host: String) -> Vec<Fact> {
             label: "Address",
             value: host,
         },
-    ];
-    if let Some(seconds) = details.idle_seconds {
-        facts.push(Fact {
-            label: "Sign-out when away",
-            value: after(seconds),
-        });
+        Fact {
+            label: "Status",
+            value: capitalized(&details.status),
+        },
+    ]
+}
+
+/// How the visits are asked for: in the one role that this app is for. Of a clinic's staff, who
+/// treats sees the patients assigned; the others the clinic's.
+pub fn visits_path(kind: Kind, roles: &[String]) -> &'static str {
+    match kind {
+        Kind::Patient => "visits?as=patient",
+        Kind::Clinician | Kind::Console if roles.iter().any(|role| role == "clinician") => {
+            "visits?as=clinician"
+        }
+        Kind::Clinician | Kind::Console => "visits?as=care_team",
     }
-    if let Some(seconds) = details.absolute_seconds {
-        facts.push(Fact {
-            label: "Sign-out in any case",
-            value: after(seconds),
-        });
-    }
-    facts
 }
 
 /// The rows of a list of members.
@@ -76,14 +90,6 @@ pub fn members(members: Members) -> Vec<MemberRow> {
         status: capitalized(&member.status),
     };
     members.members.into_iter().map(row).collect()
-}
-
-fn after(seconds: u64) -> String {
-    match seconds {
-        s if s % 3600 == 0 => format!("after {} hours", s / 3600),
-        s if s % 60 == 0 => format!("after {} minutes", s / 60),
-        s => format!("after {s} seconds"),
-    }
 }
 
 fn capitalized(text: &str) -> String {

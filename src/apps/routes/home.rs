@@ -111,15 +111,14 @@ async fn served(
     if by_person && me.is_ok() {
         note_act(rp, &mut session).await?;
     }
-    let body = match rp.kind() {
-        Kind::Patient | Kind::Clinician => {
-            let visits = rp
-                .api()
-                .get("visits", &session.tokens.access_token, by_person)
-                .await;
-            visits.map(Body::Visits)
+    let token = &session.tokens.access_token;
+    let body = match (rp.kind(), &me) {
+        (Kind::Console, _) => clinic(rp, token, by_person).await,
+        (kind, me) => {
+            let roles = me.as_ref().map_or(&[][..], |me| &me.me.roles);
+            let path = words::visits_path(kind, roles);
+            rp.api().get(path, token, by_person).await.map(Body::Visits)
         }
-        Kind::Console => clinic(rp, &session.tokens.access_token, by_person).await,
     };
     let content = Content {
         me: me.map_err(ApiError::shown),
@@ -179,8 +178,8 @@ impl Surroundings {
     fn page(mut self, rp: &RelyingParty, content: Content) -> Response {
         match content.me {
             Ok(me) => {
-                self.person.roles = words::roles(&me.roles);
-                self.person.name = me.name;
+                self.person.roles = words::roles(&me.me.roles);
+                self.person.name = me.me.name;
             }
             Err(refusal) => return self.refusal(rp, refusal),
         }

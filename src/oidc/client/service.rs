@@ -7,7 +7,7 @@ use serde_json::json;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use super::model::{AuthMethod, Client, NewClient, ShownSecret};
+use super::model::{AuthMethod, Client, NewClient, RedirectUri, ShownSecret};
 use super::policy::{RegistrationRefusal, may_register};
 use super::store;
 use crate::audit::{self, EventType};
@@ -99,6 +99,30 @@ pub(crate) async fn rotate_secret(
     let detail = json!({ "client_id": id, "old_until": old_until.unix_timestamp() });
     audit::append(tx, env, keys, EventType::ClientSecretRotated, detail).await?;
     Ok(RotateOutcome::Rotated { secret, old_until })
+}
+
+/// Gives a client the addresses of `new` in place of its own, checked as at registration; `false`
+/// if there is no such client, or it has them.
+pub(crate) async fn replace_addresses(
+    tx: &mut Tx<Identity>,
+    env: &Env,
+    keys: &Keys,
+    new: &NewClient,
+) -> Result<Result<bool, RegistrationRefusal>, StoreError> {
+    if let Err(refusal) = may_register(new) {
+        return Ok(Err(refusal));
+    }
+    let texts = |list: &[RedirectUri]| -> Vec<String> {
+        list.iter().map(|address| address.as_str().to_owned()).collect()
+    };
+    let (redirects, logouts) = (texts(&new.redirect_uris), texts(&new.post_logout_redirect_uris));
+    let named = (new.tenant, &new.id);
+    let changed = store::replace_addresses(tx, named, &redirects, &logouts).await?;
+    if changed {
+        let detail = json!({ "client_id": new.id, "changed": "addresses" });
+        audit::append(tx, env, keys, EventType::ClientChanged, detail).await?;
+    }
+    Ok(Ok(changed))
 }
 
 /// Deletes a client with its secrets; `false` if there is none.

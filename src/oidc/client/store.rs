@@ -289,6 +289,27 @@ pub(super) async fn retire_secrets(
     Ok(())
 }
 
+/// Registers these addresses and no others; `false` if there is no such client, or it has them.
+pub(super) async fn replace_addresses(
+    tx: &mut Tx<Identity>,
+    (tenant, id): (TenantId, &ClientId),
+    redirect_uris: &[String],
+    post_logout_redirect_uris: &[String],
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "update identity.client set redirect_uris = $3, post_logout_redirect_uris = $4
+         where tenant_id = $1 and client_id = $2
+           and (redirect_uris <> $3 or post_logout_redirect_uris <> $4)",
+    )
+    .bind(tenant)
+    .bind(id)
+    .bind(redirect_uris)
+    .bind(post_logout_redirect_uris)
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
 /// Deletes a client and its secrets; `false` if there is none.
 pub(super) async fn delete(
     tx: &mut Tx<Identity>,
