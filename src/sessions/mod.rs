@@ -9,6 +9,7 @@
 //! 4. The cookie's value changes at every change of privilege; only its digest is stored.
 
 pub mod device;
+pub mod administration;
 pub mod model;
 pub mod policy;
 pub mod present;

@@ -368,3 +368,25 @@ pub(crate) async fn limits(
         absolute: Duration::seconds(absolute.into()),
     }))
 }
+
+/// Saves the limits of a tenant as a whole.
+pub(super) async fn save_tenant_limits(
+    tx: &mut Tx<Identity>,
+    tenant: TenantId,
+    limits: Limits,
+) -> Result<(), StoreError> {
+    let seconds = |of: Duration| i32::try_from(of.whole_seconds()).unwrap_or(i32::MAX);
+    sqlx::query(
+        "insert into identity.session_policy
+           (tenant_id, applies_to, name, idle_seconds, absolute_seconds)
+         values ($1, 'tenant', '', $2, $3)
+         on conflict (tenant_id, applies_to, name) do update set
+           idle_seconds = excluded.idle_seconds, absolute_seconds = excluded.absolute_seconds",
+    )
+    .bind(tenant)
+    .bind(seconds(limits.idle))
+    .bind(seconds(limits.absolute))
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
