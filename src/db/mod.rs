@@ -13,8 +13,8 @@ pub mod embedded;
 mod error;
 mod keeper;
 pub mod migrate;
-pub mod outbox;
 mod opening;
+pub mod outbox;
 mod pooler;
 pub mod standing;
 

@@ -18,7 +18,10 @@ pub async fn save_tenant_limits(
     limits: Limits,
 ) -> Result<Result<(), ContradictoryPolicy>, StoreError> {
     let ceiling = app.config.session;
-    let platform = Limits { idle: ceiling.idle, absolute: ceiling.absolute };
+    let platform = Limits {
+        idle: ceiling.idle,
+        absolute: ceiling.absolute,
+    };
     if let Err(contradiction) = policy::may_save(limits, platform) {
         return Ok(Err(contradiction));
     }
@@ -30,7 +33,14 @@ pub async fn save_tenant_limits(
             "idle_seconds": limits.idle.whole_seconds(),
             "absolute_seconds": limits.absolute.whole_seconds(),
         });
-        audit::append(tx, &app.env, &app.keys, EventType::SessionPolicyChanged, detail).await
+        audit::append(
+            tx,
+            &app.env,
+            &app.keys,
+            EventType::SessionPolicyChanged,
+            detail,
+        )
+        .await
     });
     saving.await?;
     Ok(Ok(()))

@@ -8,8 +8,8 @@
 //!    the session goes on under another clinic's laxer one (`Session::silences`).
 //! 4. The cookie's value changes at every change of privilege; only its digest is stored.
 
-pub mod device;
 pub mod administration;
+pub mod device;
 pub mod model;
 pub mod policy;
 pub mod present;

@@ -6,6 +6,7 @@ mod cli;
 mod embedded;
 mod http;
 mod lab;
+mod oidc;
 mod refresh_model;
 mod refresh_policy;
 mod seal;

@@ -14,14 +14,17 @@ use crate::http::browser::SetCookies;
 use crate::http::page::PageError;
 use crate::http::visit::Visit;
 use crate::pages::{EndReason, Frame, Hidden, SessionFacts, paths};
-use crate::sessions::present::{self, Presence, Present};
 use crate::sessions::Clocks;
+use crate::sessions::present::{self, Presence, Present};
 
 /// The pages.
 pub fn routes() -> Router<App> {
     Router::new()
         .route(paths::ACCOUNT, get(overview::show))
-        .route(paths::ACCOUNT_PASSWORD, get(password::show).post(password::take))
+        .route(
+            paths::ACCOUNT_PASSWORD,
+            get(password::show).post(password::take),
+        )
         .route(paths::ACCOUNT_END_SESSION, post(self::sessions::end_one))
         .route(paths::ACCOUNT_END_ALL, post(self::sessions::end_all))
 }

@@ -113,9 +113,14 @@ pub(crate) async fn replace_addresses(
         return Ok(Err(refusal));
     }
     let texts = |list: &[RedirectUri]| -> Vec<String> {
-        list.iter().map(|address| address.as_str().to_owned()).collect()
+        list.iter()
+            .map(|address| address.as_str().to_owned())
+            .collect()
     };
-    let (redirects, logouts) = (texts(&new.redirect_uris), texts(&new.post_logout_redirect_uris));
+    let (redirects, logouts) = (
+        texts(&new.redirect_uris),
+        texts(&new.post_logout_redirect_uris),
+    );
     let named = (new.tenant, &new.id);
     let changed = store::replace_addresses(tx, named, &redirects, &logouts).await?;
     if changed {

@@ -13,8 +13,8 @@ use crate::app::App;
 use crate::db::StoreError;
 use crate::http::page::PageError;
 use crate::http::visit::Visit;
-use crate::ids::{InteractionId, TenantId};
 use crate::identity::membership::store as memberships;
+use crate::ids::{InteractionId, TenantId};
 use crate::oidc::interaction::{Interaction, Purpose, service as interaction};
 use crate::pages::{Clinic, Frame, Hidden, paths};
 
@@ -25,15 +25,22 @@ const RESUME: &str = "/authorize/resume";
 pub fn routes() -> Router<App> {
     Router::new()
         .route(paths::SIGN_IN, get(identifier::show).post(identifier::take))
-        .route(paths::SIGN_IN_PASSWORD, get(password::show).post(password::take))
+        .route(
+            paths::SIGN_IN_PASSWORD,
+            get(password::show).post(password::take),
+        )
         .route(paths::SIGN_IN_CLINIC, get(clinic::show).post(clinic::take))
 }
 
 /// The waiting request that `flow` names, if it is this browser's and live.
 async fn find(visit: &Visit, flow: Option<&str>) -> Result<Interaction, PageError> {
-    let bad = |detail| PageError::BadRequest { detail, field: Some("flow") };
-    let id: InteractionId =
-        flow.and_then(|flow| flow.parse().ok()).ok_or(bad("no flow named"))?;
+    let bad = |detail| PageError::BadRequest {
+        detail,
+        field: Some("flow"),
+    };
+    let id: InteractionId = flow
+        .and_then(|flow| flow.parse().ok())
+        .ok_or(bad("no flow named"))?;
     let (app, browser) = (&visit.app, visit.browser.digest());
     let found = app
         .db
@@ -55,7 +62,8 @@ async fn clinic_of(
     tx: &mut crate::db::Tx<crate::db::Identity>,
     tenant: TenantId,
 ) -> Result<Option<(String, String)>, StoreError> {
-    tx.proceed(crate::db::Authority::presented_in(tenant)).await?;
+    tx.proceed(crate::db::Authority::presented_in(tenant))
+        .await?;
     let clinic = memberships::find_clinic_by_id(tx, tenant).await?;
     Ok(clinic.map(|clinic| (clinic.name, clinic.accent)))
 }
@@ -63,10 +71,14 @@ async fn clinic_of(
 /// The frame of a page of this flow: the clinic's, as soon as it is known.
 fn frame(visit: &Visit, interaction: &Interaction) -> Frame {
     let mut frame = visit.frame();
-    frame.clinic = interaction.pending.clinic.as_ref().map(|(name, accent)| Clinic {
-        name: name.clone(),
-        accent: accent.parse().unwrap_or_default(),
-    });
+    frame.clinic = interaction
+        .pending
+        .clinic
+        .as_ref()
+        .map(|(name, accent)| Clinic {
+            name: name.clone(),
+            accent: accent.parse().unwrap_or_default(),
+        });
     frame
 }
 
@@ -90,7 +102,9 @@ fn onward(interaction: &Interaction) -> Response {
 
 /// What a page's form may be redirected to in the end, for its policy: the app that asked.
 fn leads_to(interaction: &Interaction) -> Option<String> {
-    let Purpose::Authorize(request) = &interaction.pending.purpose else { return None };
+    let Purpose::Authorize(request) = &interaction.pending.purpose else {
+        return None;
+    };
     let to = Url::parse(&request.redirect_uri).ok()?;
     let origin = to.origin();
     Some(if origin.is_tuple() {
