@@ -6,8 +6,11 @@ use time::Duration;
 use crate::db::{Authority, Db, Job, StoreError};
 use crate::env::Env;
 use crate::identity::administration;
+use crate::identity::bootstrap::{
+    BootstrapSecret, IssuedBootstrap, RedeemOutcome, service as bootstrap,
+};
 use crate::identity::model::{
-    Account, AccountOutcome, Login, MembershipOutcome, NewAccount, NewMembership,
+    Account, AccountOutcome, EnrollOutcome, Login, MembershipOutcome, NewAccount, NewMembership,
 };
 use crate::ids::{AccountId, ClientId, TenantId};
 use crate::oidc::client::service::{self as clients, RegisterOutcome, RotateOutcome};
@@ -85,6 +88,20 @@ impl<'a> Operator<'a> {
         self.db.run(authority, work).await
     }
 
+    /// Makes an account that joins a tenant with roles at once: both or neither.
+    pub async fn enroll(
+        &self,
+        new: &NewAccount,
+        phc: &str,
+        joins: (TenantId, Vec<String>),
+    ) -> Result<EnrollOutcome, StoreError> {
+        let authority = Authority::job(Job::AdministerAccounts);
+        let work = async |tx: &mut _| {
+            administration::enroll(tx, self.env, self.keys, (new, phc), joins).await
+        };
+        self.db.run(authority, work).await
+    }
+
     /// Joins an account to a tenant with roles.
     pub async fn create_membership(
         &self,
@@ -125,6 +142,26 @@ impl<'a> Operator<'a> {
                 administration::has_administrator(tx).await
             })
             .await
+    }
+
+    /// Makes a one-time secret that the platform's administrator is made with; ends older ones.
+    pub async fn issue_bootstrap(&self) -> Result<IssuedBootstrap, StoreError> {
+        let authority = Authority::job(Job::AdministerAccounts);
+        let work = async |tx: &mut _| bootstrap::issue(tx, self.env, self.keys).await;
+        self.db.run(authority, work).await
+    }
+
+    /// Uses such a secret up for a new account that administers the platform.
+    pub async fn redeem_bootstrap(
+        &self,
+        secret: &BootstrapSecret,
+        new: &NewAccount,
+        phc: &str,
+    ) -> Result<RedeemOutcome, StoreError> {
+        let authority = Authority::job(Job::AdministerAccounts);
+        let work =
+            async |tx: &mut _| bootstrap::redeem(tx, self.env, self.keys, secret, (new, phc)).await;
+        self.db.run(authority, work).await
     }
 
     /// Registers a client.

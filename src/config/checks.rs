@@ -22,6 +22,9 @@ pub(super) fn between_settings(config: &Config) -> Vec<Problem> {
         problems.extend(plain_http(config));
     }
     problems.extend(shared_addresses(config));
+    if let Err(e) = tracing_subscriber::EnvFilter::try_new(&config.log.filter) {
+        problems.push(Problem::new("log.filter", e.to_string()));
+    }
     if let Some(url) = &config.database.url
         && let Err(message) = database_url(url.expose_secret())
     {

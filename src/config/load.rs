@@ -15,6 +15,8 @@ use super::value;
 const USUAL_FILE: &str = "lanyard.toml";
 const PREFIX: &str = "LANYARD_";
 const FILE_VARIABLE: &str = "LANYARD_CONFIG";
+/// Ours, but no settings: the file's name, and what `privilege::drop_root` tells its successor.
+const NO_SETTINGS: [&str; 2] = [FILE_VARIABLE, "LANYARD_DROPPED_ROOT"];
 const DATABASE_URL: &str = "DATABASE_URL";
 const DATABASE_KEY: &str = "database.url_file";
 
@@ -230,7 +232,7 @@ impl Loading {
         let variables: Vec<String> = SETTINGS.iter().map(Setting::variable).collect();
         for (variable, text) in environment {
             if !variable.starts_with(PREFIX)
-                || variable == FILE_VARIABLE
+                || NO_SETTINGS.contains(&variable.as_str())
                 || is_a_service_link(variable)
             {
                 continue;

@@ -22,3 +22,4 @@ pub use model::{
     PasswordHashing, PlaneName, Planes, SessionCeiling, Throttle,
 };
 pub use reference::{Explanation, explain, reference};
+pub(crate) use value::duration;

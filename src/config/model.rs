@@ -10,6 +10,8 @@ use secrecy::SecretString;
 use time::Duration;
 use url::Url;
 
+use crate::db::embedded::privilege;
+
 /// Everything an operator may say. Valid once [`super::Effective::load`] returned it.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -83,7 +85,7 @@ impl fmt::Display for Issuer {
 pub struct Listen {
     /// Issuer, account pages and API.
     pub issuer: Vec<SocketAddr>,
-    /// `/livez`, `/readyz`, `/metrics`: not for the public.
+    /// `/livez` and `/readyz`: not for the public.
     pub operations: Vec<SocketAddr>,
 }
 
@@ -294,6 +296,12 @@ impl Default for Config {
             url: Url::parse(&format!("http://localhost:{port}")).expect("a constant"),
             listen: loopback(port),
         };
+        let (state_dir, keys_dir) = if is_the_systems() {
+            let state = PathBuf::from(privilege::STATE_DIR);
+            (state.clone(), state.join("keys"))
+        } else {
+            ("var".into(), "keys".into())
+        };
         Self {
             issuer: Issuer::parse("http://localhost:8080").expect("a constant"),
             planes: Planes(PlaneName::ALL.to_vec()),
@@ -306,13 +314,8 @@ impl Default for Config {
                 clinician: app(8082),
                 console: app(8083),
             },
-            state_dir: if runs_as_root() {
-                "/var/lib/lanyard"
-            } else {
-                "var"
-            }
-            .into(),
-            keys_dir: "keys".into(),
+            state_dir,
+            keys_dir,
             database: Database {
                 url: None,
                 postgres_bin: None,
@@ -367,7 +370,12 @@ fn loopback(port: u16) -> Vec<SocketAddr> {
     .to_vec()
 }
 
-/// Whether this process is root's: its entry in `/proc` belongs to its user.
-pub(crate) fn runs_as_root() -> bool {
-    std::fs::metadata("/proc/self").is_ok_and(|entry| entry.uid() == 0)
+/// Whether this process is root, or the system user that root becomes: its files are not in the
+/// working directory then.
+fn is_the_systems() -> bool {
+    let group = rustix::process::getegid();
+    privilege::is_root()
+        || std::fs::metadata(privilege::STATE_DIR).is_ok_and(|state| {
+            state.uid() == 0 && !group.is_root() && state.gid() == group.as_raw()
+        })
 }

@@ -39,7 +39,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "keys_dir",
-        meaning: "Where `master.key` lies, made by `lanyard keys init`.",
+        meaning: "Where `master.key` lies, made by `lanyard keys init`. As root the default is \
+            /var/lib/lanyard/keys.",
         kind: Kind::Path {
             at: |c| &mut c.keys_dir,
         },
@@ -54,7 +55,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "listen.operations",
-        meaning: "Addresses of health and metrics; keep them from the public.",
+        meaning: "Addresses of the health checks; keep them from the public.",
         kind: Kind::Addresses {
             may_be_off: false,
             at: |c| &mut c.listen.operations,

@@ -9,7 +9,7 @@ use url::{Host, Url};
 const UNITS: [(&str, i64); 4] = [("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)];
 
 /// `90s`, `5m`, `12h`, `30d`.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is no duration: write a number and s, m, h or d, as in 5m");
     let (unit, seconds) = UNITS
         .iter()

@@ -4,7 +4,8 @@
 use serde_json::json;
 
 use super::model::{
-    Account, AccountOutcome, Login, MembershipOutcome, NewAccount, NewMembership, check_roles,
+    Account, AccountOutcome, EnrollOutcome, Login, MembershipOutcome, NewAccount, NewMembership,
+    check_roles,
 };
 use super::store;
 use crate::audit::{self, EventType};
@@ -35,6 +36,38 @@ pub(crate) async fn create_account(
     Ok(AccountOutcome::Created(id))
 }
 
+/// Makes an account that joins a tenant at once: both or neither.
+pub(crate) async fn enroll(
+    tx: &mut Tx<Identity>,
+    env: &Env,
+    keys: &Keys,
+    (new, phc): (&NewAccount, &str),
+    (tenant, roles): (TenantId, Vec<String>),
+) -> Result<EnrollOutcome, StoreError> {
+    // Asked before anything is written: a refusal commits.
+    if let Err(refused) = check_roles(tenant, &roles, &store::list_roles(tx).await?) {
+        return Ok(EnrollOutcome::NotAMember(refused));
+    }
+    let AccountOutcome::Created(account) = create_account(tx, env, keys, new, phc).await? else {
+        return Ok(EnrollOutcome::LoginTaken);
+    };
+    let membership = NewMembership {
+        tenant,
+        account,
+        name: new.name.clone(),
+        roles,
+    };
+    match create_membership(tx, env, keys, &membership).await? {
+        MembershipOutcome::Created(subject) => Ok(EnrollOutcome::Enrolled(account, subject)),
+        MembershipOutcome::AlreadyMember
+        | MembershipOutcome::NoSuchRole { .. }
+        | MembershipOutcome::NoRole => Err(StoreError::Corrupt {
+            table: "identity.membership",
+            what: "a fresh account's membership was refused after its roles were checked",
+        }),
+    }
+}
+
 /// Joins an account to a tenant. The transaction is for that tenant from then on.
 pub(crate) async fn create_membership(
     tx: &mut Tx<Identity>,
@@ -42,7 +75,7 @@ pub(crate) async fn create_membership(
     keys: &Keys,
     new: &NewMembership,
 ) -> Result<MembershipOutcome, StoreError> {
-    if let Err(refused) = check_roles(new, &store::list_roles(tx).await?) {
+    if let Err(refused) = check_roles(new.tenant, &new.roles, &store::list_roles(tx).await?) {
         return Ok(refused);
     }
     tx.proceed(Authority::job_in(Job::AdministerAccounts, new.tenant))

@@ -1,12 +1,4 @@
 //! People who can sign in: accounts, credentials, guesses.
 
 pub mod administration;
-pub(crate) mod credential;
-pub mod membership;
-pub mod model;
-pub mod password;
-pub mod password_rules;
-mod store;
-pub mod throttle;
-
-pub use model::{AccountName, Login};
+pub mod bootstrap;

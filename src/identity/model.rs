@@ -120,6 +120,17 @@ pub enum AccountOutcome {
     LoginTaken,
 }
 
+/// What making an account that joins a tenant at once ended in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EnrollOutcome {
+    /// Both are made.
+    Enrolled(AccountId, SubjectId),
+    /// Somebody has that login; nothing is made.
+    LoginTaken,
+    /// The membership was refused; nothing is made.
+    NotAMember(MembershipOutcome),
+}
+
 /// What making a membership ended in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MembershipOutcome {
@@ -139,18 +150,21 @@ pub enum MembershipOutcome {
 }
 
 /// Whether these roles may be held in this tenant.
-pub(crate) fn check_roles(new: &NewMembership, catalog: &[Role]) -> Result<(), MembershipOutcome> {
-    if new.roles.is_empty() {
+pub(crate) fn check_roles(
+    tenant: TenantId,
+    roles: &[String],
+    catalog: &[Role],
+) -> Result<(), MembershipOutcome> {
+    if roles.is_empty() {
         return Err(MembershipOutcome::NoRole);
     }
-    let is_platform = new.tenant == TenantId::PLATFORM;
+    let is_platform = tenant == TenantId::PLATFORM;
     let possible = || {
         catalog
             .iter()
             .filter(|role| role.is_platform == is_platform)
     };
-    match new
-        .roles
+    match roles
         .iter()
         .find(|given| !possible().any(|role| role.name == **given))
     {
@@ -192,13 +206,8 @@ mod tests {
         };
         let catalog = [role("patient", false), role("super_admin", true)];
         let asks = |tenant, roles: &[&str]| {
-            let new = NewMembership {
-                tenant,
-                account: AccountId::from_uuid(uuid::Uuid::nil()),
-                name: AccountName::parse("Ada").unwrap(),
-                roles: roles.iter().map(|&r| r.to_owned()).collect(),
-            };
-            check_roles(&new, &catalog)
+            let roles: Vec<String> = roles.iter().map(|&r| r.to_owned()).collect();
+            check_roles(tenant, &roles, &catalog)
         };
         let clinic = TenantId::from_uuid(uuid::Uuid::from_u128(7));
         assert_eq!(asks(clinic, &["patient"]), Ok(()));

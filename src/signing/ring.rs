@@ -127,6 +127,28 @@ impl KeyRing {
     }
 }
 
+/// A key as `lanyard keys list` tells of it.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct KeyStanding {
+    /// Its name.
+    pub kid: String,
+    /// What it signs with.
+    pub alg: String,
+    /// next, current or previous.
+    pub standing: String,
+}
+
+/// The keys that are not gone, newest first; makes none and opens none.
+pub async fn standings(db: &Db) -> Result<Vec<KeyStanding>, StoreError> {
+    let rows = list(db).await?;
+    let shown = |row: store::KeyRow| KeyStanding {
+        kid: row.kid,
+        alg: row.alg,
+        standing: row.standing,
+    };
+    Ok(rows.into_iter().map(shown).collect())
+}
+
 async fn list(db: &Db) -> Result<Vec<store::KeyRow>, StoreError> {
     let authority = Authority::<Identity>::job(Job::KeyRing).read_only();
     db.run(authority, async |tx| store::list(tx).await).await

@@ -122,62 +122,7 @@ fn an_address_is_no_pattern_and_has_one_spelling() {
 async fn a_client_whose_parts_disagree_is_not_registered() {
     let desk = Desk::open().await;
     let juniper = desk.clinic("juniper").await;
-    let own_scheme = vec![RedirectUri::parse("com.acme.app:/cb").unwrap()];
-    let cases = [
-        (
-            NewClient {
-                kind: ClientKind::Spa,
-                ..web(juniper, "abc")
-            },
-            RegistrationRefusal::PublicWithSecret,
-        ),
-        (
-            NewClient {
-                auth_method: AuthMethod::None,
-                ..web(juniper, "abc")
-            },
-            RegistrationRefusal::ConfidentialWithoutSecret,
-        ),
-        (
-            NewClient {
-                profile: Profile::Oidc,
-                ..native(juniper, "http://127.0.0.1/cb")
-            },
-            RegistrationRefusal::PublicNotStrict,
-        ),
-        (
-            NewClient {
-                redirect_uris: own_scheme,
-                ..web(juniper, "abc")
-            },
-            RegistrationRefusal::PrivateScheme,
-        ),
-        (
-            native(juniper, "http://localhost/cb"),
-            RegistrationRefusal::NativeLocalhost,
-        ),
-        (
-            NewClient {
-                redirect_uris: Vec::new(),
-                ..web(juniper, "abc")
-            },
-            RegistrationRefusal::NoRedirect,
-        ),
-        (
-            NewClient {
-                kind: ClientKind::Service,
-                ..web(juniper, "abc")
-            },
-            RegistrationRefusal::RedirectsNobody,
-        ),
-        (
-            NewClient {
-                app: Some("patient".to_owned()),
-                ..web(juniper, "abc")
-            },
-            RegistrationRefusal::App,
-        ),
-    ];
+    let cases = disagreeing(juniper);
     for (new, expected) in cases {
         match desk.operator().register_client(&new).await.unwrap() {
             RegisterOutcome::Refused(why) => assert_eq!(why, expected),
@@ -192,6 +137,65 @@ async fn a_client_whose_parts_disagree_is_not_registered() {
             .is_empty()
     );
     assert_eq!(desk.events(juniper).await, ["tenant.created"]);
+}
+
+fn disagreeing(tenant: TenantId) -> Vec<(NewClient, RegistrationRefusal)> {
+    use RegistrationRefusal as Why;
+    let own_scheme = vec![RedirectUri::parse("com.acme.app:/cb").unwrap()];
+    let web = || web(tenant, "abc");
+    let plain = native(tenant, "http://127.0.0.1/cb");
+    vec![
+        (
+            NewClient {
+                kind: ClientKind::Spa,
+                ..web()
+            },
+            Why::PublicWithSecret,
+        ),
+        (
+            NewClient {
+                auth_method: AuthMethod::None,
+                ..web()
+            },
+            Why::ConfidentialWithoutSecret,
+        ),
+        (
+            NewClient {
+                profile: Profile::Oidc,
+                ..plain
+            },
+            Why::PublicNotStrict,
+        ),
+        (
+            NewClient {
+                redirect_uris: own_scheme,
+                ..web()
+            },
+            Why::PrivateScheme,
+        ),
+        (native(tenant, "http://localhost/cb"), Why::NativeLocalhost),
+        (
+            NewClient {
+                redirect_uris: Vec::new(),
+                ..web()
+            },
+            Why::NoRedirect,
+        ),
+        (
+            NewClient {
+                kind: ClientKind::Service,
+                ..web()
+            },
+            Why::RedirectsNobody,
+        ),
+        (
+            NewClient {
+                app: Some("patient".to_owned()),
+                ..web()
+            },
+            Why::App,
+        ),
+    ]
 }
 
 /// An id is found without its tenant, so no two clinics have the same.

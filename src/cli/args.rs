@@ -1,0 +1,340 @@
+//! What can be asked: commands, options, examples.
+
+#![expect(
+    clippy::doc_markdown,
+    reason = "this text is read in a terminal, without marks"
+)]
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// One badge for every app of a telehealth platform.
+#[derive(Debug, Parser)]
+#[command(
+    name = "lanyard",
+    version,
+    about = "One badge for every app of a telehealth platform: an OpenID Connect provider.",
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by a rule or a check, \
+                  4 the database can't be reached.\n\
+                  Secrets are never options: they are read from the terminal, from standard \
+                  input, or from files named in the configuration.\n\n\
+                  Begin with:  lanyard keys init && lanyard serve --migrate"
+)]
+pub(super) struct Lanyard {
+    /// The configuration file [default: lanyard.toml in the working directory, if it is there].
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// How answers are written.
+    #[arg(short, long, global = true, value_enum, default_value_t = Form::Text)]
+    pub(super) output: Form,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// The form of answers on standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Form {
+    /// For people; may change.
+    Text,
+    /// One JSON value; docs/CLI.md holds its shape.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Serve until a signal comes.
+    #[command(
+        after_help = "Examples:\n  lanyard serve\n  lanyard serve --migrate\n  \
+                            lanyard serve --plane identity"
+    )]
+    Serve(Serve),
+    /// Serve a seeded world on this machine, or look after it.
+    #[command(after_help = "Examples:\n  lanyard demo\n  lanyard demo info\n  lanyard demo reset")]
+    Demo {
+        #[command(subcommand)]
+        action: Option<Demo>,
+    },
+    /// Bring the database up to this build's schema.
+    #[command(
+        after_help = "While nobody administers the platform it also prints a one-time \
+                            secret for `lanyard account create --bootstrap`, good for one hour."
+    )]
+    Migrate,
+    /// The master key, and the keys that sign.
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Clinics.
+    #[command(subcommand)]
+    Tenant(Tenant),
+    /// People.
+    #[command(subcommand)]
+    Account(Account),
+    /// Apps and APIs that speak with us.
+    #[command(subcommand)]
+    Client(Client),
+    /// The configuration.
+    #[command(subcommand)]
+    Config(Config),
+    /// Look at everything that can be wrong, and say what to do.
+    #[command(after_help = "Exits with 3 if something keeps Lanyard from serving.")]
+    Doctor,
+    /// Ask a running server's operations address whether it is ready.
+    #[command(after_help = "Examples:\n  lanyard healthcheck\n  \
+                            lanyard healthcheck --address 127.0.0.1:8089")]
+    Healthcheck {
+        /// Its operations address [default: the first of listen.operations].
+        #[arg(long, value_name = "IP:PORT")]
+        address: Option<std::net::SocketAddr>,
+    },
+    /// When nobody can get in any more.
+    #[command(subcommand)]
+    Recover(Recover),
+    /// Completions for a shell, on standard output.
+    #[command(after_help = "Example:\n  lanyard completions bash > \
+                            ~/.local/share/bash-completion/completions/lanyard")]
+    Completions {
+        /// Which shell.
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// Bring the schema up first; without it an older schema is refused.
+    #[arg(long)]
+    pub(super) migrate: bool,
+    /// Serve only these parts: identity, tenant, apps, or all [default: the configuration's].
+    #[arg(long, value_name = "PLANES")]
+    pub(super) plane: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(super) enum Demo {
+    /// Say where the demo is, who can sign in, and with what.
+    Info,
+    /// Throw the demo's world away; the next start makes a new one.
+    Reset,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Keys {
+    /// Make the master key. Keep a copy where the database's backups are not.
+    Init,
+    /// The keys that sign tokens, and their standing.
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Tenant {
+    /// Make a clinic.
+    #[command(
+        after_help = "Example:\n  lanyard tenant create juniper --name 'Juniper Family \
+                            Clinic' --accent juniper"
+    )]
+    Create {
+        /// Its short name, the first label of its host: letters, digits, hyphens.
+        slug: String,
+        /// What people read.
+        #[arg(long)]
+        name: String,
+        /// Its color: juniper, harbor, clay, plum, rose or slate.
+        #[arg(long, default_value = "slate")]
+        accent: String,
+    },
+    /// All clinics.
+    List,
+    /// Serve a clinic no longer; nothing is deleted.
+    Suspend {
+        /// Its slug.
+        slug: String,
+    },
+    /// Serve a suspended clinic again.
+    Resume {
+        /// Its slug.
+        slug: String,
+    },
+}
+
+/// Where a password comes from: never from an option.
+#[derive(Clone, Copy, Debug, Args)]
+#[group(multiple = false)]
+pub(super) struct PasswordFrom {
+    /// Read the password as one line of standard input.
+    #[arg(long)]
+    pub(super) password_stdin: bool,
+    /// Make one and show it once.
+    #[arg(long)]
+    pub(super) generate_password: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Account {
+    /// Make an account; it may join a clinic at once.
+    #[command(after_help = "Examples:\n  \
+        lanyard account create --login ada@juniper.example --name 'Ada Byron' \\\n      \
+        --tenant juniper --role clinician --generate-password\n  \
+        lanyard account create --bootstrap --login root@example.com --name 'Root'\n\n\
+        Without --password-stdin or --generate-password the password is asked for. With \
+        --bootstrap the one-time secret of `lanyard migrate` is asked for first; on standard \
+        input it is the line before the password.")]
+    Create {
+        /// What the person will type to sign in, mostly an address.
+        #[arg(long)]
+        login: String,
+        /// What the person is called.
+        #[arg(long)]
+        name: String,
+        /// The clinic to join.
+        #[arg(long, value_name = "SLUG", requires = "role")]
+        tenant: Option<String>,
+        /// A role there; repeat for more.
+        #[arg(long, requires = "tenant")]
+        role: Vec<String>,
+        /// Make the platform's administrator, with a one-time secret.
+        #[arg(long, conflicts_with_all = ["tenant", "role"])]
+        bootstrap: bool,
+        #[command(flatten)]
+        password: PasswordFrom,
+    },
+    /// Let an account join a clinic.
+    #[command(
+        after_help = "Example:\n  lanyard account join --login ada@juniper.example \
+                            --tenant harbor --role nurse"
+    )]
+    Join {
+        /// The account's login.
+        #[arg(long)]
+        login: String,
+        /// The clinic.
+        #[arg(long, value_name = "SLUG")]
+        tenant: String,
+        /// A role there; repeat for more.
+        #[arg(long, required = true)]
+        role: Vec<String>,
+        /// What the clinic calls the person [default: the account's name].
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Give an account a new password; every session and grant of it ends.
+    #[command(
+        after_help = "Example:\n  lanyard account recover --login ada@juniper.example \
+                            --generate-password"
+    )]
+    Recover {
+        /// The account's login.
+        #[arg(long)]
+        login: String,
+        #[command(flatten)]
+        password: PasswordFrom,
+    },
+}
+
+/// Whose client it is.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Owner {
+    /// The clinic; `platform` for apps that all clinics share.
+    #[arg(long, value_name = "SLUG", default_value = "platform")]
+    pub(super) tenant: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Client {
+    /// Register a client; its secret is shown once.
+    #[command(after_help = "Examples:\n  \
+        lanyard client create front-desk --name 'Front desk' --kind web \\\n      \
+        --redirect-uri https://desk.example.com/callback \\\n      \
+        --post-logout-redirect-uri https://desk.example.com/ --scope openid --scope visits:read\n  \
+        lanyard client create phone --name 'Phone app' --kind native \\\n      \
+        --redirect-uri http://127.0.0.1/callback --tenant juniper")]
+    Create(Box<NewClient>),
+    /// The clients of a clinic, or of the platform.
+    List(Owner),
+    /// Give a client a new secret, shown once; the old one goes on for a while.
+    #[command(after_help = "Example:\n  lanyard client rotate front-desk --overlap 1h")]
+    Rotate {
+        /// The client_id.
+        client_id: String,
+        #[command(flatten)]
+        owner: Owner,
+        /// How long the old secret goes on: 0s to 7d.
+        #[arg(long, value_name = "DURATION", default_value = "24h")]
+        overlap: String,
+    },
+    /// Delete a client; its tokens end with their lifetime.
+    Delete {
+        /// The client_id.
+        client_id: String,
+        #[command(flatten)]
+        owner: Owner,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct NewClient {
+    /// The client_id: 3 to 63 lower-case letters, digits, hyphens, underscores.
+    pub(super) client_id: String,
+    /// What people read.
+    #[arg(long)]
+    pub(super) name: String,
+    /// web, spa, native, service (no person) or resource (an API).
+    #[arg(long, value_parser = ["web", "spa", "native", "service", "resource"])]
+    pub(super) kind: String,
+    #[command(flatten)]
+    pub(super) owner: Owner,
+    /// strict (PKCE always) or oidc (plain OpenID Connect, with a secret).
+    #[arg(long, default_value = "strict", value_parser = ["strict", "oidc"])]
+    pub(super) profile: String,
+    /// none, client_secret_basic or client_secret_post [default: none for spa and native, else
+    /// client_secret_basic].
+    #[arg(long, value_parser = ["none", "client_secret_basic", "client_secret_post"])]
+    pub(super) auth_method: Option<String>,
+    /// What its ID tokens are signed with.
+    #[arg(long, default_value = "RS256", value_parser = ["RS256", "ES256", "EdDSA"])]
+    pub(super) id_token_alg: String,
+    /// Where codes may be sent, compared byte for byte; repeat for more.
+    #[arg(long, value_name = "URI")]
+    pub(super) redirect_uri: Vec<String>,
+    /// Where a logout may end, compared byte for byte; repeat for more.
+    #[arg(long, value_name = "URI")]
+    pub(super) post_logout_redirect_uri: Vec<String>,
+    /// From where a browser's script may call us; repeat for more.
+    #[arg(long, value_name = "ORIGIN")]
+    pub(super) origin: Vec<String>,
+    /// What it may ask for; repeat for more [default: openid where people sign in].
+    #[arg(long, value_name = "SCOPE")]
+    pub(super) scope: Vec<String>,
+    /// For whom its access tokens may be; the first is the default; repeat for more.
+    #[arg(long, value_name = "AUDIENCE")]
+    pub(super) audience: Vec<String>,
+    /// The clocks of patient, clinician or console hold for it; platform clients alone.
+    #[arg(long, value_parser = ["patient", "clinician", "console"])]
+    pub(super) app: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Config {
+    /// Say all that is wrong with it.
+    Check,
+    /// Every value, and where it came from. No secrets.
+    Show,
+    /// What a key means, its unit, bounds and default.
+    #[command(after_help = "Example:\n  lanyard config explain lifetimes.access_token")]
+    Explain {
+        /// The key, or its environment variable.
+        #[arg(required_unless_present = "markdown")]
+        key: Option<String>,
+        /// All keys, as docs/CONFIGURATION.md.
+        #[arg(long, conflicts_with = "key")]
+        markdown: bool,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(super) enum Recover {
+    /// Print a one-time secret that a new administrator of the platform is made with.
+    #[command(after_help = "Redeem it within one hour:\n  \
+                            lanyard account create --bootstrap --login … --name …")]
+    Administrator,
+}

@@ -1,0 +1,307 @@
+//! Where a command works: its configuration, keys and database.
+
+use std::path::PathBuf;
+use std::str::FromStr as _;
+use std::sync::Arc;
+
+use secrecy::ExposeSecret as _;
+use sqlx::postgres::PgConnectOptions;
+
+use super::operator::Operator;
+use super::output::{Failure, Reply};
+use crate::config::{Config, ConfigError, Database, Effective, Given};
+use crate::db::embedded::{self, Attached, Cluster, EmbeddedError, privilege};
+use crate::db::migrate::{self, MigrationError};
+use crate::db::{Connect, Db, StoreError};
+use crate::env::{DatabaseClock, Env, SystemEntropy};
+use crate::http::chain;
+use crate::secret::{Keys, MasterKey};
+
+/// Configuration and environment of a command. As root it goes on as the system user.
+#[derive(Debug)]
+pub(super) struct Site {
+    pub(super) config: Config,
+    pub(super) env: Env,
+    pub(super) clock: Arc<DatabaseClock>,
+}
+
+impl Site {
+    /// Reads the configuration; as root, goes on as the system user: nothing is done as root.
+    pub(super) fn enter(given: &Given) -> Result<Self, Failure> {
+        let config = configuration(given)?.into_config();
+        privilege::drop_root(&config.state_dir).map_err(|e| embedded(&e))?;
+        let clock = Arc::new(DatabaseClock::default());
+        let shared: Arc<DatabaseClock> = Arc::clone(&clock);
+        let env = Env {
+            clock: shared,
+            entropy: Arc::new(SystemEntropy::new()),
+        };
+        Ok(Self { config, env, clock })
+    }
+
+    /// Where the master key lies.
+    pub(super) fn master_path(&self) -> PathBuf {
+        self.config.keys_dir.join("master.key")
+    }
+
+    /// The master key; every command that looks into the database needs it.
+    pub(super) fn master(&self) -> Result<Arc<MasterKey>, Failure> {
+        MasterKey::load(&self.master_path())
+            .map(Arc::new)
+            .map_err(|e| {
+                Failure::refused(
+                    e.to_string(),
+                    "Nothing is read or served without the master key of this deployment.",
+                )
+            })
+    }
+
+    /// The database, for as long as a command lives. Blocks.
+    pub(super) fn attach(&self, master: Arc<MasterKey>) -> Result<Reached, Failure> {
+        let Some(url) = &self.config.database.url else {
+            let options = self.cluster_options();
+            let attached = embedded::attach_or_start(&options).map_err(|e| embedded(&e))?;
+            let connect = private(attached.socket_dir().to_owned());
+            let held = Held::Attached(attached);
+            return Ok(Reached {
+                connect,
+                held,
+                name: self.private_name(),
+            });
+        };
+        server(url.expose_secret(), master)
+    }
+
+    /// The database, for as long as the server lives. Blocks.
+    pub(super) fn start(&self, master: Arc<MasterKey>) -> Result<Reached, Failure> {
+        let Some(url) = &self.config.database.url else {
+            let cluster = embedded::start(&self.cluster_options()).map_err(|e| embedded(&e))?;
+            let connect = private(cluster.socket_dir().to_owned());
+            let name = format!("{}, PostgreSQL {}", self.private_name(), cluster.major());
+            return Ok(Reached {
+                connect,
+                held: Held::Own(cluster),
+                name,
+            });
+        };
+        server(url.expose_secret(), master)
+    }
+
+    fn private_name(&self) -> String {
+        format!(
+            "the private cluster in {}",
+            self.cluster_options().base.display()
+        )
+    }
+
+    fn cluster_options(&self) -> embedded::Options {
+        let Database {
+            connections,
+            postgres_bin,
+            ..
+        } = &self.config.database;
+        embedded::Options {
+            base: self.config.state_dir.join("postgres"),
+            bin: postgres_bin.clone(),
+            // Of the four planes' pools, and some for commands beside the server.
+            max_connections: connections * 2 + 40,
+        }
+    }
+
+    /// Runs `work` as the operator on an up-to-date database.
+    pub(super) fn operate(
+        &self,
+        work: impl AsyncFnOnce(&Operator<'_>) -> Result<Reply, Failure>,
+    ) -> Result<Reply, Failure> {
+        let master = self.master()?;
+        let keys = Keys::derive(&master);
+        let reached = self.attach(master)?;
+        let outcome = runtime()?.block_on(async {
+            reached.refuse_older_schema().await?;
+            let db = reached.open(self, 4).await?;
+            let outcome = work(&Operator::new(&db, &self.env, &keys)).await;
+            db.close().await;
+            outcome
+        });
+        reached.leave();
+        outcome
+    }
+}
+
+/// Reads the configuration and nothing else.
+pub(super) fn configuration(given: &Given) -> Result<Effective, Failure> {
+    Effective::load(given).map_err(|e: ConfigError| {
+        Failure::refused(
+            format!("the configuration can't be used\n{e}"),
+            "`lanyard config explain KEY` says what is right.",
+        )
+    })
+}
+
+/// The runtime that everything asynchronous runs on.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::failed(format!("no threads can be started: {e}"), "Try again."))
+}
+
+/// A database that can be spoken with.
+#[derive(Debug)]
+pub(super) struct Reached {
+    pub(super) connect: Connect,
+    /// Which it is, for people. Never an address with a password.
+    pub(super) name: String,
+    held: Held,
+}
+
+/// What must live as long as we speak with it.
+#[derive(Debug)]
+enum Held {
+    Server,
+    Attached(Attached),
+    Own(Cluster),
+}
+
+impl Reached {
+    /// Refuses a schema that is behind this build's.
+    pub(super) async fn refuse_older_schema(&self) -> Result<(), Failure> {
+        match self.pending().await? {
+            0 => Ok(()),
+            count => Err(Failure::refused(
+                format!(
+                    "the schema of {} is {count} migrations behind this build",
+                    self.name
+                ),
+                "Run `lanyard migrate`, or `lanyard serve --migrate`.",
+            )),
+        }
+    }
+
+    /// How many migrations are to be applied: all, if none of our logins is known there.
+    pub(super) async fn pending(&self) -> Result<usize, Failure> {
+        match migrate::pending(&self.connect).await {
+            Ok(count) => Ok(count),
+            Err(MigrationError::Administrator(e)) if is_unknown_login(&e) => Err(Failure::refused(
+                format!("{} does not know our logins", self.name),
+                "Run `lanyard migrate`. If it was run before, it was with another master \
+                     key: put that one back.",
+            )),
+            Err(e) => Err(migration(&e, &self.name)),
+        }
+    }
+
+    /// Whether it was never migrated.
+    pub(super) async fn is_behind(&self) -> Result<bool, Failure> {
+        match migrate::pending(&self.connect).await {
+            Ok(count) => Ok(count > 0),
+            Err(MigrationError::Administrator(e)) if is_unknown_login(&e) => Ok(true),
+            Err(e) => Err(migration(&e, &self.name)),
+        }
+    }
+
+    /// Opens the pools and sets our clock by the database's.
+    pub(super) async fn open(&self, site: &Site, connections: u32) -> Result<Db, Failure> {
+        let opened = Db::open(self.connect.clone(), &site.env, connections).await;
+        let db = opened.map_err(|e| store(&e))?;
+        db.learn_clock(&site.clock).await.map_err(|e| store(&e))?;
+        Ok(db)
+    }
+
+    /// Resolves when the private cluster has ended; never for a server.
+    pub(super) async fn ended(&self) -> String {
+        match &self.held {
+            Held::Own(cluster) => format!("{:?}", cluster.exited().await),
+            Held::Server | Held::Attached(_) => std::future::pending().await,
+        }
+    }
+
+    /// Lets go; a cluster of our own is stopped. Blocks.
+    pub(super) fn leave(self) {
+        match self.held {
+            Held::Server => {}
+            Held::Attached(attached) => attached.stop(),
+            Held::Own(cluster) => cluster.stop(),
+        }
+    }
+}
+
+fn private(socket_dir: PathBuf) -> Connect {
+    Connect::private(socket_dir, embedded::DATABASE)
+}
+
+fn server(url: &str, master: Arc<MasterKey>) -> Result<Reached, Failure> {
+    // Not the parser's own words: they may repeat a part of the URL.
+    let base = PgConnectOptions::from_str(url).map_err(|_| {
+        Failure::refused(
+            "the database's URL can't be used",
+            "Write postgres://user:password@host:port/database?sslmode=verify-full.",
+        )
+    })?;
+    let database = base.get_database().unwrap_or_default();
+    let name = format!(
+        "the server {}:{}, database {database}",
+        base.get_host(),
+        base.get_port()
+    );
+    Ok(Reached {
+        connect: Connect::server(base, master),
+        name,
+        held: Held::Server,
+    })
+}
+
+/// Wrong password, no such role, no right to connect: what a server says that was never migrated.
+fn is_unknown_login(error: &sqlx::Error) -> bool {
+    error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code)
+        .is_some_and(|code| matches!(code.as_ref(), "28P01" | "28000" | "42501"))
+}
+
+/// Says why the private cluster can't be had: its messages say what to do.
+pub(super) fn embedded(error: &EmbeddedError) -> Failure {
+    Failure::unreachable(
+        error.to_string(),
+        "`lanyard doctor` looks at everything that this needs.",
+    )
+}
+
+/// Says why the database failed us.
+pub(super) fn store(error: &StoreError) -> Failure {
+    match error {
+        StoreError::Unavailable(_) => Failure::unreachable(
+            chain(error),
+            "Is it running, and is database.url_file or DATABASE_URL right? Try again.",
+        ),
+        StoreError::TransactionPooler => Failure::refused(
+            error.to_string(),
+            "Lanyard would get other sessions' answers there.",
+        ),
+        StoreError::Conflict { .. } => Failure::refused(
+            error.to_string(),
+            "Somebody else was faster. Look, and try again.",
+        ),
+        StoreError::Corrupt { .. } | StoreError::Query(_) => Failure::failed(
+            chain(error),
+            "Run `lanyard doctor`, and look into the server's log.",
+        ),
+    }
+}
+
+/// Says why a migration did not happen.
+pub(super) fn migration(error: &MigrationError, name: &str) -> Failure {
+    match error {
+        MigrationError::Administrator(
+            e @ (sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut),
+        ) => Failure::unreachable(
+            format!("{name} can't be reached: {e}"),
+            "Is it running, and is database.url_file or DATABASE_URL right? Try again.",
+        ),
+        MigrationError::Administrator(_) | MigrationError::Migration(_) => Failure::failed(
+            format!("{name}: {}", chain(error)),
+            "Nothing of the failed migration remains. The administrator of the URL must be able \
+             to make roles and grant rights.",
+        ),
+    }
+}
