@@ -81,7 +81,7 @@ async fn serve(
         listening.insert(name.to_owned(), json!(bound));
     }
     output.say(&ready(&app, reached, &listening));
-    let chores = tokio::spawn(chores(app.clone(), site.clock.clone()));
+    let chores = tokio::spawn(chores(app.clone()));
     let why = tokio::select! {
         signal = a_signal() => signal.map(|name| tracing::info!(name, "ending")),
         how = reached.ended() => Err(Failure::failed(
@@ -153,7 +153,7 @@ fn ready(app: &App, reached: &Reached, listening: &Map<String, serde_json::Value
         "roles": LOGINS,
         "listening": listening,
     });
-    let face = |(name, addresses): (&String, &serde_json::Value)| {
+    let line = |(name, addresses): (&String, &serde_json::Value)| {
         let addresses: Vec<_> = addresses
             .as_array()
             .into_iter()
@@ -162,9 +162,9 @@ fn ready(app: &App, reached: &Reached, listening: &Map<String, serde_json::Value
             .collect();
         format!("  {name:<11} {}\n", addresses.join(", "))
     };
-    let faces: String = listening.iter().map(face).collect();
+    let lines: String = listening.iter().map(line).collect();
     let text = format!(
-        "Lanyard serves {}\n{faces}  database    {}\n  roles       {}\n",
+        "Lanyard serves {}\n{lines}  database    {}\n  roles       {}\n",
         app.issuer(),
         reached.name,
         LOGINS.join(", "),
@@ -188,12 +188,12 @@ async fn a_signal() -> Result<&'static str, Failure> {
 }
 
 /// What must be done now and then while we serve.
-async fn chores(app: App, clock: std::sync::Arc<DatabaseClock>) {
+async fn chores(app: App) {
     let mut minute = tokio::time::interval(HOUSEKEEPING);
     let mut renewed_at = std::time::Instant::now();
     loop {
         minute.tick().await;
-        if let Err(e) = app.db.learn_clock(&clock).await {
+        if let Err(e) = app.db.learn_clock(&app.env).await {
             tracing::warn!(detail = %chain(&e), "the database's clock can't be read");
         }
         if let Err(e) = app.reload_ring().await {

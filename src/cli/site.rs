@@ -13,7 +13,7 @@ use crate::config::{Config, ConfigError, Database, Effective, Given};
 use crate::db::embedded::{self, Attached, Cluster, EmbeddedError, privilege};
 use crate::db::migrate::{self, MigrationError};
 use crate::db::{Connect, Db, StoreError};
-use crate::env::{DatabaseClock, Env, SystemEntropy};
+use crate::env::Env;
 use crate::http::chain;
 use crate::secret::{Keys, MasterKey};
 
@@ -22,7 +22,6 @@ use crate::secret::{Keys, MasterKey};
 pub(super) struct Site {
     pub(super) config: Config,
     pub(super) env: Env,
-    pub(super) clock: Arc<DatabaseClock>,
 }
 
 impl Site {
@@ -30,13 +29,7 @@ impl Site {
     pub(super) fn enter(given: &Given) -> Result<Self, Failure> {
         let config = configuration(given)?.into_config();
         privilege::drop_root(&config.state_dir).map_err(|e| embedded(&e))?;
-        let clock = Arc::new(DatabaseClock::default());
-        let shared: Arc<DatabaseClock> = Arc::clone(&clock);
-        let env = Env {
-            clock: shared,
-            entropy: Arc::new(SystemEntropy::new()),
-        };
-        Ok(Self { config, env, clock })
+        Ok(Self { config, env: Env::system() })
     }
 
     /// Where the master key lies.
@@ -204,7 +197,7 @@ impl Reached {
     pub(super) async fn open(&self, site: &Site, connections: u32) -> Result<Db, Failure> {
         let opened = Db::open(self.connect.clone(), &site.env, connections).await;
         let db = opened.map_err(|e| store(&e))?;
-        db.learn_clock(&site.clock).await.map_err(|e| store(&e))?;
+        db.learn_clock(&site.env).await.map_err(|e| store(&e))?;
         Ok(db)
     }
 

@@ -5,3 +5,80 @@ pub mod form;
 pub mod layers;
 pub mod oauth_error;
 pub mod operations;
+pub mod own_form;
+pub mod page;
+pub mod peer;
+pub mod problem;
+pub mod visit;
+
+use std::error::Error;
+
+use axum::extract::Path;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Router, middleware};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, StatusCode};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+
+use crate::app::App;
+use crate::db::StoreError;
+use crate::{account, api, oidc, pages, sessions, sign_in};
+
+/// No request of ours is larger: forms and tokens only.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// Everything the issuer answers.
+///
+/// # Errors
+/// [`StoreError`] if the roles that guard the API can't be read.
+pub async fn issuer(app: &App) -> Result<Router, StoreError> {
+    let api = api::router(app).await?;
+    let issuer = Router::new()
+        .merge(api)
+        .merge(oidc::routes(app))
+        .merge(sign_in::routes())
+        .merge(account::routes())
+        .merge(sessions::routes::routes())
+        .route("/assets/{name}", get(asset))
+        .fallback(nothing_here)
+        .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
+        .layer(CatchPanicLayer::new())
+        .layer(middleware::from_fn_with_state(
+            app.clone(),
+            layers::own_host,
+        ))
+        .layer(middleware::from_fn(layers::protect))
+        .layer(middleware::from_fn_with_state(app.clone(), layers::observe))
+        .with_state(app.clone());
+    Ok(issuer)
+}
+
+/// `GET /assets/{name}`: the style sheet, the script, the marks. Their names change with content.
+pub async fn asset(Path(name): Path<String>) -> Response {
+    let Some(asset) = pages::asset(&name) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let mut response = asset.bytes.into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
+    let for_a_year = HeaderValue::from_static("public, max-age=31536000, immutable");
+    headers.insert(CACHE_CONTROL, for_a_year);
+    response
+}
+
+async fn nothing_here() -> StatusCode {
+    StatusCode::NOT_FOUND
+}
+
+/// An error and its causes, for the log: `Display` of ours never repeats its source.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

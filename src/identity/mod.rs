@@ -2,3 +2,12 @@
 
 pub mod administration;
 pub mod bootstrap;
+pub(crate) mod credential;
+pub mod membership;
+pub mod model;
+pub mod password;
+pub mod password_rules;
+mod store;
+pub mod throttle;
+
+pub use model::{AccountName, Login};
