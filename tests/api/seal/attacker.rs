@@ -1,6 +1,6 @@
 //! Arbitrary SQL in one tenant's transaction, as each serving role.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use lanyard::db::migrate::LOGINS;
 use ring::hmac;
@@ -93,11 +93,11 @@ impl Forge {
     }
 
     /// The forge of all tests on the planted database.
-    async fn shared() -> &'static Self {
-        static SHARED: tokio::sync::OnceCell<Forge> = tokio::sync::OnceCell::const_new();
-        SHARED
-            .get_or_init(async || Self::registered(planted().await, 1, "24 hours"))
-            .await
+    async fn shared() -> Arc<Self> {
+        static SHARED: tokio::sync::OnceCell<Arc<Forge>> = tokio::sync::OnceCell::const_new();
+        let made =
+            SHARED.get_or_init(async || Arc::new(Self::registered(planted().await, 1, "24 hours")));
+        Arc::clone(made.await)
     }
 
     /// A sealed context that ends `seconds` from now.
@@ -135,10 +135,22 @@ pub(super) struct Attacker {
     pub(super) role: &'static str,
     pub(super) said: Option<Said>,
     pub(super) wire: Wire,
-    forge: &'static Forge,
+    forge: Arc<Forge>,
 }
 
 impl Attacker {
+    /// On a database of the caller's own.
+    pub(super) fn on(database: &Database, role: &'static str, said: Option<Said>) -> Self {
+        let forge = Arc::new(Forge::registered(database, 1, "24 hours"));
+        let wire = Wire::login(database, role);
+        Self {
+            role,
+            said,
+            wire,
+            forge,
+        }
+    }
+
     /// As `role`, under what `said` says; without a context if it says nothing.
     pub(super) async fn new(role: &'static str, said: Option<Said>) -> Self {
         let wire = Wire::login(planted().await, role);

@@ -5,10 +5,13 @@
 
 mod attacker;
 mod begin;
+mod catalog;
 mod contexts;
+mod plans;
 mod planted;
 mod proxy;
 mod reading;
+mod rules;
 mod sessions;
 mod standing;
 mod wire;
