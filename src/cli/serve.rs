@@ -15,8 +15,8 @@ use super::output::{Failure, Output, Reply};
 use super::site::{self, Reached, Site, runtime};
 use crate::app::App;
 use crate::config::{Config, LogFormat, PlaneName};
-use crate::db::Db;
 use crate::db::migrate::LOGINS;
+use crate::db::{Db, StoreError};
 use crate::env::DatabaseClock;
 use crate::http::{self, chain};
 use crate::secret::Keys;
@@ -73,7 +73,7 @@ async fn serve(
     let app = App::new(site.config.clone(), site.env.clone(), db, keys)
         .await
         .map_err(|e| Failure::refused(chain(&e), "Is this the master key of this database?"))?;
-    let faces = faces(&app);
+    let faces = faces(&app).await.map_err(|e| site::store(&e))?;
     let mut server = Server::default();
     let mut listening = Map::new();
     for (name, addresses, router) in faces {
@@ -132,16 +132,23 @@ fn refuse_other_time(site: &Site) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What is served, under its name, where.
-fn faces(app: &App) -> Vec<(&'static str, Vec<SocketAddr>, Router)> {
+/// What is served: its name, its addresses, its routes.
+type Face = (&'static str, Vec<SocketAddr>, Router);
+
+/// Everything that this process serves.
+async fn faces(app: &App) -> Result<Vec<Face>, StoreError> {
     let config = &app.config;
     let mut faces = Vec::new();
     if config.planes.serve(PlaneName::Identity) || config.planes.serve(PlaneName::Tenant) {
-        faces.push(("issuer", config.listen.issuer.clone(), http::issuer(app)));
+        faces.push((
+            "issuer",
+            config.listen.issuer.clone(),
+            http::issuer(app).await?,
+        ));
     }
     let operations = http::operations::operations(app);
     faces.push(("operations", config.listen.operations.clone(), operations));
-    faces
+    Ok(faces)
 }
 
 fn ready(app: &App, reached: &Reached, listening: &Map<String, serde_json::Value>) -> Reply {

@@ -29,7 +29,10 @@ impl Site {
     pub(super) fn enter(given: &Given) -> Result<Self, Failure> {
         let config = configuration(given)?.into_config();
         privilege::drop_root(&config.state_dir).map_err(|e| embedded(&e))?;
-        Ok(Self { config, env: Env::system() })
+        Ok(Self {
+            config,
+            env: Env::system(),
+        })
     }
 
     /// Where the master key lies.
