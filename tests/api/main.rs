@@ -7,6 +7,7 @@ mod embedded;
 mod http;
 mod lab;
 mod oidc;
+mod refresh;
 mod refresh_model;
 mod refresh_policy;
 mod seal;

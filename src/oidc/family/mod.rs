@@ -19,5 +19,6 @@ pub mod refusal;
 pub mod service;
 pub(crate) mod store;
 pub mod successor;
+pub mod sweep;
 
 pub use exchange::{Given, NewFamily, Presenter, RefreshOutcome, Started};

@@ -18,7 +18,7 @@ use super::cluster::{self, Database};
 /// Where every lab's clock begins: a Monday, 14:00 UTC.
 pub(crate) const START: OffsetDateTime = datetime!(2026-03-02 14:00 UTC);
 /// The labs of a process share a database, so they share the key that its rows are under.
-const MASTER: [u8; 32] = [42; 32];
+pub(crate) const MASTER: [u8; 32] = [42; 32];
 
 /// A clock that stands still until it is told to move. Clones are the same clock.
 #[derive(Clone, Debug)]
