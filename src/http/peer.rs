@@ -44,3 +44,21 @@ fn network(ip: IpAddr) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::network;
+
+    #[test]
+    fn an_ipv6_network_is_its_first_half_and_a_mapped_address_is_itself() {
+        let cases = [
+            ("192.0.2.7", "192.0.2.7"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+            ("2001:db8:1:2:ffff::1", "2001:db8:1:2::/64"),
+        ];
+        for (ip, expected) in cases {
+            assert_eq!(network(ip.parse().expect("an address")), expected);
+        }
+    }
+}

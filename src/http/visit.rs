@@ -1,20 +1,15 @@
 //! One visit of a browser to a page of ours: what every page handler starts from.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
-use http::header::USER_AGENT;
 use http::request::Parts;
 
 use super::browser::Browser;
 use super::layers::RequestId;
 use super::page::{self, PageError};
+use super::peer::Peer;
 use crate::app::App;
 use crate::pages::Frame;
-
-/// Longest user agent that is looked at, in bytes.
-const MAX_AGENT_BYTES: usize = 512;
 
 /// Whoever asks for a page: the browser, and where it stands.
 #[derive(Debug)]
@@ -61,48 +56,14 @@ impl FromRequestParts<App> for Visit {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
         let browser = Browser::from_request_parts(parts, app).await?;
         let request_id = RequestId::from_request_parts(parts, app).await?;
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let agent = parts
-            .headers
-            .get(USER_AGENT)
-            .and_then(|agent| agent.to_str().ok());
-        let agent = agent.unwrap_or_default();
+        let peer = Peer::from_request_parts(parts, app).await?;
         Ok(Self {
             app: app.clone(),
             request_id,
             browser,
-            network: peer.map_or_else(|| "unknown".to_owned(), |ConnectInfo(at)| network(at.ip())),
-            // `to_str` gives visible ASCII, so any index is a boundary.
-            agent: agent[..agent.len().min(MAX_AGENT_BYTES)].to_owned(),
+            network: peer.network,
+            agent: peer.user_agent,
             query: parts.uri.query().unwrap_or_default().to_owned(),
         })
-    }
-}
-
-fn network(ip: IpAddr) -> String {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => ip.to_string(),
-        IpAddr::V6(ip) => {
-            let half = u128::from(ip) >> 64 << 64;
-            format!("{}/64", Ipv6Addr::from(half))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::network;
-
-    #[test]
-    fn an_ipv6_network_is_its_first_half_and_a_mapped_address_is_itself() {
-        let cases = [
-            ("192.0.2.7", "192.0.2.7"),
-            ("::ffff:192.0.2.7", "192.0.2.7"),
-            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-            ("2001:db8:1:2:ffff::1", "2001:db8:1:2::/64"),
-        ];
-        for (ip, expected) in cases {
-            assert_eq!(network(ip.parse().expect("an address")), expected);
-        }
     }
 }

@@ -5,9 +5,8 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::app::App;
-use crate::db::{Authority, Identity, Job};
 use crate::http::chain;
-use crate::oidc::family::service as families;
+use crate::oidc::family::sweep as families;
 
 /// The MAC key of contexts lives a day and an hour (`Db::renew_seal_key`).
 const SEAL_KEY_RENEWAL: Duration = Duration::from_hours(24);
@@ -36,14 +35,7 @@ pub(super) fn start(app: &App) -> JoinSet<()> {
         }
     }));
     jobs.spawn(each(SUCCESSOR_ERASURE, app.clone(), async |app: &App| {
-        let authority = Authority::<Identity>::job(Job::EraseSuccessors);
-        let erased = app
-            .db
-            .run(authority, async |tx| {
-                families::erase_successors(tx, app).await
-            })
-            .await;
-        if let Err(error) = erased {
+        if let Err(error) = families::erase_successors(app).await {
             tracing::error!(detail = %chain(&error), "spent successors were not erased");
         }
     }));

@@ -43,6 +43,8 @@ pub struct Started {
 pub struct Presenter<'a> {
     /// The client, authenticated as it is registered.
     pub client: &'a ClientId,
+    /// As the person knows it: if she must be told.
+    pub client_name: &'a str,
     /// What it is registered as now.
     pub kind: ClientKind,
     /// Its row of the lattice of clocks.

@@ -16,6 +16,7 @@ use super::store::{self, Found, Grant};
 use super::successor::{SealContext, SealKeyId, SealKeys};
 use crate::app::App;
 use crate::audit::{self, EventType};
+use crate::db::outbox::{self, MailKind};
 use crate::db::{Authority, Identity, Proved, StoreError, Tx};
 use crate::ids::FamilyId;
 use crate::sessions::{self, Clocks};
@@ -123,7 +124,7 @@ pub async fn refresh(
             Ok(give(found, standing, from, None, permit.access_ends_at()))
         }
         Decision::Reuse(permit) => {
-            end_reused(tx, app, presented, &permit).await?;
+            end_reused(tx, app, presented, from, &permit).await?;
             let ended = EndReason::Reuse(permit.cause());
             Ok(RefreshOutcome::Refused(RefreshRefusal::FamilyEnded(ended)))
         }
@@ -278,13 +279,19 @@ async fn retry(
     Ok(Some(expose(family, successor)))
 }
 
+/// Ends the family and tells the person, in the transaction that records why.
 async fn end_reused(
     tx: &mut Tx<Identity>,
     app: &App,
     presented: &PresentedRefreshToken,
+    from: &Presenter<'_>,
     permit: &ReusePermit,
 ) -> Result<(), StoreError> {
     store::mark_reused(tx, permit).await?;
+    let mail = MailKind::ReusedToken {
+        client_name: from.client_name.to_owned(),
+    };
+    outbox::post(tx, &app.env, permit.after().account, &mail).await?;
     let cause = json!({
         "cause": permit.cause().name(),
         "current_generation": permit.after().current.0,

@@ -9,6 +9,8 @@ use crate::db::{Authority, Identity, Job, StoreError};
 pub async fn erase_successors(app: &App) -> Result<u64, StoreError> {
     let authority = Authority::<Identity>::job(Job::EraseSuccessors);
     app.db
-        .run(authority, async |tx| service::erase_successors(tx, app).await)
+        .run(authority, async |tx| {
+            service::erase_successors(tx, app).await
+        })
         .await
 }

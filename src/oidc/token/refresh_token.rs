@@ -43,6 +43,7 @@ pub async fn refresh(
         .ok_or_else(|| OAuthError::invalid_grant("not our format"))?;
     let from = Presenter {
         client: &client.id,
+        client_name: &client.name,
         kind: family_kind(client),
         app: client.app.as_deref().unwrap_or_default(),
         proven_key: None,

@@ -39,9 +39,10 @@ impl Clock for Stopped {
 
 #[tokio::test]
 async fn a_server_of_its_own() {
-    let Ok(part) = std::env::var(PART) else {
+    let Some(part) = std::env::var_os(PART) else {
         return;
     };
+    let part = part.into_string().unwrap();
     let [socket_dir, database, issuer, now] = part
         .lines()
         .collect::<Vec<_>>()
@@ -126,7 +127,7 @@ impl Victim {
         assert!(request.send().await.is_err(), "it was answered");
     }
 
-    fn is_dead(mut self) {
+    fn was_killed(mut self) {
         use std::os::unix::process::ExitStatusExt as _;
         assert_eq!(self.process.wait().unwrap().signal(), Some(9));
     }
@@ -142,7 +143,7 @@ async fn a_server_killed_between_commit_and_answer_loses_nothing() {
     for round in 1..=2 {
         let victim = Victim::start(&world);
         victim.ask(&world, &party, &held.refresh, true).await;
-        victim.is_dead();
+        victim.was_killed();
         assert_eq!(
             world.current(held.family()).await,
             round,

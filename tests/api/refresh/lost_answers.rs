@@ -211,7 +211,9 @@ async fn no_token_can_be_read_from_the_database() {
         let encoded = token.split_once('_').unwrap().1;
         let bytes = URL_SAFE_NO_PAD.decode(encoded).unwrap();
         let secret = &bytes[bytes.len() - 32..];
-        let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = secret
+            .iter()
+            .fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
         assert!(!dump.contains(&hex));
         for offset in 0..3 {
             // Whatever it is packed with, base64 of the secret has one of three phases.

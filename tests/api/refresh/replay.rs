@@ -7,6 +7,7 @@ use super::*;
 async fn replaying_a_spent_refresh_token_ends_its_family() {
     let world = World::new().await;
     for party in [world.public().await, world.confidential().await] {
+        let before = told(&world).await;
         let bystander = world.sign_in(&party).await;
         let first = world.sign_in(&party).await;
         let second = world.refresh(&party, &first.refresh).await.tokens();
@@ -21,6 +22,7 @@ async fn replaying_a_spent_refresh_token_ends_its_family() {
             "older_generation_replayed".into(),
         );
         assert_eq!(world.last_event("cause").await, seen);
+        assert_eq!(told(&world).await, 1 + before, "she is told, once");
         let reason = world.end_reason(first.family()).await;
         assert_eq!(reason.as_deref(), Some("older_generation_replayed"));
 
@@ -34,6 +36,14 @@ async fn replaying_a_spent_refresh_token_ends_its_family() {
         }
         world.refresh(&party, &bystander.refresh).await.tokens();
     }
+}
+
+/// How often the person was written to about a token used twice.
+async fn told(world: &World) -> i64 {
+    let query = "select count(*) from outbox.message where kind = 'reused_token' and account_id";
+    world
+        .count(format!("{query} = '{}'", world.person.account))
+        .await
 }
 
 /// RT-07: one second after the lost answer, but its successor was used.

@@ -2,72 +2,67 @@
 
 use super::*;
 
-/// What fell, as an administrator or the person herself would make it fall, what puts it back if
-/// anything does, and the reason in the log.
-fn falls(world: &World, signed_in: &SignedIn) -> Vec<(String, Option<String>, &'static str)> {
-    let (tenant, account) = (world.clinic.id, world.person.account);
-    let set = |table: &str, column: &str, id: String, down: &str, up: Option<&str>| {
-        let update = |value: &str| format!("update {table} set {value} where {column} = '{id}'");
-        (update(down), up.map(update))
-    };
-    let membership = (
-        "identity.membership",
-        "subject_id",
-        world.subject.to_string(),
-    );
-    let status = ("status = 'suspended'", Some("status = 'active'"));
-    let ended = format!(
-        "ended_at = '{}', end_reason = 'signed_out'",
-        world.lab.now()
-    );
-    [
-        (
-            set(membership.0, membership.1, membership.2, status.0, status.1),
-            "membership_not_active",
-        ),
-        (
-            set(
-                "tenancy.tenant",
-                "tenant_id",
-                tenant.to_string(),
-                status.0,
-                status.1,
-            ),
-            "tenant_not_active",
-        ),
-        (
-            set(
-                "identity.account",
-                "account_id",
-                account.to_string(),
-                "status = 'disabled'",
-                Some("status = 'active'"),
-            ),
-            "account_not_active",
-        ),
-        (
-            set(
-                "identity.account",
-                "account_id",
-                account.to_string(),
-                "password_epoch = password_epoch + 1",
-                None,
-            ),
-            "password_changed",
-        ),
-        (
-            set(
-                "identity.session",
-                "session_id",
-                signed_in.session.to_string(),
-                &ended,
-                None,
-            ),
-            "session_ended",
-        ),
-    ]
-    .map(|((down, up), reason)| (down, up, reason))
-    .into()
+/// Something that can fall: an update, one that puts it back if anything does, and the reason in
+/// the log.
+struct Fall {
+    table: &'static str,
+    key: &'static str,
+    down: &'static str,
+    up: Option<&'static str>,
+    reason: &'static str,
+}
+
+const FALLS: [Fall; 5] = [
+    Fall {
+        table: "identity.membership",
+        key: "subject_id",
+        down: "status = 'suspended'",
+        up: Some("status = 'active'"),
+        reason: "membership_not_active",
+    },
+    Fall {
+        table: "tenancy.tenant",
+        key: "tenant_id",
+        down: "status = 'suspended'",
+        up: Some("status = 'active'"),
+        reason: "tenant_not_active",
+    },
+    Fall {
+        table: "identity.account",
+        key: "account_id",
+        down: "status = 'disabled'",
+        up: Some("status = 'active'"),
+        reason: "account_not_active",
+    },
+    Fall {
+        table: "identity.account",
+        key: "account_id",
+        down: "password_epoch = password_epoch + 1",
+        up: None,
+        reason: "password_changed",
+    },
+    Fall {
+        table: "identity.session",
+        key: "session_id",
+        down: "ended_at = active_at, end_reason = 'signed_out'",
+        up: None,
+        reason: "session_ended",
+    },
+];
+
+impl Fall {
+    async fn befalls(&self, world: &World, signed_in: &SignedIn, change: &str) {
+        let id = match self.key {
+            "subject_id" => world.subject.to_string(),
+            "tenant_id" => world.clinic.id.to_string(),
+            "account_id" => world.person.account.to_string(),
+            _ => signed_in.session.to_string(),
+        };
+        let (table, key) = (self.table, self.key);
+        world
+            .tell(&format!("update {table} set {change} where {key} = '{id}'"))
+            .await;
+    }
 }
 
 /// RT-13, RT-14: refused for the current generation and for a retry alike, publicly with one word;
@@ -76,20 +71,24 @@ fn falls(world: &World, signed_in: &SignedIn) -> Vec<(String, Option<String>, &'
 async fn whatever_fell_between_answer_and_retry_is_refused() {
     let world = World::new().await;
     for party in [world.public().await, world.confidential().await] {
-        for fall in 0..5 {
+        for fall in FALLS {
             let signed_in = world.sign_in(&party).await;
             let next = world.refresh(&party, &signed_in.refresh).await.tokens();
             let before = world.row(signed_in.family()).await;
-            let (down, up, reason) = falls(&world, &signed_in).swap_remove(fall);
-            world.tell(&down).await;
+            fall.befalls(&world, &signed_in, fall.down).await;
             for token in [&next.refresh, &signed_in.refresh] {
                 world.refresh(&party, token).await.refused("invalid_grant");
-                let seen = ("refresh.rejected".to_owned(), reason.to_owned());
+                let seen = ("refresh.rejected".to_owned(), fall.reason.to_owned());
                 assert_eq!(world.last_event("reason").await, seen);
             }
-            assert_eq!(world.row(signed_in.family()).await, before, "{reason}");
-            if let Some(up) = up {
-                world.tell(&up).await;
+            assert_eq!(
+                world.row(signed_in.family()).await,
+                before,
+                "{}",
+                fall.reason
+            );
+            if let Some(up) = fall.up {
+                fall.befalls(&world, &signed_in, up).await;
                 let retry = world.refresh(&party, &signed_in.refresh).await.tokens();
                 assert_eq!(retry.refresh, next.refresh);
             }
@@ -105,8 +104,10 @@ async fn an_ended_session_hides_no_replay() {
     let first = world.sign_in(&party).await;
     let second = world.refresh(&party, &first.refresh).await.tokens();
     world.refresh(&party, &second.refresh).await.tokens();
-    let (down, _, _) = falls(&world, &first).swap_remove(4);
-    world.tell(&down).await;
+    let [.., session_ends] = FALLS;
+    session_ends
+        .befalls(&world, &first, session_ends.down)
+        .await;
     world
         .refresh(&party, &first.refresh)
         .await

@@ -85,13 +85,13 @@ async fn an_altered_token_is_unknown_and_changes_nothing() {
         &second.refresh[4..],
         &format!("{} ", second.refresh),
     ] {
-        let word = if token.is_empty() {
+        let error = if token.is_empty() {
             "invalid_request"
         } else {
             "invalid_grant"
         };
         let answer = world.refresh(&party, token).await;
-        assert_eq!(answer.json()["error"], word, "{token:?}");
+        assert_eq!(answer.json()["error"], error, "{token:?}");
     }
     assert_eq!(world.row(first.family()).await, before);
     world.refresh(&party, &second.refresh).await.tokens();
