@@ -8,8 +8,8 @@ use axum_core::extract::FromRequestParts;
 use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
 
-use crate::Principal;
 use crate::challenge::Refusal;
+use crate::{MissingScope, Principal};
 
 /// The verified caller, as an argument of an axum handler behind [`Verifier::layer`].
 ///
@@ -35,6 +35,12 @@ pub struct NotVerified(Response<Body>);
 impl IntoResponse for NotVerified {
     fn into_response(self) -> Response {
         self.0
+    }
+}
+
+impl IntoResponse for MissingScope {
+    fn into_response(self) -> Response {
+        Refusal::Scope(self.0).answer(None)
     }
 }
 

@@ -6,7 +6,8 @@
 //! - K3: unknown `kid`s cause at most one fetch in 30 s, however many come.
 //! - K4: while the issuer is down, the last set is used up to the staleness bound, then nothing is.
 //!
-//! Ages are measured with tokio's monotonic clock: setting the wall clock makes no key older.
+//! Ages are measured with tokio's monotonic clock: setting the wall clock makes no key older or
+//! younger. Time that the whole machine sleeps does not count.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -160,17 +161,11 @@ impl KeyCache {
         }
     }
 
-    fn is_usable(self: &Arc<Self>) -> bool {
-        let now = Instant::now();
+    fn is_usable(&self) -> bool {
         let current = self.current.load();
-        let Some(set) = current.as_ref() else {
-            return false;
-        };
-        if now >= set.refresh_at() {
-            // Nobody waits for it: the set at hand is good.
-            drop(self.start(Cause::Due));
-        }
-        now.duration_since(set.fetched_at) < self.staleness
+        current
+            .as_ref()
+            .is_some_and(|set| set.fetched_at.elapsed() < self.staleness)
     }
 
     /// A key that the present set does not have: asks the issuer if it may (K3), and looks again.
@@ -215,9 +210,9 @@ impl KeyCache {
     fn start(self: &Arc<Self>, cause: Cause) -> Option<watch::Receiver<u64>> {
         let now = Instant::now();
         let mut flight = self.flight();
-        let finished = self.finished.subscribe();
         if flight.is_running {
-            return Some(finished);
+            // It lands by this same lock, so its end is still to come.
+            return Some(self.finished.subscribe());
         }
         if !flight.may_start(cause, now) {
             return None;
@@ -227,6 +222,7 @@ impl KeyCache {
         if matches!(cause, Cause::UnknownKid) {
             flight.last_for_unknown_kid_at = Some(now);
         }
+        let finished = self.finished.subscribe();
         drop(flight);
         let landing = Landing {
             cache: Arc::clone(self),
@@ -293,17 +289,15 @@ impl Refresher {
             let Some(cache) = self.0.upgrade() else {
                 return;
             };
+            let now = Instant::now();
             let due = cache.current.load().as_ref().map(|set| set.refresh_at());
-            let soonest = Instant::now() + COLD_RETRY_PAUSE;
-            let pause = due.map_or(soonest, |due| due.max(soonest));
-            drop(cache);
-            tokio::time::sleep_until(pause).await;
-            let Some(cache) = self.0.upgrade() else {
-                return;
-            };
-            if due.is_some() {
+            if due.is_some_and(|due| due <= now) {
                 cache.fetch(Cause::Due).await;
             }
+            drop(cache);
+            // While there is no set yet, the requests themselves ask for it.
+            let soonest = now + COLD_RETRY_PAUSE;
+            tokio::time::sleep_until(due.map_or(soonest, |due| due.max(soonest))).await;
         }
     }
 }

@@ -45,7 +45,7 @@ pub use layer::{VerifyLayer, VerifyService};
 #[cfg(feature = "axum")]
 pub use metadata::MetadataService;
 pub use permissions::Permissions;
-pub use principal::{Actor, Principal, SignIn};
+pub use principal::{Actor, MissingScope, Principal, SignIn};
 pub use resource::{PROTECTED_RESOURCE_METADATA_PATH, ProtectedResourceMetadata};
 pub use tenant::{DirectoryUnavailable, TenantDirectory, TenantLookup};
 pub use token::MAX_TOKEN_BYTES;

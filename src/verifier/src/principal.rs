@@ -9,7 +9,13 @@ use crate::{SubjectId, TenantId};
 /// The verified caller of a request. Only a [`Verifier`](crate::Verifier) makes one.
 ///
 /// Everything about who asks and for which clinic comes from here, and nothing from a header, a
-/// query or a body.
+/// query or a body. No other code can make or change one:
+///
+/// ```compile_fail
+/// fn promote(caller: &mut lanyard_verifier::Principal) {
+///     caller.roles = vec!["super_admin".to_owned()];
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Principal {
     pub(crate) tenant: TenantId,
@@ -72,6 +78,19 @@ impl Principal {
         self.scopes.iter().any(|granted| granted == scope)
     }
 
+    /// For a handler whose scope depends on what is asked; a route's own goes in its
+    /// [`Guard`](crate::Guard).
+    ///
+    /// # Errors
+    /// [`MissingScope`], which a handler of axum may return as it is: 403 `insufficient_scope`.
+    pub fn require_scope(&self, scope: &str) -> Result<(), MissingScope> {
+        if self.has_scope(scope) {
+            Ok(())
+        } else {
+            Err(MissingScope(scope.to_owned()))
+        }
+    }
+
     /// The client that got the token.
     pub fn client_id(&self) -> &str {
         &self.client_id
@@ -128,6 +147,11 @@ impl Principal {
         self.actor.as_ref()
     }
 }
+
+/// The client was not granted that scope.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the scope {0} was not granted")]
+pub struct MissingScope(pub(crate) String);
 
 impl SignIn {
     /// The session in this clinic; another one in each clinic.

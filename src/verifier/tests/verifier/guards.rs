@@ -6,7 +6,7 @@ use axum::Router;
 use axum::routing::{any, get as get_route, post};
 use http::{Method, Request, StatusCode};
 use lanyard_verifier::test_issuer::TestToken;
-use lanyard_verifier::{Guard, Permissions, SubjectId};
+use lanyard_verifier::{Guard, MissingScope, Permissions, SubjectId, Verified};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -71,6 +71,24 @@ async fn a_missing_scope_is_named() {
     assert_eq!(code, "insufficient_scope");
     assert!(challenge.starts_with(r#"Bearer error="insufficient_scope""#));
     assert!(challenge.contains(r#"scope="visits:write""#));
+}
+
+/// A handler may ask for itself, and return the refusal as it is.
+#[tokio::test]
+async fn a_handler_may_ask_for_a_scope() {
+    let lab = lab();
+    let handler = |caller: Verified| async move {
+        caller.require_scope("visits:read")?;
+        Ok::<_, MissingScope>("in")
+    };
+    let router = Router::new()
+        .route("/", get_route(handler))
+        .layer(lab.verifier.layer());
+    let strong = lab.token().scope("visits:read").mint();
+    assert_eq!(get(&router, "/", &strong).await.status, StatusCode::OK);
+    let answer = get(&router, "/", &lab.token().mint()).await;
+    assert_eq!(answer.refused(StatusCode::FORBIDDEN), "insufficient_scope");
+    assert!(answer.challenge().contains(r#"scope="visits:read""#));
 }
 
 /// Scopes are the client's right, permissions the person's: each is asked for itself.

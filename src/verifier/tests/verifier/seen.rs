@@ -29,6 +29,26 @@ async fn tokens_that_look_alike_are_told_apart() {
     );
 }
 
+/// JWT-14, RFC 7515 §5.2: whatever single character is changed, dropped or doubled, for a token
+/// that was just accepted and is remembered.
+#[tokio::test]
+async fn no_token_one_character_away_from_a_good_one_is_accepted() {
+    let lab = Lab::new();
+    let token = lab.token().mint();
+    lab.verifier.verify(&token).await.expect("good");
+    for (at, letter) in token.char_indices() {
+        let (before, after) = (&token[..at], &token[at + 1..]);
+        for other in ["", "A", "_", ".", "=", &format!("{letter}{letter}")] {
+            if other == letter.to_string() {
+                continue;
+            }
+            let changed = format!("{before}{other}{after}");
+            let verdict = lab.verifier.verify(&changed).await;
+            assert!(verdict.is_err(), "{other:?} at {at} for {letter:?}");
+        }
+    }
+}
+
 /// JWT-25: a refusal leaves nothing behind that a second try could find.
 #[tokio::test]
 async fn a_refused_token_stays_refused() {
