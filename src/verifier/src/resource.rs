@@ -100,17 +100,15 @@ fn split_path(url: &str) -> (&str, &str) {
 
 /// An `https` URL without user, query or fragment; `http` for a loopback host (RFC 8414 §2).
 pub(crate) fn is_identifier(url: &str) -> bool {
-    let safe = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'#' | b'@');
+    let safe =
+        |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'#' | b'?' | b'@');
     let Ok(uri) = url.parse::<Uri>() else {
         return false;
     };
     let (Some(scheme), Some(host)) = (uri.scheme_str(), uri.host()) else {
         return false;
     };
-    url.bytes().all(safe)
-        && uri.query().is_none()
-        && !url.contains('?')
-        && (scheme == "https" || (scheme == "http" && is_loopback(host)))
+    url.bytes().all(safe) && (scheme == "https" || (scheme == "http" && is_loopback(host)))
 }
 
 fn is_loopback(host: &str) -> bool {

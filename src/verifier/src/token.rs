@@ -50,9 +50,6 @@ struct Header {
 
 impl<'a> UnverifiedToken<'a> {
     pub(crate) fn parse(token: &'a str) -> Result<Self, VerifyError> {
-        if token.len() > MAX_TOKEN_BYTES {
-            return Err(VerifyError::TooLong);
-        }
         let (signing_input, signature) = token.rsplit_once('.').ok_or(VerifyError::Malformed)?;
         let (header, payload) = signing_input
             .split_once('.')

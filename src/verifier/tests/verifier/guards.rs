@@ -114,6 +114,16 @@ async fn a_permission_comes_from_a_role_and_from_nothing_else() {
     }
 }
 
+#[tokio::test]
+async fn joined_permissions_are_all_asked() {
+    let lab = lab();
+    let [read, sign] = ["visits.visit.read", "visits.note.sign"].map(Guard::permission);
+    for both in [read.clone().and(sign.clone()), sign.and(read)] {
+        let_in(&lab, &both, lab.token().roles(["clinician"])).await;
+        refused(&lab, &both, lab.token().roles(["nurse"])).await;
+    }
+}
+
 #[test]
 fn of_several_roles_those_that_grant_a_key_are_told() {
     let lab = lab();

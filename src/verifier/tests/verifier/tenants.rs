@@ -107,6 +107,28 @@ async fn only_the_one_plain_host_names_a_clinic() {
     }
 }
 
+/// TEN-01: an encoded name is no clinic's, whatever a directory would say of it.
+#[tokio::test]
+async fn a_punycode_name_is_not_even_looked_up() {
+    let lab = Lab::new();
+    let any_name = |_: &str| Some(JUNIPER);
+    let host = router(&lab, Guard::tenant_in_host("clinics.example", any_name));
+    let token = lab.token().mint();
+    for (name, status) in [
+        ("juniper", StatusCode::OK),
+        ("xn--juniper-9ya", StatusCode::MISDIRECTED_REQUEST),
+        ("juni_per", StatusCode::MISDIRECTED_REQUEST),
+        (&"j".repeat(64), StatusCode::MISDIRECTED_REQUEST),
+    ] {
+        let request = Request::get("/").header(HOST, format!("{name}.clinics.example"));
+        assert_eq!(
+            call(&host, bearing(request, &token)).await.status,
+            status,
+            "{name}"
+        );
+    }
+}
+
 /// TEN-01: two hosts are none, wherever they stand.
 #[tokio::test]
 async fn a_request_with_two_hosts_is_refused() {
