@@ -2,7 +2,9 @@
 
 #![cfg(test)]
 
+mod browser;
 mod cli;
+mod clients;
 mod embedded;
 mod http;
 mod lab;

@@ -1,7 +1,9 @@
 //! What tests stand on: a cluster, servers on it with a movable clock, browsers, people.
 
+pub(crate) mod apps;
 pub(crate) mod browser;
 pub(crate) mod cluster;
+pub(crate) mod script;
 pub(crate) mod server;
 pub(crate) mod world;
 

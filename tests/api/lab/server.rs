@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use lanyard::app::App;
 use lanyard::config::{Config, Issuer};
-use lanyard::env::{Clock, Env, SystemEntropy};
+use lanyard::env::{Clock, DatabaseClock, Env, SystemEntropy};
 use lanyard::secret::{Keys, MasterKey};
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
@@ -20,31 +20,52 @@ pub(crate) const START: OffsetDateTime = datetime!(2026-03-02 14:00 UTC);
 /// The labs of a process share a database, so they share the key that its rows are under.
 pub(crate) const MASTER: [u8; 32] = [42; 32];
 
-/// A clock that stands still until it is told to move. Clones are the same clock.
+/// A clock that stands still until it is told to move, or runs and is moved on top of that. Clones
+/// are the same clock.
 #[derive(Clone, Debug)]
-pub(crate) struct LabClock(Arc<AtomicI64>);
+pub(crate) struct LabClock {
+    moved: Arc<AtomicI64>,
+    runs: bool,
+}
 
 impl LabClock {
     fn at_start() -> Self {
-        Self(Arc::new(AtomicI64::new(0)))
+        Self {
+            moved: Arc::default(),
+            runs: false,
+        }
+    }
+
+    /// Shows the machine's time until it is moved: for clients and browsers with clocks of their
+    /// own.
+    fn running() -> Self {
+        Self {
+            runs: true,
+            ..Self::at_start()
+        }
     }
 
     /// Moves on, or back with a negative `by`.
     pub(crate) fn advance(&self, by: Duration) {
         let microseconds = i64::try_from(by.whole_microseconds()).unwrap();
-        self.0.fetch_add(microseconds, Ordering::SeqCst);
+        self.moved.fetch_add(microseconds, Ordering::SeqCst);
     }
 
-    /// Stands at `at`.
+    /// Stands at `at`: for a clock that does not run.
     pub(crate) fn set(&self, at: OffsetDateTime) {
         let microseconds = i64::try_from((at - START).whole_microseconds()).unwrap();
-        self.0.store(microseconds, Ordering::SeqCst);
+        self.moved.store(microseconds, Ordering::SeqCst);
     }
 }
 
 impl Clock for LabClock {
     fn now(&self) -> OffsetDateTime {
-        START + Duration::microseconds(self.0.load(Ordering::SeqCst))
+        let base = if self.runs {
+            DatabaseClock::machine_now()
+        } else {
+            START
+        };
+        base + Duration::microseconds(self.moved.load(Ordering::SeqCst))
     }
 }
 
@@ -82,6 +103,11 @@ impl Lab {
     /// On a database of its own.
     pub(crate) async fn apart(change: impl FnOnce(&mut Config)) -> Self {
         Self::start(cluster::fresh().await, LabClock::at_start(), None, change).await
+    }
+
+    /// On a database of its own, by the machine's clock.
+    pub(crate) async fn in_real_time(change: impl FnOnce(&mut Config)) -> Self {
+        Self::start(cluster::fresh().await, LabClock::running(), None, change).await
     }
 
     /// A second server of the same deployment: same database, issuer and clock.

@@ -1,0 +1,183 @@
+//! Scripts in other languages, which use a lab from outside: how they are run, and what they may
+//! ask of the lab meanwhile.
+
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::routing::post;
+use axum::{Json, Router};
+use lanyard::app::App;
+use lanyard::cli::Operator;
+use lanyard::ids::{ClientId, TenantId};
+use lanyard::oidc::client::service::RegisterOutcome;
+use lanyard::oidc::client::{
+    AuthMethod, ClientKind, ClientName, IdTokenAlg, NewClient, Profile, RedirectUri, WebOrigin,
+};
+use secrecy::ExposeSecret as _;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::process::Command;
+use tokio::sync::Mutex;
+
+use super::server::{Lab, LabClock};
+
+/// A script that is still running then hangs; it is killed.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// A browser needs a core to itself: one script at a time in this process.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
+/// What runs a script.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Interpreter {
+    /// Node, with the packages beside the script.
+    Node,
+    /// Python, with the virtual environment beside the script.
+    Python,
+}
+
+impl Interpreter {
+    /// The program, if what `./check` installs is there.
+    fn program(self, folder: &Path) -> PathBuf {
+        let (program, needed) = match self {
+            Self::Node => ("node".into(), folder.join("node_modules")),
+            Self::Python => {
+                let python = folder.join(".venv/bin/python");
+                (python.clone(), python)
+            }
+        };
+        assert!(
+            needed.exists(),
+            "{} is missing: run ./check",
+            needed.display()
+        );
+        program
+    }
+}
+
+impl Lab {
+    /// Runs `tests/<script>` with addresses in its environment, and fails as it fails.
+    pub(crate) async fn run(
+        &self,
+        interpreter: Interpreter,
+        script: &str,
+        arguments: &[&str],
+        given: &[(&str, &str)],
+    ) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests")
+            .join(script);
+        let folder = script.parent().unwrap();
+        let program = interpreter.program(folder);
+        let desk = self.desk().await;
+        let _alone = ONE_AT_A_TIME.lock().await;
+        let mut command = Command::new(&program);
+        command
+            .arg(&script)
+            .args(arguments)
+            .current_dir(folder)
+            .env("NO_PROXY", "localhost,127.0.0.1")
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("LANYARD_LAB", desk)
+            .env("LANYARD_ISSUER", self.issuer())
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        for (name, value) in given {
+            command.env(format!("LANYARD_{name}"), value);
+        }
+        let ended = tokio::time::timeout(PATIENCE, command.output())
+            .await
+            .unwrap_or_else(|_| panic!("{} hangs", script.display()));
+        let ended = ended.unwrap_or_else(|why| panic!("{}: {why}: run ./check", program.display()));
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let said = text(&ended.stdout) + &text(&ended.stderr);
+        assert!(
+            ended.status.success(),
+            "{} {arguments:?}: {}\n{said}",
+            script.display(),
+            ended.status
+        );
+        println!("{said}");
+    }
+
+    /// Serves what scripts may ask for; gives its address.
+    async fn desk(&self) -> String {
+        self.platform().await;
+        let desk = Desk {
+            app: self.app.clone(),
+            clock: self.clock.clone(),
+        };
+        let router = Router::new()
+            .route("/clients", post(register))
+            .route("/clock", post(advance))
+            .with_state(desk);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        format!("http://{address}")
+    }
+}
+
+/// What a script's requests are answered with.
+#[derive(Clone, Debug)]
+struct Desk {
+    app: App,
+    clock: LabClock,
+}
+
+#[derive(Deserialize)]
+struct Advance {
+    seconds: i64,
+}
+
+async fn advance(State(desk): State<Desk>, Json(by): Json<Advance>) -> Json<Value> {
+    desk.clock.advance(time::Duration::seconds(by.seconds));
+    Json(json!({}))
+}
+
+/// A client that a script wants to be.
+#[derive(Deserialize)]
+struct Wanted {
+    kind: String,
+    auth_method: String,
+    id_token_alg: String,
+    redirect_uri: String,
+    post_logout_redirect_uri: String,
+    origin: Option<String>,
+    scopes: Vec<String>,
+}
+
+/// Registers a client of the platform, as its operator would.
+async fn register(State(desk): State<Desk>, Json(wanted): Json<Wanted>) -> Json<Value> {
+    let id = format!("their-{}", desk.app.env.random_uuid().simple());
+    let address = |text: &str| vec![RedirectUri::parse(text).unwrap()];
+    let new = NewClient {
+        tenant: TenantId::PLATFORM,
+        id: ClientId::parse(&id).unwrap(),
+        name: ClientName::parse("Somebody's app").unwrap(),
+        kind: ClientKind::parse(&wanted.kind).unwrap(),
+        profile: Profile::Strict,
+        auth_method: AuthMethod::parse(&wanted.auth_method).unwrap(),
+        id_token_alg: IdTokenAlg::parse(&wanted.id_token_alg).unwrap(),
+        redirect_uris: address(&wanted.redirect_uri),
+        post_logout_redirect_uris: address(&wanted.post_logout_redirect_uri),
+        origins: wanted
+            .origin
+            .iter()
+            .map(|origin| WebOrigin::parse(origin).unwrap())
+            .collect(),
+        scopes: wanted.scopes,
+        audiences: vec![format!("{}/api/v1", desk.app.issuer())],
+        app: None,
+    };
+    let operator = Operator::new(&desk.app.db, &desk.app.env, &desk.app.keys);
+    let RegisterOutcome::Registered(secret) = operator.register_client(&new).await.unwrap() else {
+        panic!("{id} was not registered");
+    };
+    let secret = secret.map(|shown| shown.secret().expose_secret().to_owned());
+    Json(json!({ "client_id": id, "client_secret": secret }))
+}

@@ -1,0 +1,57 @@
+// Debian's Chromium, watched: nothing is loaded from elsewhere, nothing lands in the console.
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import path from "node:path";
+
+import { chromium } from "playwright-core";
+
+const NAMES = ["chromium", "chromium-browser", "google-chrome"];
+const FLAGS = [
+  "--disable-gpu",
+  "--disable-quic",
+  "--disable-sync",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--no-first-run",
+  "--no-proxy-server",
+];
+
+function executable() {
+  const folders = process.env.PATH.split(":").concat("/usr/bin");
+  const all = folders.flatMap((folder) => NAMES.map((name) => path.join(folder, name)));
+  const found = all.find((file) => fs.existsSync(file));
+  if (!found) throw new Error("no Chromium: run ./check");
+  return found;
+}
+
+/** Chromium without a window. As root it has no sandbox to give up rights in. */
+export function launch() {
+  const args = process.getuid() === 0 ? [...FLAGS, "--no-sandbox"] : FLAGS;
+  return chromium.launch({ executablePath: executable(), args });
+}
+
+/**
+ * Watches every page of a context. `flaws()` gives what should not have been: messages in the
+ * console (refused loads and CSP among them), errors of scripts, requests to other hosts.
+ */
+export function watch(context) {
+  const flaws = [];
+  const excused = [];
+  const note = (what) => excused.some((pattern) => pattern.test(what)) || flaws.push(what);
+  context.on("request", (request) => {
+    const { protocol, hostname } = new URL(request.url());
+    const isOwn = /^(localhost|127\.0\.0\.1|[a-z0-9-]+\.localhost)$/.test(hostname);
+    if (!isOwn && protocol !== "data:") note(`asked for ${request.url()}`);
+  });
+  context.on("console", (message) => {
+    if (["error", "warning"].includes(message.type())) {
+      note(`${message.location().url} says ${message.text()}`);
+    }
+  });
+  context.on("weberror", (error) => note(`a script failed: ${error.error().message}`));
+  return {
+    /** What a scene brings about on purpose. */
+    excuse: (pattern) => excused.push(pattern),
+    expectNone: () => assert.deepEqual(flaws, []),
+  };
+}

@@ -1,0 +1,45 @@
+// What the test that started this script gave it: addresses, a person, and a line back to it.
+import { webcrypto } from "node:crypto";
+import dns from "node:dns";
+
+globalThis.crypto ??= webcrypto; // Node 18 has it only by name
+dns.setDefaultResultOrder("ipv4first"); // the lab listens on 127.0.0.1
+
+function given(name) {
+  const value = process.env[`LANYARD_${name}`];
+  if (!value) throw new Error(`LANYARD_${name} is not set: run this by ./check or cargo test`);
+  return value;
+}
+
+export const issuer = given("ISSUER");
+export const login = given("LOGIN");
+export const password = given("PASSWORD");
+
+async function tell(path, body) {
+  const headers = { "content-type": "application/json" };
+  const answer = await fetch(given("LAB") + path, {
+    method: "POST",
+    headers,
+    body: JSON.stringify(body),
+  });
+  if (!answer.ok) throw new Error(`the lab says ${answer.status} to ${path}`);
+  return answer.json();
+}
+
+/** Registers a client, as its operator would: `{client_id, client_secret}`. */
+export const register = (client) => tell("/clients", client);
+
+/** Moves the server's clock. */
+export const advance = (seconds) => tell("/clock", { seconds });
+
+/** Runs one step and says so. */
+export async function step(name, work) {
+  try {
+    const value = await work();
+    console.log(`ok    ${name}`);
+    return value;
+  } catch (error) {
+    console.log(`FAIL  ${name}`);
+    throw error;
+  }
+}
