@@ -26,7 +26,7 @@ use tokio::sync::Mutex;
 use super::server::{Lab, LabClock};
 
 /// A script that is still running then hangs; it is killed.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// A browser needs a core to itself: one script at a time in this process.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
