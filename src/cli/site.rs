@@ -9,7 +9,7 @@ use sqlx::postgres::PgConnectOptions;
 
 use super::operator::Operator;
 use super::output::{Failure, Reply};
-use crate::config::{Config, ConfigError, Database, Effective, Given};
+use crate::config::{Config, ConfigError, Database, Effective, FILE_VARIABLE, Given};
 use crate::db::embedded::{self, Attached, Cluster, EmbeddedError, privilege};
 use crate::db::migrate::{self, MigrationError};
 use crate::db::{Connect, Db, StoreError};
@@ -28,7 +28,13 @@ impl Site {
     /// Reads the configuration; as root, goes on as the system user: nothing is done as root.
     pub(super) fn enter(given: &Given) -> Result<Self, Failure> {
         let config = configuration(given)?.into_config();
-        privilege::drop_root(&config.state_dir).map_err(|e| embedded(&e))?;
+        // The system user may not be able to stay in this folder: a file found here goes with it
+        // by its full name, and one that it can't read is an error and not a silent default.
+        let file = given
+            .config_file()
+            .and_then(|file| file.canonicalize().ok());
+        let carried = file.map(|file| (FILE_VARIABLE, file));
+        privilege::drop_root(&config.state_dir, carried.as_slice()).map_err(|e| embedded(&e))?;
         Ok(Self {
             config,
             env: Env::system(),

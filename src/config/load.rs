@@ -14,7 +14,7 @@ use super::value;
 /// The file that is read if `--config` names none and it is there.
 const USUAL_FILE: &str = "lanyard.toml";
 const PREFIX: &str = "LANYARD_";
-const FILE_VARIABLE: &str = "LANYARD_CONFIG";
+pub(crate) const FILE_VARIABLE: &str = "LANYARD_CONFIG";
 /// Ours, but no settings: the file's name, and what `privilege::drop_root` tells its successor.
 const NO_SETTINGS: [&str; 2] = [FILE_VARIABLE, "LANYARD_DROPPED_ROOT"];
 const DATABASE_URL: &str = "DATABASE_URL";
@@ -55,6 +55,17 @@ impl fmt::Display for Source {
     }
 }
 
+impl Given {
+    /// The file that is read, if any.
+    pub fn config_file(&self) -> Option<PathBuf> {
+        let named = self
+            .file
+            .clone()
+            .or_else(|| self.environment.get(FILE_VARIABLE).map(Into::into));
+        named.or_else(|| Path::new(USUAL_FILE).is_file().then(|| USUAL_FILE.into()))
+    }
+}
+
 /// A valid configuration, and where each of its values came from.
 #[derive(Clone, Debug)]
 pub struct Effective {
@@ -80,7 +91,7 @@ impl Effective {
     /// Every problem found, not only the first.
     pub fn load(given: &Given) -> Result<Self, ConfigError> {
         let mut loading = Loading::default();
-        if let Some(path) = file_of(given) {
+        if let Some(path) = given.config_file() {
             loading.read_file(&path)?;
         }
         loading.read_environment(&given.environment);
@@ -149,14 +160,6 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, k)| k)
-}
-
-fn file_of(given: &Given) -> Option<PathBuf> {
-    let named = given
-        .file
-        .clone()
-        .or_else(|| given.environment.get(FILE_VARIABLE).map(Into::into));
-    named.or_else(|| Path::new(USUAL_FILE).is_file().then(|| USUAL_FILE.into()))
 }
 
 /// Kubernetes puts these into every pod beside a service named `lanyard`.

@@ -16,6 +16,7 @@ mod settings;
 mod value;
 
 pub use error::{ConfigError, Problem};
+pub(crate) use load::FILE_VARIABLE;
 pub use load::{Effective, Given, ShownSetting, Source};
 pub use model::{
     App, Apps, Config, Database, Issuer, Lifetimes, Listen, Log, LogFormat, Mail, MailDelivery,

@@ -149,8 +149,12 @@ fn parse(line: &str) -> Option<Account> {
 ///
 /// The program is copied to a root-owned file under `state_dir`, since a checkout under `/root`
 /// can't be reached by that user. A working folder that it can't read is left for `state_dir`.
-/// Call it first in `main`, before threads and open files: the process image is replaced.
-pub fn drop_root(state_dir: &Path) -> Result<(), EmbeddedError> {
+/// `carried` variables are added to the environment: what was found relative to the folder that
+/// was left. Call it before there are threads and open files: the process image is replaced.
+pub fn drop_root(
+    state_dir: &Path,
+    carried: &[(&'static str, PathBuf)],
+) -> Result<(), EmbeddedError> {
     if !is_root() {
         return Ok(());
     }
@@ -179,6 +183,7 @@ pub fn drop_root(state_dir: &Path) -> Result<(), EmbeddedError> {
         .arg("--")
         .arg(&program)
         .args(arguments)
+        .envs(carried.iter().map(|(name, value)| (name, value)))
         .env(DROPPED, "1")
         .env("HOME", state_dir)
         .env("USER", SYSTEM_USER)

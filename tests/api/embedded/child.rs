@@ -32,7 +32,7 @@ fn a_process_of_its_own() {
         "connect" => connect(&path),
         "drop" => drop_root(&path),
         "drop and write" => {
-            privilege::drop_root(&path).unwrap();
+            privilege::drop_root(&path, &[]).unwrap();
             write_rows(&path.join("postgres"));
         }
         other => panic!("no such role: {other}"),
@@ -75,7 +75,7 @@ fn connect(socket_dir: &Path) {
 
 /// Says as whom it goes on after giving root up.
 fn drop_root(state_dir: &Path) {
-    if let Err(e) = privilege::drop_root(state_dir) {
+    if let Err(e) = privilege::drop_root(state_dir, &[("LANYARD_TEST_CARRIED", "/kept".into())]) {
         say(&format!("error {e}"));
         return;
     }
@@ -87,6 +87,11 @@ fn drop_root(state_dir: &Path) {
         say(&line.split_whitespace().collect::<Vec<_>>().join(" "));
     }
     say(&format!("user {}", rustix::process::geteuid().as_raw()));
+    let carried = std::env::var_os("LANYARD_TEST_CARRIED");
+    say(&format!(
+        "carried {}",
+        carried.unwrap_or_default().display()
+    ));
     say(&format!(
         "folder {}",
         std::env::current_dir().unwrap().display()

@@ -59,6 +59,7 @@ fn the_program_goes_on_as_the_system_user_with_no_right_of_roots() {
         "{said:?}"
     );
     assert!(said.contains(&"Groups:".to_owned()), "{said:?}");
+    assert!(said.contains(&"carried /kept".to_owned()), "{said:?}");
     assert!(said.contains(&format!("program {}", state.join("bin/lanyard").display())));
     assert_eq!(owner(&state.join("bin")), 0);
     assert_eq!(owner(&state.join("bin/lanyard")), 0);
