@@ -1,0 +1,514 @@
+//! The house's rules, read from the source like a reviewer would. Links nothing of the server.
+//!
+//! Every finding is `path:line: what, and what to do instead`.
+
+#![cfg(test)]
+
+mod tidy_attacks;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A file of the repository, its path from the root with `/`.
+pub(crate) struct Source {
+    pub(crate) path: String,
+    pub(crate) text: String,
+}
+
+impl Source {
+    fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.text
+            .lines()
+            .enumerate()
+            .map(|(index, line)| (index + 1, line))
+    }
+
+    fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The lines before the unit tests at the file's foot.
+    fn product_lines(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.lines()
+            .take_while(|(_, line)| line.trim() != "#[cfg(test)]")
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every file under `folder` with one of these endings, but what git ignores.
+pub(crate) fn sources(folder: &str, endings: &[&str]) -> Vec<Source> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder)
+            .expect("the folder is there")
+            .flatten()
+        {
+            let (path, name) = (entry.path(), entry.file_name());
+            let name = name.to_string_lossy();
+            let ignored = [
+                "target",
+                "node_modules",
+                ".venv",
+                ".git",
+                "var",
+                "__pycache__",
+            ];
+            if path.is_dir() {
+                if !ignored.contains(&name.as_ref()) {
+                    folders.push(path);
+                }
+            } else if endings.iter().any(|ending| name.ends_with(ending)) {
+                let text = fs::read_to_string(&path).expect("sources are UTF-8");
+                let path = path.strip_prefix(root()).expect("under the root");
+                found.push(Source {
+                    path: path.to_string_lossy().replace('\\', "/"),
+                    text,
+                });
+            }
+        }
+    }
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    assert!(!found.is_empty(), "{folder} has files");
+    found
+}
+
+#[track_caller]
+pub(crate) fn assert_none(findings: &[String]) {
+    let mut text = String::new();
+    for finding in findings {
+        writeln!(text, "{finding}").expect("a string grows");
+    }
+    assert!(findings.is_empty(), "\n{text}");
+}
+
+/// House §13.
+#[test]
+fn files_and_lines_keep_their_sizes() {
+    let mut findings = Vec::new();
+    for source in sources("src", &[".rs"])
+        .iter()
+        .chain(&sources("tests", &[".rs"]))
+    {
+        let most = match source.name() {
+            "store.rs" => 600,
+            _ if source.path.contains("tests/") => 500,
+            _ => 400,
+        };
+        let count = source.text.lines().count();
+        if count > most {
+            findings.push(format!(
+                "{}: {count} lines, {most} at most: build a wall",
+                source.path
+            ));
+        }
+        for (number, line) in source.lines() {
+            if line.chars().count() > 100 && !line.contains("http") {
+                findings.push(format!("{}:{number}: longer than 100 columns", source.path));
+            }
+        }
+    }
+    assert_none(&findings);
+}
+
+/// House §13: words that say nothing, and marks without an issue.
+#[test]
+fn no_empty_words_and_no_marks_without_an_issue() {
+    let mut findings = Vec::new();
+    for source in sources("src", &[".rs"]) {
+        for part in source.path.trim_end_matches(".rs").split('/') {
+            if [
+                "util", "utils", "common", "helper", "helpers", "manager", "misc",
+            ]
+            .contains(&part)
+            {
+                findings.push(format!(
+                    "{}: `{part}` says nothing: name the noun",
+                    source.path
+                ));
+            }
+        }
+        for (number, line) in source.lines() {
+            for mark in ["TODO", "FIXME", "XXX", "HACK"] {
+                if line.contains(mark) && !line.contains("TODO(#") {
+                    findings.push(format!("{}:{number}: {mark} without an issue", source.path));
+                }
+            }
+        }
+    }
+    assert_none(&findings);
+}
+
+/// House §4: where a line of SQL may stand, and what it may say.
+#[test]
+fn sql_lives_in_store_files_and_takes_time_as_an_argument() {
+    let mut findings = Vec::new();
+    for source in sources("src", &[".rs"]) {
+        let is_home = source.name() == "store.rs" || source.path.starts_with("src/db/");
+        for (number, line) in source.product_lines() {
+            let at = format!("{}:{number}", source.path);
+            if line.contains("sqlx::query") && !is_home {
+                findings.push(format!("{at}: SQL belongs in store.rs"));
+            }
+            if line.contains("AssertSqlSafe") && !source.path.starts_with("src/db/") {
+                findings.push(format!("{at}: a statement is a constant; bind its values"));
+            }
+            if source.name() == "store.rs" && (line.contains("now()") || line.contains("select *"))
+            {
+                findings.push(format!("{at}: time is an argument, and columns are named"));
+            }
+        }
+    }
+    assert_none(&findings);
+}
+
+/// Who may not import whom, by the beginning of the path. House §3, with the floors that are true
+/// of this tree.
+const FORBIDDEN: &[(&str, &[&str], &str)] = &[
+    (
+        "src/visits/",
+        &[
+            "crate::oidc",
+            "crate::sessions",
+            "crate::identity",
+            "crate::sign_in",
+            "crate::apps",
+        ],
+        "a domain module knows its caller as a Principal alone",
+    ),
+    (
+        "src/tenancy/",
+        &[
+            "crate::oidc",
+            "crate::sessions",
+            "crate::sign_in",
+            "crate::apps",
+            "crate::visits",
+        ],
+        "tenancy stands below all other nouns",
+    ),
+    (
+        "src/apps/",
+        &[
+            "crate::sessions",
+            "crate::sign_in",
+            "crate::visits",
+            "crate::tenancy",
+            "crate::account",
+        ],
+        "our apps speak to the issuer over HTTP like anyone's",
+    ),
+    (
+        "src/oidc/",
+        &["crate::visits", "crate::apps", "crate::demo"],
+        "the issuer knows no module",
+    ),
+    (
+        "src/sessions/",
+        &["crate::oidc", "crate::visits", "crate::apps"],
+        "arrows point downhill",
+    ),
+    (
+        "src/identity/",
+        &["crate::oidc", "crate::visits", "crate::apps"],
+        "arrows point downhill",
+    ),
+    (
+        "src/pages/",
+        &["crate::db", "crate::oidc", "crate::sessions", "axum"],
+        "pages say, only",
+    ),
+    (
+        "src/verifier/",
+        &["lanyard::", "sqlx"],
+        "the verifier knows nothing of the server",
+    ),
+    (
+        "src/db/",
+        &["axum", "crate::http", "crate::oidc", "crate::sessions"],
+        "the lowest floor",
+    ),
+    (
+        "src/audit/",
+        &["axum", "crate::http", "crate::oidc"],
+        "the log is below what it records",
+    ),
+];
+
+#[test]
+fn imports_point_downhill() {
+    let mut findings = Vec::new();
+    for source in sources("src", &[".rs"]) {
+        for (place, never, why) in FORBIDDEN {
+            if !source.path.starts_with(place) {
+                continue;
+            }
+            for (number, line) in source.product_lines() {
+                let code = line.split("//").next().unwrap_or_default();
+                if let Some(word) = never.iter().find(|word| names(code, word)) {
+                    findings.push(format!("{}:{number}: not `{word}`: {why}", source.path));
+                }
+            }
+        }
+    }
+    assert_none(&findings);
+}
+
+/// Whether a line of code uses a path that begins with `word`, and not a longer name.
+fn names(code: &str, word: &str) -> bool {
+    code.match_indices(word).any(|(at, _)| {
+        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let before = code[..at].chars().next_back();
+        let after = code[at + word.len()..].chars().next();
+        !before.is_some_and(|c| is_word(c) || c == ':' || c == '-')
+            && !after.is_some_and(|c| is_word(c) && !word.ends_with(':'))
+    })
+}
+
+/// House §8: a decision is pure.
+#[test]
+fn policies_have_no_effects() {
+    let mut findings = Vec::new();
+    let banned = [
+        "async ",
+        "await",
+        "tracing::",
+        "sqlx",
+        "axum",
+        "crate::env",
+        "crate::app",
+    ];
+    for source in sources("src", &["policy.rs"]) {
+        for (number, line) in source.product_lines() {
+            let code = line.split("//").next().unwrap_or_default();
+            if let Some(word) = banned.iter().find(|word| code.contains(**word)) {
+                findings.push(format!(
+                    "{}:{number}: a policy is pure: no `{word}`",
+                    source.path
+                ));
+            }
+        }
+    }
+    assert_none(&findings);
+}
+
+/// Where a use case lives, axum and status codes do not.
+#[test]
+fn services_and_stores_know_nothing_of_http() {
+    let mut findings = Vec::new();
+    for source in sources("src", &["service.rs", "store.rs", "model.rs"]) {
+        // The authorization service answers a browser: its cookies are its input.
+        let may = source.path == "src/oidc/authorize/service.rs";
+        for (number, line) in source.product_lines() {
+            let code = line.split("//").next().unwrap_or_default();
+            if (code.contains("axum::") || code.contains("StatusCode")) && !may {
+                findings.push(format!(
+                    "{}:{number}: axum belongs in routes.rs",
+                    source.path
+                ));
+            }
+        }
+    }
+    assert_none(&findings);
+}
+
+/// Design §3: a proof that an account was checked is made in few places, each just after a check.
+#[test]
+fn proofs_are_made_only_where_a_credential_was_checked() {
+    let mut found = BTreeSet::new();
+    for source in sources("src", &[".rs"]) {
+        for (_, line) in source.product_lines() {
+            if line.contains("Proved::by_check(") {
+                found.insert(source.path.clone());
+            }
+        }
+    }
+    let allowed: BTreeSet<String> = [
+        "src/identity/credential/mod.rs",
+        "src/oidc/family/service.rs",
+        "src/oidc/token/authorization_code.rs",
+        "src/sessions/service.rs",
+        "src/sign_in/service.rs",
+    ]
+    .map(str::to_owned)
+    .into();
+    let strangers: Vec<_> = found.difference(&allowed).collect();
+    assert!(
+        strangers.is_empty(),
+        "a proof is made in {strangers:?}: was a credential checked there?"
+    );
+}
+
+/// House §17: documents name what exists.
+#[test]
+fn every_path_that_the_documents_name_exists() {
+    let mut findings = Vec::new();
+    let mut documents = sources("docs", &[".md"]);
+    documents.extend(sources("src/verifier", &[".md"]));
+    documents.extend(sources("migrations", &[".md"]));
+    let readme = fs::read_to_string(root().join("README.md")).expect("there is a README");
+    documents.push(Source {
+        path: "README.md".to_owned(),
+        text: readme,
+    });
+    for document in &documents {
+        for (number, line) in document.lines() {
+            for named in line
+                .split('`')
+                .skip(1)
+                .step_by(2)
+                .filter(|named| is_path(named))
+            {
+                if !exists(named) {
+                    let at = format!("{}:{number}", document.path);
+                    findings.push(format!("{at}: `{named}` does not exist"));
+                }
+            }
+            for target in links(line).filter(|t| !t.contains("://") && !t.starts_with('#')) {
+                let target = target.split('#').next().unwrap_or_default();
+                let folder = Path::new(&document.path).parent().unwrap_or(Path::new(""));
+                if !root().join(folder).join(target).exists() {
+                    let at = format!("{}:{number}", document.path);
+                    findings.push(format!("{at}: the link to {target} leads nowhere"));
+                }
+            }
+        }
+    }
+    assert_none(&findings);
+}
+
+fn is_path(named: &str) -> bool {
+    let begins = [
+        "src/",
+        "tests/",
+        "docs/",
+        "migrations/",
+        "keys/",
+        "benches/",
+    ];
+    begins.iter().any(|begin| named.starts_with(begin)) && !named.contains(['*', '<', ' ', '…'])
+}
+
+fn exists(named: &str) -> bool {
+    // What `keys init` and `./check` make is named and not committed.
+    let made = [
+        "keys/master.key",
+        "tests/clients/.venv",
+        "tests/clients/node_modules",
+    ];
+    let plain = named.split("::").next().unwrap_or_default();
+    root().join(plain).exists() || made.contains(&named)
+}
+
+fn links(line: &str) -> impl Iterator<Item = &str> {
+    line.split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next())
+}
+
+#[test]
+fn every_decision_record_is_listed() {
+    let folder = root().join("docs/decisions");
+    let index = fs::read_to_string(folder.join("README.md")).expect("there is an index");
+    let mut findings = Vec::new();
+    for entry in fs::read_dir(&folder)
+        .expect("the folder is there")
+        .flatten()
+    {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name != "README.md" && !index.contains(&format!("({name})")) {
+            findings.push(format!("docs/decisions/README.md: {name} is not listed"));
+        }
+    }
+    assert_none(&findings);
+}
+
+/// The brief: no registry host and no path of one machine in a commit.
+#[test]
+fn nothing_names_one_machine() {
+    let endings = [
+        ".rs", ".md", ".toml", ".sh", ".json", ".mjs", ".py", ".txt", ".sql",
+    ];
+    let mut findings = Vec::new();
+    // Put together here, so that this file does not name them itself.
+    let words: Vec<String> = [
+        ("/wo", "rk/"),
+        ("/ro", "ot/"),
+        ("/home", "/"),
+        ("registry.npm", "js"),
+    ]
+    .iter()
+    .map(|(a, b)| format!("{a}{b}"))
+    .collect();
+    for folder in ["src", "tests", "docs", "migrations", ".ci"] {
+        if !root().join(folder).exists() {
+            continue;
+        }
+        for source in sources(folder, if folder == ".ci" { &["run"] } else { &endings }) {
+            for (number, line) in source.lines() {
+                if let Some(word) = words.iter().find(|word| line.contains(word.as_str())) {
+                    findings.push(format!(
+                        "{}:{number}: `{word}` is one machine's",
+                        source.path
+                    ));
+                }
+            }
+        }
+    }
+    assert_none(&findings);
+}
+
+#[test]
+fn the_top_level_holds_the_wanted_names() {
+    let wanted: BTreeSet<&str> = [
+        ".ci",
+        ".git",
+        ".gitattributes",
+        ".gitignore",
+        ".cargo",
+        "Cargo.lock",
+        "Cargo.toml",
+        "README.md",
+        "askama.toml",
+        "benches",
+        "check",
+        "clippy.toml",
+        "demo",
+        "deny.toml",
+        "docs",
+        "keys",
+        "migrations",
+        "rustfmt.toml",
+        "src",
+        "target",
+        "tests",
+        "var",
+    ]
+    .into();
+    let mut strangers = Vec::new();
+    for entry in fs::read_dir(root()).expect("the root is there").flatten() {
+        let name: PathBuf = entry.file_name().into();
+        if !wanted.contains(name.to_string_lossy().as_ref()) {
+            strangers.push(name);
+        }
+    }
+    assert!(
+        strangers.is_empty(),
+        "{strangers:?}: the top level is for the product's names"
+    );
+}
+
+/// A check that can't fail checks nothing.
+#[test]
+fn the_reader_of_imports_can_tell() {
+    assert!(names("use crate::oidc::client;", "crate::oidc"));
+    assert!(!names("use crate::oidcx;", "crate::oidc"));
+    assert!(names("let r = axum::Router::new();", "axum"));
+    assert!(!names("// axum", "sqlx"));
+    assert!(!names("let my_axum = 1;", "axum"));
+}
