@@ -1,32 +1,28 @@
 //! `lanyard serve`: check everything, listen, and end in order.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::Router;
-use serde_json::{Map, json};
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use serde_json::json;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 use super::migrate;
 use super::output::{Failure, Output, Reply};
 use super::site::{self, Reached, Site, runtime};
 use crate::app::App;
-use crate::config::{Config, LogFormat, PlaneName};
+use crate::config::{Config, LogFormat};
+use crate::db::Db;
 use crate::db::migrate::LOGINS;
-use crate::db::{Db, StoreError};
 use crate::env::DatabaseClock;
-use crate::http::{self, chain};
+use crate::http::chain;
 use crate::secret::Keys;
+use crate::server::{self, Bound, ServeError};
 
 /// How long answers under way are waited for at the end.
 const LAST_ANSWERS: Duration = Duration::from_secs(10);
 /// A machine whose clock is further off its database's is not served from (attacks CFG-01).
 const MAX_CLOCK_DIFFERENCE: time::Duration = time::Duration::minutes(5);
-const SEAL_KEY_RENEWAL: Duration = Duration::from_hours(24);
-const HOUSEKEEPING: Duration = Duration::from_mins(1);
 
 pub(super) fn run(site: &Site, migrate: bool, output: Output) -> Result<Reply, Failure> {
     begin_log(&site.config)?;
@@ -73,26 +69,60 @@ async fn serve(
     let app = App::new(site.config.clone(), site.env.clone(), db, keys)
         .await
         .map_err(|e| Failure::refused(chain(&e), "Is this the master key of this database?"))?;
-    let faces = faces(&app).await.map_err(|e| site::store(&e))?;
-    let mut server = Server::default();
-    let mut listening = Map::new();
-    for (name, addresses, router) in faces {
-        let bound = server.listen(name, &addresses, &router).await?;
-        listening.insert(name.to_owned(), json!(bound));
-    }
-    output.say(&ready(&app, reached, &listening));
-    let chores = tokio::spawn(chores(app.clone()));
-    let why = tokio::select! {
-        signal = a_signal() => signal.map(|name| tracing::info!(name, "ending")),
-        how = reached.ended() => Err(Failure::failed(
+    let faces = server::faces(&app).await.map_err(|e| not_served(&e))?;
+    let bound = server::bind(faces).await.map_err(|e| not_served(&e))?;
+    output.say(&ready(&app, reached, bound.addresses()));
+    let end = serve_until_the_end(&app, reached, bound).await;
+    app.db.close().await;
+    match end? {
+        End::Asked => Ok(Reply::new(&json!({ "event": "ended" }), "")),
+        End::ClusterGone(how) => Err(Failure::failed(
             format!("the private cluster has ended: {how}"),
             "Its log is in the state directory. Start again.",
         )),
+    }
+}
+
+/// Why a server ends.
+#[derive(Clone, Debug)]
+enum End {
+    Asked,
+    ClusterGone(String),
+}
+
+async fn serve_until_the_end(app: &App, reached: &Reached, bound: Bound) -> Result<End, Failure> {
+    let (tell, mut told) = watch::channel(None);
+    let stop = async {
+        let end = tokio::select! {
+            () = server::asked_to_stop() => End::Asked,
+            how = reached.ended() => End::ClusterGone(how),
+        };
+        tracing::info!(?end, "ending");
+        tell.send_replace(Some(end));
     };
-    chores.abort();
-    server.end().await;
-    app.db.close().await;
-    why.map(|()| Reply::new(&json!({ "event": "ended" }), ""))
+    let mut begun = told.clone();
+    let too_long = async {
+        // An error means that the sender is gone, and that is after the end.
+        let _ = begun.wait_for(Option::is_some).await;
+        tokio::time::sleep(LAST_ANSWERS).await;
+    };
+    tokio::select! {
+        served = server::serve(app, bound, stop) => served.map_err(|e| not_served(&e))?,
+        () = too_long => tracing::warn!("some answers were not finished in time"),
+    }
+    let end = told.borrow_and_update().clone();
+    Ok(end.unwrap_or(End::Asked))
+}
+
+fn not_served(error: &ServeError) -> Failure {
+    match error {
+        ServeError::Listen { .. } => Failure::failed(
+            chain(error),
+            "Does another process have that address? End it, or choose another one.",
+        ),
+        ServeError::Store(e) => site::store(e),
+        ServeError::Broken(_) => Failure::failed(chain(error), "Start again."),
+    }
 }
 
 /// Roles, rights and the seal, as the database has them now.
@@ -132,42 +162,13 @@ fn refuse_other_time(site: &Site) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What is served: its name, its addresses, its routes.
-type Face = (&'static str, Vec<SocketAddr>, Router);
-
-/// Everything that this process serves.
-async fn faces(app: &App) -> Result<Vec<Face>, StoreError> {
-    let config = &app.config;
-    let mut faces = Vec::new();
-    if config.planes.serve(PlaneName::Identity) || config.planes.serve(PlaneName::Tenant) {
-        faces.push((
-            "issuer",
-            config.listen.issuer.clone(),
-            http::issuer(app).await?,
-        ));
+fn ready(app: &App, reached: &Reached, addresses: &[(&'static str, SocketAddr)]) -> Reply {
+    let mut listening: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (face, address) in addresses {
+        listening.entry(face).or_default().push(address.to_string());
     }
-    let operations = http::operations::operations(app);
-    faces.push(("operations", config.listen.operations.clone(), operations));
-    Ok(faces)
-}
-
-fn ready(app: &App, reached: &Reached, listening: &Map<String, serde_json::Value>) -> Reply {
-    let facts = json!({
-        "event": "ready",
-        "issuer": app.issuer(),
-        "planes": app.config.planes.to_string(),
-        "database": reached.name,
-        "roles": LOGINS,
-        "listening": listening,
-    });
-    let line = |(name, addresses): (&String, &serde_json::Value)| {
-        let addresses: Vec<_> = addresses
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|a| a.as_str())
-            .collect();
-        format!("  {name:<11} {}\n", addresses.join(", "))
+    let line = |(face, addresses): (&&str, &Vec<String>)| {
+        format!("  {face:<11} {}\n", addresses.join(", "))
     };
     let lines: String = listening.iter().map(line).collect();
     let text = format!(
@@ -176,123 +177,13 @@ fn ready(app: &App, reached: &Reached, listening: &Map<String, serde_json::Value
         reached.name,
         LOGINS.join(", "),
     );
+    let facts = json!({
+        "event": "ready",
+        "issuer": app.issuer(),
+        "planes": app.config.planes.to_string(),
+        "database": reached.name,
+        "roles": LOGINS,
+        "listening": listening,
+    });
     Reply::new(&facts, text)
-}
-
-async fn a_signal() -> Result<&'static str, Failure> {
-    let listen = |kind| {
-        signal(kind)
-            .map_err(|e| Failure::failed(format!("signals can't be heard: {e}"), "Try again."))
-    };
-    let (mut terminate, mut interrupt) = (
-        listen(SignalKind::terminate())?,
-        listen(SignalKind::interrupt())?,
-    );
-    Ok(tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-    })
-}
-
-/// What must be done now and then while we serve.
-async fn chores(app: App) {
-    let mut minute = tokio::time::interval(HOUSEKEEPING);
-    let mut renewed_at = std::time::Instant::now();
-    loop {
-        minute.tick().await;
-        if let Err(e) = app.db.learn_clock(&app.env).await {
-            tracing::warn!(detail = %chain(&e), "the database's clock can't be read");
-        }
-        if let Err(e) = app.reload_ring().await {
-            tracing::warn!(detail = %chain(&e), "the signing keys can't be read again");
-        }
-        if renewed_at.elapsed() >= SEAL_KEY_RENEWAL {
-            match app.db.renew_seal_key(&app.env).await {
-                Ok(()) => renewed_at = std::time::Instant::now(),
-                Err(e) => tracing::warn!(detail = %chain(&e), "the seal key can't be renewed"),
-            }
-        }
-    }
-}
-
-/// Every listener of the process, and how they are told to end.
-struct Server {
-    tasks: JoinSet<()>,
-    end: watch::Sender<bool>,
-}
-
-impl Default for Server {
-    fn default() -> Self {
-        Self {
-            tasks: JoinSet::new(),
-            end: watch::Sender::new(false),
-        }
-    }
-}
-
-impl Server {
-    /// Serves `router` on each address; one that this machine lacks is left out, if another stays.
-    async fn listen(
-        &mut self,
-        face: &str,
-        addresses: &[SocketAddr],
-        router: &Router,
-    ) -> Result<Vec<String>, Failure> {
-        let mut bound = Vec::new();
-        for address in addresses {
-            let listener = match TcpListener::bind(address).await {
-                Ok(listener) => listener,
-                Err(e) if is_absent(&e) && addresses.len() > 1 => {
-                    tracing::warn!(%address, face, "this machine has no such address");
-                    continue;
-                }
-                Err(e) => {
-                    return Err(Failure::failed(
-                        format!("{address} can't be listened on for {face}: {e}"),
-                        "Does another process have it? Choose another address or end that one.",
-                    ));
-                }
-            };
-            let here = listener.local_addr().unwrap_or(*address);
-            bound.push(here.to_string());
-            let service = router
-                .clone()
-                .into_make_service_with_connect_info::<SocketAddr>();
-            let mut end = self.end.subscribe();
-            self.tasks.spawn(async move {
-                let ending = async move {
-                    let _ = end.wait_for(|end| *end).await;
-                };
-                if let Err(e) = axum::serve(listener, service)
-                    .with_graceful_shutdown(ending)
-                    .await
-                {
-                    tracing::error!(%here, error = %e, "a listener ended");
-                }
-            });
-        }
-        if bound.is_empty() {
-            return Err(Failure::failed(
-                format!("this machine has none of the addresses of {face}"),
-                "Choose others.",
-            ));
-        }
-        Ok(bound)
-    }
-
-    /// Lets answers under way finish, for a while.
-    async fn end(mut self) {
-        self.end.send_replace(true);
-        let all = async { while self.tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(LAST_ANSWERS, all).await.is_err() {
-            tracing::warn!("some answers were not finished in time");
-        }
-    }
-}
-
-/// A machine without IPv6 has no `[::1]`.
-fn is_absent(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{AddrNotAvailable, Unsupported};
-    matches!(error.kind(), AddrNotAvailable | Unsupported)
-        || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
 }

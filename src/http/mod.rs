@@ -4,7 +4,6 @@ pub mod browser;
 pub mod form;
 pub mod layers;
 pub mod oauth_error;
-pub mod operations;
 pub mod own_form;
 pub mod page;
 pub mod peer;
@@ -23,24 +22,31 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 
 use crate::app::App;
+use crate::config::PlaneName;
 use crate::db::StoreError;
 use crate::{account, api, oidc, pages, sessions, sign_in};
 
 /// No request of ours is larger: forms and tokens only.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// Everything the issuer answers.
+/// Everything the issuer answers: the routes of the planes that this process serves.
 ///
 /// # Errors
 /// [`StoreError`] if the roles that guard the API can't be read.
 pub async fn issuer(app: &App) -> Result<Router, StoreError> {
-    let api = api::router(app).await?;
-    let issuer = Router::new()
-        .merge(api)
-        .merge(oidc::routes(app))
-        .merge(sign_in::routes())
-        .merge(account::routes())
-        .merge(sessions::routes::routes())
+    let planes = &app.config.planes;
+    let mut routes = Router::new();
+    if planes.serve(PlaneName::Identity) {
+        routes = routes
+            .merge(oidc::routes(app))
+            .merge(sign_in::routes())
+            .merge(account::routes())
+            .merge(sessions::routes::routes());
+    }
+    if planes.serve(PlaneName::Tenant) {
+        routes = routes.merge(api::router(app).await?);
+    }
+    let issuer = routes
         .route("/assets/{name}", get(asset))
         .fallback(nothing_here)
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))

@@ -78,6 +78,14 @@ pub async fn faces(app: &App) -> Result<Vec<Face>, ServeError> {
 #[derive(Debug)]
 pub struct Bound {
     listeners: Vec<(TcpListener, Router)>,
+    addresses: Vec<(&'static str, SocketAddr)>,
+}
+
+impl Bound {
+    /// Which face listens where, with the ports that the system picked.
+    pub fn addresses(&self) -> &[(&'static str, SocketAddr)] {
+        &self.addresses
+    }
 }
 
 /// Binds every address of every face.
@@ -86,7 +94,7 @@ pub struct Bound {
 /// [`ServeError::Listen`] for the first that can't be had. An IPv6 loopback that the machine does
 /// not have is left out, where the IPv4 one is served.
 pub async fn bind(faces: Vec<Face>) -> Result<Bound, ServeError> {
-    let mut listeners = Vec::new();
+    let (mut listeners, mut bound) = (Vec::new(), Vec::new());
     for Face {
         what,
         addresses,
@@ -96,7 +104,10 @@ pub async fn bind(faces: Vec<Face>) -> Result<Bound, ServeError> {
         let has_v4 = addresses.iter().any(SocketAddr::is_ipv4);
         for address in addresses {
             match TcpListener::bind(address).await {
-                Ok(listener) => listeners.push((listener, router.clone())),
+                Ok(listener) => {
+                    bound.push((what, listener.local_addr().unwrap_or(address)));
+                    listeners.push((listener, router.clone()));
+                }
                 Err(e)
                     if e.kind() == io::ErrorKind::AddrNotAvailable
                         && address.is_ipv6()
@@ -111,7 +122,10 @@ pub async fn bind(faces: Vec<Face>) -> Result<Bound, ServeError> {
             }
         }
     }
-    Ok(Bound { listeners })
+    Ok(Bound {
+        listeners,
+        addresses: bound,
+    })
 }
 
 /// Serves until `stop`, then lets every request that has begun be answered.
