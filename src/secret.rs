@@ -160,7 +160,7 @@ impl KeyedDigest {
 
     /// Compares with a stored digest in constant time.
     pub fn matches(&self, stored: &[u8]) -> bool {
-        // Of equal keyed digests nothing can be learned byte by byte, but there is no reason to try.
+        // Of keyed digests nothing can be learned byte by byte; still, in constant time.
         #[expect(
             deprecated,
             reason = "ring has no other constant-time comparison of slices"

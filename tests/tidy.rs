@@ -224,7 +224,7 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
         "pages say, only",
     ),
     (
-        "src/verifier/",
+        "src/verifier/src/",
         &["lanyard::", "sqlx"],
         "the verifier knows nothing of the server",
     ),

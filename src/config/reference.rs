@@ -92,7 +92,8 @@ pub fn reference() -> String {
 const INTRODUCTION: &str = "\
 # Configuration
 
-Made by `lanyard config explain --markdown` from the table in `src/config/settings.rs`; a test compares the two.
+Made by `lanyard config explain --markdown` from the table in `src/config/settings.rs`;
+a test compares the two.
 
 - One TOML file: `--config FILE`, else `LANYARD_CONFIG`, else `lanyard.toml` in the working
   directory if it is there. No file at all is fine: every default is the safe value.

@@ -111,8 +111,10 @@ async fn prepare_database(admin: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::raw_sql(
         "do $$
          begin
-           execute format('grant create, connect on database %I to lanyard_owner', current_database());
-           execute format('revoke temporary, connect on database %I from public', current_database());
+           execute format('grant create, connect on database %I to lanyard_owner',
+             current_database());
+           execute format('revoke temporary, connect on database %I from public',
+             current_database());
            execute format('grant connect on database %I to lanyard_identity, lanyard_tenant, '
              'lanyard_platform, lanyard_apps, lanyard_keeper', current_database());
            if not (select rolsuper from pg_catalog.pg_roles where rolname = current_user) then

@@ -1,4 +1,5 @@
-//! Mail to be sent: written in the transaction of its cause, delivered after commit ([`crate::mail`]).
+//! Mail to be sent: written in the transaction of its cause, delivered after commit
+//! ([`crate::mail`]).
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

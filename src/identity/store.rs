@@ -72,7 +72,8 @@ pub(super) async fn put_password(
     sqlx::query(
         "insert into identity.password (account_id, phc, changed_at)
          values ($1, $2, $3)
-         on conflict (account_id) do update set phc = excluded.phc, changed_at = excluded.changed_at",
+         on conflict (account_id)
+           do update set phc = excluded.phc, changed_at = excluded.changed_at",
     )
     .bind(account)
     .bind(phc)

@@ -14,7 +14,8 @@ use crate::db::{Authority, Identity, Proved, StoreError, Tx};
 use crate::ids::{AccountId, SessionId, SubjectId, TenantId, TenantSessionId};
 
 /// At most so many seconds may a second clinic's `auth_time` lie before the truth, so that it
-/// joins nothing to the first one's. Earlier is the safe side: `max_age` is met later, never sooner.
+/// joins nothing to the first one's. Earlier is the safe side: `max_age` is met later, never
+/// sooner.
 const AUTH_TIME_SKEW_SECONDS: u8 = 59;
 
 /// Whose cookie this is: the standing session it names, if its secret is right.

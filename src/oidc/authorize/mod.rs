@@ -3,6 +3,7 @@
 pub mod policy;
 pub mod request;
 mod service;
+mod settle;
 
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect, Response};

@@ -16,7 +16,8 @@ async fn outcome_at(world: &World, by: &Party, at: Duration, is_active: bool) ->
         let active_at = world.lab.now() - Duration::seconds(2);
         world
             .tell(&format!(
-                "update identity.session set active_at = '{active_at}' where session_id = '{session}'"
+                "update identity.session set active_at = '{active_at}'
+                 where session_id = '{session}'"
             ))
             .await;
     }

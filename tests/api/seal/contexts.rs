@@ -216,7 +216,8 @@ fn attempts(b: &str) -> Vec<String> {
         "select seal.register('aaaaaaaaaaaaaaaa', '', '', '1 hour')",
         "set lanyard.context = '{b}'",
         "set session lanyard.context to '{b}'",
-        "set local lanyard.tenant = '{b}'; set local app.tenant = '{b}'; set local app.support = 'on'",
+        "set local lanyard.tenant = '{b}'; set local app.tenant = '{b}';
+         set local app.support = 'on'",
         "alter role current_user set lanyard.context = '{b}'",
         "alter role all set lanyard.context = '{b}'",
         "alter database current set lanyard.context = '{b}'",

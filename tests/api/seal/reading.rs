@@ -199,7 +199,10 @@ async fn a_reused_plan_gives_each_tenant_its_own_rows() {
         wire.ask(
             "prepare bound (uuid) as select tenant_id::text from visits.visit where tenant_id = $1",
         );
-        wire.ask("prepare cte as with v as materialized (table visits.visit) select tenant_id::text from v");
+        wire.ask(
+            "prepare cte as with v as materialized (table visits.visit)
+         select tenant_id::text from v",
+        );
         wire.ask("prepare view as select tenant_id::text from tenancy.member");
         wire.ask(
             "prepare exists as select tenant_id::text from tenancy.tenant t

@@ -276,7 +276,8 @@ pub(super) const RULES: [Rule; 21] = [
          union all select pubname from pg_publication
          union all select extname from pg_extension where extname <> 'plpgsql'
          union all select inhrelid::regclass::text from pg_inherits
-           join pg_class c on c.oid = inhrelid where c.relkind in ('r', 'f') and not c.relispartition",
+           join pg_class c on c.oid = inhrelid
+            where c.relkind in ('r', 'f') and not c.relispartition",
     ),
     (
         "RLS-01: serving roles are weak, own nothing and are members of nothing",

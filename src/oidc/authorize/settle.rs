@@ -1,0 +1,208 @@
+//! Looking, deciding and issuing, in one transaction of the session's claim.
+
+use secrecy::SecretString;
+use serde_json::json;
+use time::{Duration, OffsetDateTime};
+
+use super::AuthorizeError;
+use super::policy::{self, ClinicChoice, Facts, SessionFacts, Step};
+use crate::app::App;
+use crate::audit::{self, EventType};
+use crate::db::{Authority, Identity, StoreError, Tx};
+use crate::identity::membership::{Membership, store as membership};
+use crate::ids::TenantId;
+use crate::oidc::client::Client;
+use crate::oidc::code::{IssuedCode, service as code_service};
+use crate::oidc::interaction::AuthorizeRequest;
+use crate::sessions::{PresentedSession, Session, service as sessions};
+
+/// The clinic that a request is for, as far as it says.
+pub(super) enum Wanted {
+    /// Any that is clear.
+    Any,
+    /// This one.
+    Id(TenantId),
+    /// The one of this name.
+    Slug(String),
+}
+
+impl Wanted {
+    fn is(&self, membership: &Membership) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Id(id) => membership.clinic.tenant_id == *id,
+            Self::Slug(slug) => membership.clinic.slug == *slug,
+        }
+    }
+}
+
+/// A request with what surrounds it.
+pub(super) struct Asked<'a> {
+    pub(super) client: &'a Client,
+    pub(super) request: &'a AuthorizeRequest,
+    pub(super) wanted: &'a Wanted,
+    pub(super) chooses: bool,
+    pub(super) asked_at: Option<OffsetDateTime>,
+}
+
+pub(super) enum Outcome {
+    Code(SecretString),
+    Refuse(AuthorizeError),
+    SignIn { anew: bool },
+    ChooseClinic,
+}
+
+/// Looks, decides, and issues in one transaction of the session's claim.
+pub(super) async fn settle(
+    app: &App,
+    presented: Option<&PresentedSession>,
+    asked: &Asked<'_>,
+) -> Result<Outcome, StoreError> {
+    let Some(presented) = presented else {
+        let facts = Facts {
+            session: None,
+            asked_at: asked.asked_at,
+        };
+        return Ok(without_session(policy::decide(
+            asked.request,
+            &facts,
+            app.env.now(),
+        )));
+    };
+    app.db
+        .run(
+            Authority::<Identity>::claim(presented.id.as_uuid()),
+            async |tx| settle_in(tx, app, presented, asked).await,
+        )
+        .await
+}
+
+async fn settle_in(
+    tx: &mut Tx<Identity>,
+    app: &App,
+    presented: &PresentedSession,
+    asked: &Asked<'_>,
+) -> Result<Outcome, StoreError> {
+    let now = app.env.now();
+    let Some((session, proof)) = sessions::recognize(tx, app, presented).await? else {
+        let facts = Facts {
+            session: None,
+            asked_at: asked.asked_at,
+        };
+        return Ok(without_session(policy::decide(asked.request, &facts, now)));
+    };
+    let facts = Facts {
+        session: Some(look(tx, app, &session, proof, asked).await?),
+        asked_at: asked.asked_at,
+    };
+    match policy::decide(asked.request, &facts, now) {
+        Step::Issue {
+            just_proved,
+            tenant,
+            subject,
+        } => {
+            tx.proceed(Authority::member(proof.0, tenant, subject))
+                .await?;
+            let code = issue(tx, app, &session, asked, just_proved).await?;
+            Ok(Outcome::Code(code))
+        }
+        step => Ok(without_session(step)),
+    }
+}
+
+/// What a decision without a code comes to.
+fn without_session(step: Step) -> Outcome {
+    match step {
+        Step::SignIn { anew } => Outcome::SignIn { anew },
+        Step::ChooseClinic => Outcome::ChooseClinic,
+        Step::Refuse(error) => Outcome::Refuse(error),
+        Step::Issue { .. } => Outcome::Refuse(AuthorizeError::LoginRequired),
+    }
+}
+
+/// Which clinic, and whether the session is live there. Ends as the member if there is one.
+async fn look(
+    tx: &mut Tx<Identity>,
+    app: &App,
+    session: &Session,
+    proof: sessions::Proof,
+    asked: &Asked<'_>,
+) -> Result<SessionFacts, StoreError> {
+    let facts = |clinic, auth_time| SessionFacts {
+        proved_at: session.proved_at,
+        auth_time,
+        clinic,
+    };
+    let hers = membership::list_active(tx, proof.account()).await?;
+    let mut fitting = hers.iter().filter(|m| asked.wanted.is(m));
+    let (first, second) = (fitting.next(), fitting.next());
+    let Some(one) = first else {
+        let nowhere = hers.is_empty();
+        let clinic = if nowhere {
+            ClinicChoice::Nowhere
+        } else {
+            ClinicChoice::Stranger
+        };
+        return Ok(facts(clinic, session.proved_at));
+    };
+    if second.is_some() || (asked.chooses && hers.len() > 1) {
+        return Ok(facts(ClinicChoice::Unclear, session.proved_at));
+    }
+    let (tenant, subject) = (one.clinic.tenant_id, one.subject);
+    tx.proceed(Authority::member(proof.0, tenant, subject))
+        .await?;
+    let client_app = asked.client.app.as_deref().unwrap_or_default();
+    let limits = sessions::limits(tx, app, subject, client_app).await?;
+    let seen = sessions::find_for_tenant(tx, session.id).await?;
+    let opened_at = seen.as_ref().map_or(app.env.now(), |seen| seen.opened_at);
+    // A tenant that sees the session for the first time will be told an earlier instant.
+    let auth_time = seen.map_or(session.proved_at - Duration::MINUTE, |seen| seen.auth_time);
+    let clocks = crate::sessions::policy::clocks(session, opened_at, limits);
+    let clinic = if clocks.is_live(app.env.now()) {
+        ClinicChoice::Member { tenant, subject }
+    } else {
+        ClinicChoice::Lapsed
+    };
+    Ok(facts(clinic, auth_time))
+}
+
+async fn issue(
+    tx: &mut Tx<Identity>,
+    app: &App,
+    session: &Session,
+    asked: &Asked<'_>,
+    just_proved: bool,
+) -> Result<SecretString, StoreError> {
+    let subject = tx.subject().ok_or(StoreError::Corrupt {
+        table: "seal.context",
+        what: "a code for nobody",
+    })?;
+    sessions::open_for_tenant(tx, app, session, subject, just_proved).await?;
+    let request = asked.request;
+    let expires_at = app.env.now() + app.config.lifetimes.authorization_code;
+    let code = IssuedCode {
+        id: code_service::fresh_id(app),
+        client: asked.client.id.clone(),
+        session: session.id,
+        subject,
+        account: session.account,
+        redirect_uri: request.redirect_uri.clone(),
+        code_challenge: request.code_challenge.clone(),
+        nonce: request.nonce.clone(),
+        scopes: request.scopes.clone(),
+        audience: request.audience.clone(),
+        expires_at: whole_microsecond(expires_at),
+        family: None,
+        spent_at: None,
+    };
+    let issued = code_service::issue(tx, app, &code).await?;
+    let detail = json!({ "client_id": code.client, "scopes": code.scopes, "code": code.id });
+    audit::append(tx, &app.env, &app.keys, EventType::AuthorizeGranted, detail).await?;
+    Ok(issued)
+}
+
+/// As Postgres keeps it, so that a digest over it can be made again.
+fn whole_microsecond(at: OffsetDateTime) -> OffsetDateTime {
+    at.replace_nanosecond(at.microsecond() * 1000)
+        .expect("microseconds are within a second")
+}
