@@ -5,6 +5,7 @@
 #![cfg(test)]
 
 mod tidy_attacks;
+mod tidy_documents;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -18,7 +19,7 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
+    pub(crate) fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
         self.text
             .lines()
             .enumerate()
@@ -36,7 +37,7 @@ impl Source {
     }
 }
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -342,90 +343,6 @@ fn proofs_are_made_only_where_a_credential_was_checked() {
         strangers.is_empty(),
         "a proof is made in {strangers:?}: was a credential checked there?"
     );
-}
-
-/// House §17: documents name what exists.
-#[test]
-fn every_path_that_the_documents_name_exists() {
-    let mut findings = Vec::new();
-    let mut documents = sources("docs", &[".md"]);
-    documents.extend(sources("src/verifier", &[".md"]));
-    documents.extend(sources("migrations", &[".md"]));
-    let readme = fs::read_to_string(root().join("README.md")).expect("there is a README");
-    documents.push(Source {
-        path: "README.md".to_owned(),
-        text: readme,
-    });
-    for document in &documents {
-        for (number, line) in document.lines() {
-            for named in line
-                .split('`')
-                .skip(1)
-                .step_by(2)
-                .filter(|named| is_path(named))
-            {
-                if !exists(named) {
-                    let at = format!("{}:{number}", document.path);
-                    findings.push(format!("{at}: `{named}` does not exist"));
-                }
-            }
-            for target in links(line).filter(|t| !t.contains("://") && !t.starts_with('#')) {
-                let target = target.split('#').next().unwrap_or_default();
-                let folder = Path::new(&document.path).parent().unwrap_or(Path::new(""));
-                if !root().join(folder).join(target).exists() {
-                    let at = format!("{}:{number}", document.path);
-                    findings.push(format!("{at}: the link to {target} leads nowhere"));
-                }
-            }
-        }
-    }
-    assert_none(&findings);
-}
-
-fn is_path(named: &str) -> bool {
-    let begins = [
-        "src/",
-        "tests/",
-        "docs/",
-        "migrations/",
-        "keys/",
-        "benches/",
-    ];
-    begins.iter().any(|begin| named.starts_with(begin)) && !named.contains(['*', '<', ' ', '…'])
-}
-
-fn exists(named: &str) -> bool {
-    // What `keys init` and `./check` make is named and not committed.
-    let made = [
-        "keys/master.key",
-        "tests/clients/.venv",
-        "tests/clients/node_modules",
-    ];
-    let plain = named.split("::").next().unwrap_or_default();
-    root().join(plain).exists() || made.contains(&named)
-}
-
-fn links(line: &str) -> impl Iterator<Item = &str> {
-    line.split("](")
-        .skip(1)
-        .filter_map(|rest| rest.split(')').next())
-}
-
-#[test]
-fn every_decision_record_is_listed() {
-    let folder = root().join("docs/decisions");
-    let index = fs::read_to_string(folder.join("README.md")).expect("there is an index");
-    let mut findings = Vec::new();
-    for entry in fs::read_dir(&folder)
-        .expect("the folder is there")
-        .flatten()
-    {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name != "README.md" && !index.contains(&format!("({name})")) {
-            findings.push(format!("docs/decisions/README.md: {name} is not listed"));
-        }
-    }
-    assert_none(&findings);
 }
 
 /// The brief: no registry host and no path of one machine in a commit.
