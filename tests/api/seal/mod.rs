@@ -7,6 +7,8 @@ mod attacker;
 mod begin;
 mod catalog;
 mod contexts;
+mod generator;
+mod grammar;
 mod plans;
 mod planted;
 mod proxy;

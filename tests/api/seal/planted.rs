@@ -115,7 +115,8 @@ pub(super) async fn planted() -> &'static Database {
     PLANTED.get_or_init(plant).await
 }
 
-async fn plant() -> Database {
+/// The same, the caller's own.
+pub(super) async fn plant() -> Database {
     let database = cluster::fresh().await;
     let mut boss = database.superuser().await;
     // Rows are of every tenant at once and words stand where the checks want others: what is

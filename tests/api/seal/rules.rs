@@ -46,7 +46,11 @@ acl as (
 /// Tables that stand before any tenant, or are the same for all; each with its reason.
 /// A table with people or secrets in it is here only because no tenant's transaction reaches it
 /// but by its own policies.
-pub(super) const WITHOUT_TENANT: [(&str, &str); 16] = [
+pub(super) const WITHOUT_TENANT: [(&str, &str); 17] = [
+    (
+        "identity.bootstrap",
+        "the first administrator's one-time secret, before any tenant",
+    ),
     (
         "identity.known_place",
         "an account's devices and networks, before any tenant",

@@ -1,7 +1,7 @@
 //! The simple protocol, and every byte that comes back: rows, notices, errors, notifications.
 //! (PostgreSQL documentation, chapter "Frontend/Backend Protocol".)
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 
 use crate::lab::cluster::Database;
@@ -9,6 +9,7 @@ use crate::lab::cluster::Database;
 /// One session.
 pub(super) struct Wire {
     stream: UnixStream,
+    answers: BufReader<UnixStream>,
 }
 
 /// All that came back for one or more messages.
@@ -52,7 +53,8 @@ impl Wire {
         startup.extend(196_608_u32.to_be_bytes()); // version 3.0
         startup.extend(parameters.as_bytes());
         stream.write_all(&startup).unwrap();
-        let mut wire = Self { stream };
+        let answers = BufReader::new(stream.try_clone().unwrap());
+        let mut wire = Self { stream, answers };
         let mut answer = Answer::default();
         if wire.read_until_ready(&mut answer) {
             Ok(wire)
@@ -68,6 +70,17 @@ impl Wire {
 
     /// Sends all messages at once, then reads all answers. Keep them few: a full socket waits.
     pub(super) fn ask_all(&mut self, messages: &[&str]) -> Answer {
+        self.send(messages);
+        let mut answer = Answer::default();
+        for _ in messages {
+            if !self.read_until_ready(&mut answer) {
+                break;
+            }
+        }
+        answer
+    }
+
+    fn send(&mut self, messages: &[&str]) {
         let mut sent = Vec::new();
         for sql in messages {
             sent.push(b'Q');
@@ -76,13 +89,20 @@ impl Wire {
             sent.push(0);
         }
         self.stream.write_all(&sent).unwrap();
-        let mut answer = Answer::default();
-        for _ in messages {
-            if !self.read_until_ready(&mut answer) {
-                break;
-            }
+    }
+
+    /// The same with nothing taken apart: every byte, and how many statements were completed.
+    pub(super) fn shout(&mut self, messages: &[&str]) -> (Vec<u8>, usize) {
+        self.send(messages);
+        let (mut raw, mut completed, mut ready) = (Vec::new(), 0, 0);
+        while ready < messages.len() {
+            let (kind, body) = self.message().expect("the session goes on");
+            raw.extend(&body);
+            raw.push(b'\n');
+            completed += usize::from(kind == b'C');
+            ready += usize::from(kind == b'Z');
         }
-        answer
+        (raw, completed)
     }
 
     /// What arrives by itself: a notification. Waits for nothing.
@@ -112,10 +132,10 @@ impl Wire {
 
     fn message(&mut self) -> Option<(u8, Vec<u8>)> {
         let mut head = [0; 5];
-        self.stream.read_exact(&mut head).ok()?;
+        self.answers.read_exact(&mut head).ok()?;
         let length = u32::from_be_bytes(head[1..].try_into().unwrap()) as usize;
         let mut body = vec![0; length - 4];
-        self.stream.read_exact(&mut body).ok()?;
+        self.answers.read_exact(&mut body).ok()?;
         Some((head[0], body))
     }
 }
