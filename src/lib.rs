@@ -14,6 +14,7 @@ pub mod env;
 pub mod http;
 pub mod identity;
 pub mod ids;
+pub mod mail;
 pub mod oidc;
 pub mod pages;
 pub mod secret;

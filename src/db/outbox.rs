@@ -2,7 +2,6 @@
 //! ([`crate::mail`]).
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::{Identity, StoreError, Tx};
 use crate::env::Env;
@@ -35,6 +34,15 @@ impl MailKind {
             Self::PasswordChanged {} => "password_changed",
         }
     }
+
+    /// As [`post`] stored it.
+    pub(crate) fn read(kind: &str, parameters: &serde_json::Value) -> Result<Self, StoreError> {
+        let stored = serde_json::json!({ "kind": kind, "parameters": parameters });
+        serde_json::from_value(stored).map_err(|_| StoreError::Corrupt {
+            table: "outbox.message",
+            what: "a message that can't be read",
+        })
+    }
 }
 
 /// Posts a message to an account's person, in the transaction of what it tells of.
@@ -61,26 +69,4 @@ pub async fn post(
     .execute(tx.conn())
     .await?;
     Ok(())
-}
-
-/// A message that is this worker's to deliver.
-#[derive(Debug, sqlx::FromRow)]
-pub(crate) struct Taken {
-    pub(crate) tenant_id: TenantId,
-    pub(crate) message_id: Uuid,
-    pub(crate) login: String,
-    kind: String,
-    parameters: serde_json::Value,
-    pub(crate) created_at: time::OffsetDateTime,
-}
-
-impl Taken {
-    /// What it says.
-    pub(crate) fn mail(&self) -> Result<MailKind, StoreError> {
-        let stored = serde_json::json!({ "kind": self.kind, "parameters": self.parameters });
-        serde_json::from_value(stored).map_err(|_| StoreError::Corrupt {
-            table: "outbox.message",
-            what: "a message that can't be read",
-        })
-    }
 }

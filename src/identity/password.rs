@@ -3,6 +3,7 @@
 //! OWASP's floor: 19 MiB, two passes, one lane. Never inside a transaction.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ pub struct Hasher {
     running: Arc<Semaphore>,
     room: Arc<Semaphore>,
     buffers: Arc<Mutex<Vec<Vec<Block>>>>,
+    computed: Arc<AtomicU64>,
 }
 
 impl fmt::Debug for Hasher {
@@ -63,6 +65,7 @@ impl Hasher {
             running: seats(parallelism),
             room: seats(parallelism + queue),
             buffers: Arc::default(),
+            computed: Arc::default(),
         }
     }
 
@@ -92,6 +95,11 @@ impl Hasher {
         Ok(same)
     }
 
+    /// How many hashes were computed since the start: what guesses have cost.
+    pub fn computed(&self) -> u64 {
+        self.computed.load(Ordering::Relaxed)
+    }
+
     async fn derive(
         &self,
         password: &SecretString,
@@ -105,6 +113,7 @@ impl Hasher {
             .await
             .map_err(|_| HashRefusal::Busy)?
             .map_err(|_| HashRefusal::Busy)?;
+        self.computed.fetch_add(1, Ordering::Relaxed);
         let buffers = Arc::clone(&self.buffers);
         let tag = tokio::task::spawn_blocking(move || {
             // Moved in: a dropped request must not free the turn while the hash still runs.

@@ -6,6 +6,7 @@ use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::http::chain;
+use crate::mail;
 use crate::oidc::family::sweep as families;
 
 /// The MAC key of contexts lives a day and an hour (`Db::renew_seal_key`).
@@ -39,6 +40,7 @@ pub(super) fn start(app: &App) -> JoinSet<()> {
             tracing::error!(detail = %chain(&error), "spent successors were not erased");
         }
     }));
+    jobs.spawn(mail::run(app.clone()));
     jobs
 }
 

@@ -1,0 +1,134 @@
+//! What a message says, in words. Pure.
+
+use time::OffsetDateTime;
+use time::macros::format_description;
+use uuid::Uuid;
+
+use crate::db::outbox::MailKind;
+use crate::pages::{day_and_time, paths};
+
+/// A letter, without its envelope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    /// ASCII, one line.
+    pub subject: &'static str,
+    /// Plain text, lines ended by `\n`.
+    pub body: String,
+}
+
+impl Letter {
+    /// Writes it.
+    ///
+    /// - `issuer`: for the address of the account page
+    /// - `at`: when what it tells of happened
+    pub fn write(mail: &MailKind, issuer: &str, at: OffsetDateTime) -> Self {
+        let when = day_and_time(at);
+        let account = format!("{issuer}{}", paths::ACCOUNT);
+        match mail {
+            MailKind::NewDevice { device } => Self {
+                subject: "A new sign-in to your account",
+                body: format!(
+                    "Hello,\n\n\
+                     someone signed in to your account with a browser that we had not seen \
+                     before.\n\n\
+                     When:    {when}\n\
+                     Browser: {device}\n\n\
+                     If that was you, there is nothing to do.\n\n\
+                     If it was not, sign out everywhere and change your password here:\n\
+                     {account}\n"
+                ),
+            },
+            MailKind::PasswordChanged {} => Self {
+                subject: "Your password was changed",
+                body: format!(
+                    "Hello,\n\n\
+                     the password of your account was changed, and your other devices were \
+                     signed out.\n\n\
+                     When: {when}\n\n\
+                     If that was you, there is nothing to do.\n\n\
+                     If it was not, tell your clinic's front desk at once: they can help you \
+                     back in.\n"
+                ),
+            },
+            MailKind::ReusedToken { client_name } => Self {
+                subject: "We signed you out of an app",
+                body: format!(
+                    "Hello,\n\n\
+                     something used your sign-in to {client_name} a second time, which only a \
+                     copy of it can do. To be safe we ended that sign-in.\n\n\
+                     When: {when}\n\n\
+                     You can sign in again as usual. If you do not know why this happened, sign \
+                     out everywhere and change your password here:\n\
+                     {account}\n"
+                ),
+            },
+        }
+    }
+
+    /// The whole message with its header (RFC 5322), lines ended by CR LF.
+    pub fn message(&self, id: Uuid, from: &str, to: &str, at: OffsetDateTime) -> String {
+        let date = at
+            .format(format_description!(
+                "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] \
+                 [offset_hour sign:mandatory][offset_minute]"
+            ))
+            .expect("every instant has these parts");
+        let header = format!(
+            "Date: {date}\nFrom: {}\nTo: {}\nSubject: {}\nMessage-ID: <{id}@lanyard>\n\
+             MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n\
+             Content-Transfer-Encoding: 8bit\nAuto-Submitted: auto-generated\n",
+            one_line(from),
+            one_line(to),
+            self.subject,
+        );
+        format!("{header}\n{}", self.body).replace('\n', "\r\n")
+    }
+}
+
+/// Nothing that could begin a header line of its own.
+fn one_line(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    const AT: OffsetDateTime = datetime!(2026-03-02 14:05:09 UTC);
+
+    #[test]
+    fn a_letter_says_what_happened_when_and_what_to_do() {
+        let mail = MailKind::NewDevice { device: "Firefox on Windows".into() };
+        let letter = Letter::write(&mail, "https://id.example.com", AT);
+        for words in ["Firefox on Windows", "Mon, Mar 2, 2026, 2:05 PM UTC", "/account\n"] {
+            assert!(letter.body.contains(words), "{}", letter.body);
+        }
+    }
+
+    #[test]
+    fn no_letter_has_a_link_with_anything_in_it() {
+        for mail in [
+            MailKind::NewDevice { device: "A browser".into() },
+            MailKind::PasswordChanged {},
+            MailKind::ReusedToken { client_name: "Patient portal".into() },
+        ] {
+            let letter = Letter::write(&mail, "https://id.example.com", AT);
+            for link in letter.body.split_whitespace().filter(|word| word.contains("://")) {
+                assert_eq!(link, "https://id.example.com/account");
+            }
+        }
+    }
+
+    #[test]
+    fn an_address_can_not_add_a_header() {
+        let letter = Letter { subject: "Hello", body: "One\nTwo\n".into() };
+        let to = "ada@example.test\r\nBcc: mallory@example.test";
+        let message = letter.message(Uuid::nil(), "Lanyard <no-reply@example.com>", to, AT);
+        let header = message.split("\r\n\r\n").next().expect("a header");
+        assert!(!header.lines().any(|line| line.starts_with("Bcc")), "{header}");
+        assert!(header.starts_with("Date: Mon, 02 Mar 2026 14:05:09 +0000\r\n"), "{header}");
+        assert!(message.ends_with("\r\n\r\nOne\r\nTwo\r\n"));
+    }
+}
