@@ -108,13 +108,17 @@ pub(super) async fn attempt(
         .as_ref()
         .map_or(DECOY, |credential| &credential.phc);
     let matches = match app.hasher.verify(password, phc).await {
-        Ok(matches) => matches,
-        Err(HashRefusal::Busy) => return Ok(Outcome::Busy),
-        Err(HashRefusal::TooLong) => false,
+        // The operator's fault is no help to whoever measures: the decoy takes its place.
         Err(HashRefusal::OutOfBounds) => {
             tracing::error!("a stored password hash is outside the bounds");
-            false
+            app.hasher.verify(password, DECOY).await.map(|_| false)
         }
+        judged => judged,
+    };
+    let matches = match matches {
+        Ok(matches) => matches,
+        Err(HashRefusal::Busy) => return Ok(Outcome::Busy),
+        Err(HashRefusal::TooLong | HashRefusal::OutOfBounds) => false,
     };
     let verdict = match read.credential {
         None => Err(Refusal::UnknownLogin),

@@ -103,7 +103,9 @@ async fn another_persons_sign_in_ends_the_session_before_it() {
     browser.sign_in_at(page, &alice.login, PASSWORD).await.goes_to("/authorize/resume");
     let hers = browser.cookie(SESSION).unwrap();
 
-    lab.sign_in(&browser, &dave).await;
+    let another = waiting_request(&lab, &browser, None).await;
+    let page = browser.get(&format!("/sign-in?flow={another}")).await;
+    browser.sign_in_at(page, &dave.login, PASSWORD).await.goes_to("/authorize/resume");
     let his = browser.cookie(SESSION).unwrap();
     assert!(!opens(&lab, &hers).await);
     let page = browser.get("/account").await.page("Your account");
