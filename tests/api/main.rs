@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod apps;
 mod browser;
 mod cli;
 mod clients;
