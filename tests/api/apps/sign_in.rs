@@ -19,7 +19,7 @@ async fn who_signed_in_to_one_app_opens_the_others_without_being_asked() {
     assert!(home.body.contains("Ruth Okafor"));
 
     let clinician = browser.everywhere(&lab.at(Kind::Clinician, "/")).await;
-    clinician.page("Your patients' visits");
+    clinician.page("Your patients&#39; visits");
     let console = browser.everywhere(&lab.at(Kind::Console, "/")).await;
     let console = console.page("Your clinic at a glance");
     assert!(console.body.contains("Ruth Okafor"), "the API named the members");

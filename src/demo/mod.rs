@@ -1,0 +1,106 @@
+//! The demo: a made-up world on this machine, and a run through it that needs nobody.
+//!
+//! Invariants
+//! 1. It listens on loopback alone, and every page says that all is made up.
+//! 2. What it writes lies in one marked folder; `reset` removes that and nothing else.
+//! 3. A second start uses the world of the first. A database with anybody else's clinics is refused.
+//! 4. Its apps and its self-driving run go over real HTTP, as anybody's would.
+
+mod browser;
+pub mod drive;
+pub mod routes;
+mod seed;
+pub mod state;
+pub mod table;
+pub mod world;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use axum::Router;
+
+pub use drive::{Step, drive};
+pub use seed::seed;
+pub use state::World;
+
+use crate::app::App;
+use crate::apps;
+use crate::apps::registration::RegistrationError;
+use crate::db::StoreError;
+
+/// Why there is no demo.
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    /// The operator's: others could reach it.
+    #[error("the demo is for this machine alone, and {0} is no loopback address")]
+    NotLoopback(SocketAddr),
+    /// The operator's: the folder is somebody's.
+    #[error("{0} is not the demo's: move it away, or set another state_dir")]
+    Foreign(PathBuf),
+    /// The operator's: the folder can't be used.
+    #[error("{folder} can't be used")]
+    Folder {
+        /// Which.
+        folder: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The operator's: ciphertext of another master key.
+    #[error("the demo's passwords are under another master key: run `lanyard demo reset`")]
+    OtherKey,
+    /// The operator's: real clinics.
+    #[error("this database has a clinic `{0}` that is not the demo's: use another database")]
+    NotEmpty(String),
+    /// The database failed.
+    #[error("the database can't be seeded")]
+    Store(#[from] StoreError),
+    /// The apps are not known to the issuer.
+    #[error(transparent)]
+    Registration(#[from] RegistrationError),
+    /// A step of the run did not go as it should.
+    #[error("{0}")]
+    Step(String),
+    /// Ours: the world contradicts itself.
+    #[error("the demo's world contradicts itself: {0}")]
+    Contradiction(&'static str),
+}
+
+/// The world of this folder: as it is, or made now.
+///
+/// - `app`: on the configuration that [`state::configure`] gave
+/// - `said`: hears of each step
+pub async fn prepare(
+    app: &App,
+    said: &mut (dyn FnMut(&str) + Send),
+) -> Result<World, DemoError> {
+    let mut world = match World::load(&app.config, &app.keys)? {
+        Some(world) => world,
+        None => {
+            let world = World::draw(&app.env);
+            // Kept before they are used: after a crash the same passwords are seeded on.
+            world.keep(&app.config, &app.env, &app.keys)?;
+            world
+        }
+    };
+    seed(app, &mut world, said).await?;
+    Ok(world)
+}
+
+/// What an app is called in messages, where it listens, what it answers.
+pub type AppFace = (&'static str, Vec<SocketAddr>, Router);
+
+/// The apps' faces.
+pub async fn app_faces(app: &App) -> Result<Vec<AppFace>, DemoError> {
+    let routers = apps::routers(app).await?;
+    let face = |(kind, router): (apps::Kind, Router)| {
+        (kind.word(), apps::settings(&app.config, kind).listen.clone(), router)
+    };
+    Ok(routers.into_iter().map(face).collect())
+}
+
+/// A duration as the run prints it.
+pub fn milliseconds(of: Duration) -> u128 {
+    of.as_millis()
+}
