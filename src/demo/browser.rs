@@ -48,7 +48,12 @@ impl Browser {
             .user_agent("Mozilla/5.0 (X11; Linux x86_64) Lanyard/demo");
         let here = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
         let apps = &config.apps;
-        let urls = [config.issuer.url(), &apps.patient.url, &apps.clinician.url, &apps.console.url];
+        let urls = [
+            config.issuer.url(),
+            &apps.patient.url,
+            &apps.clinician.url,
+            &apps.console.url,
+        ];
         for host in urls.into_iter().filter_map(Url::host_str) {
             // Not every machine's resolver knows the names below `localhost` (RFC 6761 §6.3).
             builder = builder.resolve(host, here);
@@ -57,7 +62,10 @@ impl Browser {
             }
         }
         let client = builder.build().expect("a TLS provider is installed");
-        Self { client, jar: Mutex::default() }
+        Self {
+            client,
+            jar: Mutex::default(),
+        }
     }
 
     /// Types an address, and follows wherever it leads.
@@ -82,18 +90,30 @@ impl Browser {
         let (action, mut fields) = page
             .form(form)
             .ok_or_else(|| DemoError::Step(format!("no form `{form}` at {}", page.at)))?;
-        fields.extend(typed.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())));
-        let to = page.at.join(&action).map_err(|e| DemoError::Step(e.to_string()))?;
+        fields.extend(
+            typed
+                .iter()
+                .map(|&(name, value)| (name.to_owned(), value.to_owned())),
+        );
+        let to = page
+            .at
+            .join(&action)
+            .map_err(|e| DemoError::Step(e.to_string()))?;
         let seen = self.ask(Method::POST, to, Some(&fields)).await?;
         self.follow(seen).await
     }
 
     async fn follow(&self, mut seen: Seen) -> Result<Seen, DemoError> {
         for _ in 0..MOST_HOPS {
-            let Some(to) = seen.onward.take() else { return Ok(seen) };
+            let Some(to) = seen.onward.take() else {
+                return Ok(seen);
+            };
             seen = self.ask(Method::GET, to, None).await?;
         }
-        Err(DemoError::Step(format!("no end of redirects, the last to {}", seen.at)))
+        Err(DemoError::Step(format!(
+            "no end of redirects, the last to {}",
+            seen.at
+        )))
     }
 
     async fn ask(
@@ -105,31 +125,57 @@ impl Browser {
         let silent = |error: reqwest::Error| {
             DemoError::Step(format!("no answer: {}", crate::http::chain(&error)))
         };
-        let mut request = self.client.request(method, to.clone()).header(COOKIE, self.cookies(&to));
+        let mut request = self
+            .client
+            .request(method, to.clone())
+            .header(COOKIE, self.cookies(&to));
         if let Some(fields) = fields {
             request = request.form(fields);
         }
         let answer = request.send().await.map_err(silent)?;
         self.keep(&to, answer.headers());
-        let leads = answer.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+        let leads = answer
+            .headers()
+            .get(LOCATION)
+            .and_then(|value| value.to_str().ok());
         let status = answer.status();
-        let onward = leads.filter(|_| status.is_redirection()).and_then(|l| to.join(l).ok());
+        let onward = leads
+            .filter(|_| status.is_redirection())
+            .and_then(|l| to.join(l).ok());
         let body = answer.text().await.map_err(silent)?;
-        Ok(Seen { at: to, status: status.as_u16(), onward, body })
+        Ok(Seen {
+            at: to,
+            status: status.as_u16(),
+            onward,
+            body,
+        })
     }
 
     fn cookies(&self, to: &Url) -> String {
         let jar = self.jar.lock().expect("no panic happens under this lock");
-        let own = jar.iter().filter(|((host, _), _)| Some(host.as_str()) == to.host_str());
-        own.map(|((_, name), value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
+        let own = jar
+            .iter()
+            .filter(|((host, _), _)| Some(host.as_str()) == to.host_str());
+        own.map(|((_, name), value)| format!("{name}={value}"))
+            .collect::<Vec<_>>()
+            .join("; ")
     }
 
     fn keep(&self, at: &Url, headers: &http::HeaderMap) {
         let mut jar = self.jar.lock().expect("no panic happens under this lock");
-        for line in headers.get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok()) {
+        for line in headers
+            .get_all(SET_COOKIE)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+        {
             let (pair, attributes) = line.split_once(';').unwrap_or((line, ""));
-            let Some((name, value)) = pair.split_once('=') else { continue };
-            let key = (at.host_str().unwrap_or_default().to_owned(), name.trim().to_owned());
+            let Some((name, value)) = pair.split_once('=') else {
+                continue;
+            };
+            let key = (
+                at.host_str().unwrap_or_default().to_owned(),
+                name.trim().to_owned(),
+            );
             if attributes.to_ascii_lowercase().contains("max-age=0") {
                 jar.remove(&key);
             } else {
@@ -142,8 +188,13 @@ impl Browser {
 impl Seen {
     /// The page's `h1`.
     pub(super) fn sentence(&self) -> String {
-        let after = self.body.split_once("<h1").and_then(|(_, rest)| rest.split_once('>'));
-        let sentence = after.and_then(|(_, rest)| rest.split_once("</h1>")).map(|(h1, _)| h1);
+        let after = self
+            .body
+            .split_once("<h1")
+            .and_then(|(_, rest)| rest.split_once('>'));
+        let sentence = after
+            .and_then(|(_, rest)| rest.split_once("</h1>"))
+            .map(|(h1, _)| h1);
         unescaped(sentence.unwrap_or_default().trim())
     }
 
@@ -162,21 +213,35 @@ impl Seen {
 
     /// How many rows of data the page's table has.
     pub(super) fn rows(&self) -> usize {
-        let body = self.body.split("<tbody").nth(1).and_then(|rest| rest.split("</tbody>").next());
+        let body = self
+            .body
+            .split("<tbody")
+            .nth(1)
+            .and_then(|rest| rest.split("</tbody>").next());
         body.map_or(0, |rows| rows.matches("<tr").count())
     }
 
     fn form(&self, id: &str) -> Option<(String, Vec<(String, String)>)> {
         let mut forms = self.body.split("<form").skip(1);
         let form = forms.find(|form| {
-            form.split('>').next().and_then(|tag| attribute(tag, "id")).as_deref() == Some(id)
+            form.split('>')
+                .next()
+                .and_then(|tag| attribute(tag, "id"))
+                .as_deref()
+                == Some(id)
         })?;
         let form = form.split("</form>").next()?;
         let action = attribute(form.split('>').next()?, "action")?;
-        let inputs = form.split("<input").skip(1).filter_map(|rest| rest.split('>').next());
+        let inputs = form
+            .split("<input")
+            .skip(1)
+            .filter_map(|rest| rest.split('>').next());
         let hidden = inputs.filter(|tag| attribute(tag, "type").as_deref() == Some("hidden"));
         let fields = hidden.filter_map(|tag| {
-            Some((attribute(tag, "name")?, attribute(tag, "value").unwrap_or_default()))
+            Some((
+                attribute(tag, "name")?,
+                attribute(tag, "value").unwrap_or_default(),
+            ))
         });
         Some((action, fields.collect()))
     }

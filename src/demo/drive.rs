@@ -12,7 +12,7 @@ use super::state::World;
 use super::world::{IVY, RUTH, WILLOW_IDLE_SECONDS};
 use crate::app::App;
 use crate::apps::calls::Caller;
-use crate::apps::oidc::{Asked, OidcError, Oidc};
+use crate::apps::oidc::{Asked, Oidc, OidcError};
 use crate::apps::{Kind, registration, sites};
 use crate::pages::paths;
 
@@ -33,7 +33,12 @@ pub struct Step {
 
 /// Drives through the main job; `said` hears of each step. True: every step went as it should.
 pub async fn drive(app: &App, world: &World, said: &mut (dyn FnMut(&Step) + Send)) -> bool {
-    let run = Run { app, world, ruth: Browser::new(&app.config), ivy: Browser::new(&app.config) };
+    let run = Run {
+        app,
+        world,
+        ruth: Browser::new(&app.config),
+        ivy: Browser::new(&app.config),
+    };
     let mut goes_well = true;
     macro_rules! step {
         ($words:expr, $work:expr) => {
@@ -47,17 +52,33 @@ pub async fn drive(app: &App, world: &World, said: &mut (dyn FnMut(&Step) + Send
                     Ok(Some(more)) => format!("{}: {more}", $words),
                     Err(error) => format!("{}: {error}", $words),
                 };
-                said(&Step { words, took, is_done: goes_well });
+                said(&Step {
+                    words,
+                    took,
+                    is_done: goes_well,
+                });
             }
         };
     }
     step!("Ruth signs in to Juniper's patient portal", run.sign_in());
-    step!("opens the clinician portal, not asked again", run.open(Kind::Clinician));
-    step!("opens the clinic console, not asked again", run.open(Kind::Console));
+    step!(
+        "opens the clinician portal, not asked again",
+        run.open(Kind::Clinician)
+    );
+    step!(
+        "opens the clinic console, not asked again",
+        run.open(Kind::Console)
+    );
     step!("an API trusts her token", run.call_api());
     step!("the same token at Harbor is refused", run.cross_clinics());
-    step!("Ivy signs in at Willow, where nobody has time", run.sign_in_ivy());
-    step!("does nothing while her page polls, and is signed out", run.wait_idle());
+    step!(
+        "Ivy signs in at Willow, where nobody has time",
+        run.sign_in_ivy()
+    );
+    step!(
+        "does nothing while her page polls, and is signed out",
+        run.wait_idle()
+    );
     step!("Ruth signs out of the console", run.sign_out());
     step!("and is signed out of the other two", run.find_all_closed());
     goes_well
@@ -75,16 +96,22 @@ struct Run<'a> {
 impl Run<'_> {
     fn at(&self, kind: Kind, slug: &str, path: &str) -> String {
         let mut all = sites::addresses(&self.app.config, Some(slug));
-        let origin = all.find(|(other, _)| *other == kind).map(|(_, origin)| origin);
+        let origin = all
+            .find(|(other, _)| *other == kind)
+            .map(|(_, origin)| origin);
         format!("{}{path}", origin.unwrap_or_default())
     }
 
     async fn sign_in_at(&self, browser: &Browser, slug: &str, login: &str) -> Outcome {
         let front = browser.visit(&self.at(Kind::Patient, slug, "/")).await?;
         front.says("Welcome to your patient portal")?;
-        let first = browser.visit(&self.at(Kind::Patient, slug, paths::APP_SIGN_IN)).await?;
+        let first = browser
+            .visit(&self.at(Kind::Patient, slug, paths::APP_SIGN_IN))
+            .await?;
         let first = first.says("Sign in to continue")?;
-        let second = browser.submit(&first, "identifier-form", &[("login", login)]).await?;
+        let second = browser
+            .submit(&first, "identifier-form", &[("login", login)])
+            .await?;
         let second = second.says("Enter your password")?;
         let typed = [("password", self.world.password(login))];
         let home = browser.submit(&second, "password-form", &typed).await?;
@@ -173,7 +200,10 @@ impl Run<'_> {
         let limit = Duration::from_secs(WILLOW_IDLE_SECONDS.unsigned_abs());
         let last = Instant::now() + limit + PATIENCE;
         loop {
-            let polled = self.ivy.look(&self.at(Kind::Patient, "willow", paths::SESSION)).await?;
+            let polled = self
+                .ivy
+                .look(&self.at(Kind::Patient, "willow", paths::SESSION))
+                .await?;
             let told: serde_json::Value = serde_json::from_str(&polled.body).unwrap_or_default();
             if told["signed_in"] == false {
                 break;
@@ -183,7 +213,10 @@ impl Run<'_> {
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
-        let page = self.ivy.visit(&self.at(Kind::Patient, "willow", "/")).await?;
+        let page = self
+            .ivy
+            .visit(&self.at(Kind::Patient, "willow", "/"))
+            .await?;
         // Our cookie is gone, so the front page asks the issuer again, which knows her no more.
         let sentence = page.sentence();
         if sentence == "Your visits" {
@@ -193,7 +226,10 @@ impl Run<'_> {
     }
 
     async fn sign_out(&self) -> Outcome {
-        let home = self.ruth.visit(&self.at(Kind::Console, "juniper", "/")).await?;
+        let home = self
+            .ruth
+            .visit(&self.at(Kind::Console, "juniper", "/"))
+            .await?;
         let home = home.says("Your clinic at a glance")?;
         let gone = self.ruth.submit(&home, "sign-out", &[]).await?;
         shown(&gone.says("You are signed out")?)

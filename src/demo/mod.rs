@@ -71,10 +71,7 @@ pub enum DemoError {
 ///
 /// - `app`: on the configuration that [`state::configure`] gave
 /// - `said`: hears of each step
-pub async fn prepare(
-    app: &App,
-    said: &mut (dyn FnMut(&str) + Send),
-) -> Result<World, DemoError> {
+pub async fn prepare(app: &App, said: &mut (dyn FnMut(&str) + Send)) -> Result<World, DemoError> {
     let mut world = match World::load(&app.config, &app.keys)? {
         Some(world) => world,
         None => {
@@ -95,7 +92,11 @@ pub type AppFace = (&'static str, Vec<SocketAddr>, Router);
 pub async fn app_faces(app: &App) -> Result<Vec<AppFace>, DemoError> {
     let routers = apps::routers(app).await?;
     let face = |(kind, router): (apps::Kind, Router)| {
-        (kind.word(), apps::settings(&app.config, kind).listen.clone(), router)
+        (
+            kind.word(),
+            apps::settings(&app.config, kind).listen.clone(),
+            router,
+        )
     };
     Ok(routers.into_iter().map(face).collect())
 }

@@ -76,7 +76,10 @@ async fn make_clinic(
     operator: &Operator<'_>,
     clinic: &DemoClinic,
 ) -> Result<TenantId, DemoError> {
-    let accent: Accent = clinic.accent.parse().expect("the world names the palette's colors");
+    let accent: Accent = clinic
+        .accent
+        .parse()
+        .expect("the world names the palette's colors");
     let new = NewTenant {
         slug: Slug::parse(clinic.slug).expect("the world's slugs are slugs"),
         name: TenantName::parse(clinic.name).expect("the world's names are names"),
@@ -86,11 +89,16 @@ async fn make_clinic(
         CreateOutcome::Created(id) => id,
         CreateOutcome::SlugTaken => {
             let there = operator.find_tenant(clinic.slug).await?;
-            there.ok_or(DemoError::Contradiction("a slug that is taken by nobody"))?.id
+            there
+                .ok_or(DemoError::Contradiction("a slug that is taken by nobody"))?
+                .id
         }
     };
     if let Some(seconds) = clinic.idle_seconds {
-        let limits = Limits { idle: Duration::seconds(seconds), absolute: Duration::hours(1) };
+        let limits = Limits {
+            idle: Duration::seconds(seconds),
+            absolute: Duration::hours(1),
+        };
         let saved = administration::save_tenant_limits(app, id, limits).await?;
         saved.map_err(|_| DemoError::Contradiction("limits that nobody may have"))?;
     }
@@ -138,13 +146,18 @@ async fn make_account(
     let password = world.password(login.as_str()).into();
     let hashed = app.hasher.hash(&password, app.env.random_bytes()).await;
     let phc = hashed.map_err(|_| DemoError::Contradiction("no password could be hashed"))?;
-    let new = NewAccount { login: login.clone(), name: name.clone() };
+    let new = NewAccount {
+        login: login.clone(),
+        name: name.clone(),
+    };
     match operator.create_account(&new, &phc).await? {
         AccountOutcome::Created(id) => Ok(id),
         // Made before a crash: the password is the one that was drawn before it, too.
         AccountOutcome::LoginTaken => {
             let there = operator.find_account(&login).await?;
-            Ok(there.ok_or(DemoError::Contradiction("a login that is taken by nobody"))?.id)
+            Ok(there
+                .ok_or(DemoError::Contradiction("a login that is taken by nobody"))?
+                .id)
         }
     }
 }
@@ -154,17 +167,27 @@ async fn plant_visits(app: &App, slug: &str, tenant: TenantId) -> Result<(), Dem
     let listed = app.db.run(authority.read_only(), async |tx| {
         members::list(tx, tenant, 100).await
     });
-    let subjects: HashMap<String, SubjectId> =
-        listed.await?.into_iter().map(|m| (m.display_name, m.subject_id)).collect();
+    let subjects: HashMap<String, SubjectId> = listed
+        .await?
+        .into_iter()
+        .map(|m| (m.display_name, m.subject_id))
+        .collect();
     let now = app.env.now();
     // Whole quarters of an hour, as people book.
     let quarter = now - Duration::seconds(now.unix_timestamp().rem_euclid(900));
     let quarter = quarter.replace_nanosecond(0).expect("zero is a nanosecond");
     let of = |name: &str| {
-        subjects.get(name).copied().ok_or(DemoError::Contradiction("a visit of nobody"))
+        subjects
+            .get(name)
+            .copied()
+            .ok_or(DemoError::Contradiction("a visit of nobody"))
     };
     let mut planted = Vec::new();
-    for (number, visit) in VISITS.iter().enumerate().filter(|(_, visit)| visit.0 == slug) {
+    for (number, visit) in VISITS
+        .iter()
+        .enumerate()
+        .filter(|(_, visit)| visit.0 == slug)
+    {
         let (_, patient, practitioner, hours, kind, state) = visit;
         let name = format!("{slug}/{number}");
         planted.push(Visit {
@@ -187,5 +210,8 @@ async fn plant_visits(app: &App, slug: &str, tenant: TenantId) -> Result<(), Dem
 pub fn face(slug: &str) -> crate::pages::Clinic {
     let clinic = world::clinic(slug);
     let accent = clinic.accent.parse().unwrap_or_default();
-    crate::pages::Clinic { name: clinic.name.to_owned(), accent }
+    crate::pages::Clinic {
+        name: clinic.name.to_owned(),
+        accent,
+    }
 }

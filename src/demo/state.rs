@@ -32,7 +32,11 @@ pub fn configure(mut config: Config) -> Result<Config, DemoError> {
         &apps.clinician.listen,
         &apps.console.listen,
     ];
-    if let Some(open) = lists.into_iter().flatten().find(|address| !address.ip().is_loopback()) {
+    if let Some(open) = lists
+        .into_iter()
+        .flatten()
+        .find(|address| !address.ip().is_loopback())
+    {
         return Err(DemoError::NotLoopback(*open));
     }
     let folder = folder(&config);
@@ -45,7 +49,11 @@ pub fn configure(mut config: Config) -> Result<Config, DemoError> {
 
 /// Where the demo of this configuration lives: `demo` in the state directory.
 pub fn folder(config: &Config) -> PathBuf {
-    if config.is_demo { config.state_dir.clone() } else { config.state_dir.join("demo") }
+    if config.is_demo {
+        config.state_dir.clone()
+    } else {
+        config.state_dir.join("demo")
+    }
 }
 
 /// Makes the demo's folder and its master key, if they are not there.
@@ -53,17 +61,33 @@ pub fn folder(config: &Config) -> PathBuf {
 /// - `config`: as [`configure`] gives it
 pub fn make_folder(config: &Config, env: &Env) -> Result<(), DemoError> {
     let folder = &config.state_dir;
-    let failed = |source| DemoError::Folder { folder: folder.clone(), source };
+    let failed = |source| DemoError::Folder {
+        folder: folder.clone(),
+        source,
+    };
     let has_something = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
     if has_something && !is_marked(folder) {
         return Err(DemoError::Foreign(folder.clone()));
     }
-    let private = |path: &Path| fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    let private = |path: &Path| {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+    };
     private(folder).map_err(failed)?;
-    write_new(&folder.join(MARK), b"`lanyard demo reset` removes this folder.\n").map_err(failed)?;
+    write_new(
+        &folder.join(MARK),
+        b"`lanyard demo reset` removes this folder.\n",
+    )
+    .map_err(failed)?;
     private(&config.keys_dir).map_err(failed)?;
     let key = MasterKey::random(env).encoded();
-    write_new(&config.keys_dir.join("master.key"), key.expose_secret().as_bytes()).map_err(failed)
+    write_new(
+        &config.keys_dir.join("master.key"),
+        key.expose_secret().as_bytes(),
+    )
+    .map_err(failed)
 }
 
 /// Throws the demo's folder away; `false` if there is none. What is not marked is left alone.
@@ -85,7 +109,11 @@ fn is_marked(folder: &Path) -> bool {
 
 /// Writes a private file whole and durably, unless it is there.
 fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
-    if path.exists() { Ok(()) } else { write(path, content) }
+    if path.exists() {
+        Ok(())
+    } else {
+        write(path, content)
+    }
 }
 
 fn write(path: &Path, content: &[u8]) -> io::Result<()> {
@@ -117,17 +145,29 @@ impl World {
         let sealed = match fs::read(&path) {
             Ok(sealed) => sealed,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(DemoError::Folder { folder: path, source }),
+            Err(source) => {
+                return Err(DemoError::Folder {
+                    folder: path,
+                    source,
+                });
+            }
         };
         let plain = keys.unwrap(PLACE, &sealed).ok_or(DemoError::OtherKey)?;
-        serde_json::from_slice(&plain).map(Some).map_err(|_| DemoError::OtherKey)
+        serde_json::from_slice(&plain)
+            .map(Some)
+            .map_err(|_| DemoError::OtherKey)
     }
 
     /// New ones.
     pub fn draw(env: &Env) -> Self {
-        let passwords =
-            MEMBERS.iter().map(|member| (member.login.to_owned(), password(env))).collect();
-        Self { passwords, is_seeded: false }
+        let passwords = MEMBERS
+            .iter()
+            .map(|member| (member.login.to_owned(), password(env)))
+            .collect();
+        Self {
+            passwords,
+            is_seeded: false,
+        }
     }
 
     /// Keeps them, as ciphertext.
@@ -135,7 +175,10 @@ impl World {
         let plain = serde_json::to_vec(self).expect("strings serialize");
         let path = config.state_dir.join(WORLD);
         let kept = write(&path, &keys.wrap(env, PLACE, &plain));
-        kept.map_err(|source| DemoError::Folder { folder: path, source })
+        kept.map_err(|source| DemoError::Folder {
+            folder: path,
+            source,
+        })
     }
 
     /// One person's.
@@ -150,7 +193,10 @@ fn password(env: &Env) -> String {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let bytes = env.random_bytes::<16>();
     let letters = bytes.map(|byte| char::from(LETTERS[usize::from(byte % 32)]));
-    let groups: Vec<String> = letters.chunks(4).map(|group| group.iter().collect()).collect();
+    let groups: Vec<String> = letters
+        .chunks(4)
+        .map(|group| group.iter().collect())
+        .collect();
     groups.join("-")
 }
 
@@ -172,10 +218,16 @@ mod tests {
         let strange = base.join("demo");
         fs::create_dir_all(&strange).expect("a folder");
         fs::write(strange.join("thesis.txt"), "years of work").expect("a file");
-        let config = Config { state_dir: base.clone(), ..Config::default() };
+        let config = Config {
+            state_dir: base.clone(),
+            ..Config::default()
+        };
         assert!(matches!(remove_folder(&config), Err(DemoError::Foreign(_))));
         let demo = configure(config).expect("loopback");
-        assert!(matches!(make_folder(&demo, &Env::system()), Err(DemoError::Foreign(_))));
+        assert!(matches!(
+            make_folder(&demo, &Env::system()),
+            Err(DemoError::Foreign(_))
+        ));
         assert!(strange.join("thesis.txt").exists());
         fs::remove_dir_all(base).expect("ours");
     }
@@ -183,7 +235,10 @@ mod tests {
     #[test]
     fn passwords_are_kept_as_ciphertext_and_read_back() {
         let base = std::env::temp_dir().join(format!("lanyard-world-{}", std::process::id()));
-        let config = Config { state_dir: base.clone(), ..Config::default() };
+        let config = Config {
+            state_dir: base.clone(),
+            ..Config::default()
+        };
         let (config, env) = (configure(config).expect("loopback"), Env::system());
         make_folder(&config, &env).expect("a folder");
         let master = MasterKey::load(&config.keys_dir.join("master.key")).expect("a key");

@@ -47,7 +47,8 @@ pub fn table(config: &Config, world: &World) -> String {
 pub fn facts(config: &Config, world: &World) -> serde_json::Value {
     let address = |kind: Kind, slug: &str| {
         let mut all = sites::addresses(config, Some(slug));
-        all.find(|(other, _)| *other == kind).map(|(_, origin)| format!("{origin}/"))
+        all.find(|(other, _)| *other == kind)
+            .map(|(_, origin)| format!("{origin}/"))
     };
     let person = |member: &DemoMember| {
         serde_json::json!({

@@ -165,27 +165,113 @@ pub const MEMBERS: [DemoMember; 12] = [
 ];
 
 /// A visit: clinic, patient, practitioner, hours from the seeding, how, how far.
-pub type DemoVisit =
-    (&'static str, &'static str, &'static str, i64, VisitKind, VisitState);
+pub type DemoVisit = (
+    &'static str,
+    &'static str,
+    &'static str,
+    i64,
+    VisitKind,
+    VisitState,
+);
 
 /// The visits.
 pub const VISITS: [DemoVisit; 11] = [
-    ("juniper", "Ana Ortiz", "Ruth Okafor", 2, VisitKind::Video, VisitState::Scheduled),
-    ("juniper", "Ana Ortiz", "Maya Chen", 74, VisitKind::Phone, VisitState::Scheduled),
-    ("juniper", "Ana Ortiz", "Ruth Okafor", -340, VisitKind::Video, VisitState::Completed),
-    ("juniper", "Sam Lee", "Ruth Okafor", 0, VisitKind::Video, VisitState::Running),
-    ("juniper", "Sam Lee", "Maya Chen", 26, VisitKind::InPerson, VisitState::Scheduled),
-    ("juniper", "Sam Lee", "Maya Chen", -120, VisitKind::Phone, VisitState::Canceled),
-    ("juniper", "Ruth Okafor", "Maya Chen", 50, VisitKind::InPerson, VisitState::Scheduled),
-    ("harbor", "Ana Ortiz", "Omar Haddad", 5, VisitKind::Video, VisitState::Scheduled),
-    ("harbor", "Ana Ortiz", "Omar Haddad", -700, VisitKind::InPerson, VisitState::Completed),
-    ("willow", "Ivy Stone", "Hugo Marsh", 1, VisitKind::Video, VisitState::Scheduled),
-    ("willow", "Ivy Stone", "Hugo Marsh", -48, VisitKind::Phone, VisitState::Completed),
+    (
+        "juniper",
+        "Ana Ortiz",
+        "Ruth Okafor",
+        2,
+        VisitKind::Video,
+        VisitState::Scheduled,
+    ),
+    (
+        "juniper",
+        "Ana Ortiz",
+        "Maya Chen",
+        74,
+        VisitKind::Phone,
+        VisitState::Scheduled,
+    ),
+    (
+        "juniper",
+        "Ana Ortiz",
+        "Ruth Okafor",
+        -340,
+        VisitKind::Video,
+        VisitState::Completed,
+    ),
+    (
+        "juniper",
+        "Sam Lee",
+        "Ruth Okafor",
+        0,
+        VisitKind::Video,
+        VisitState::Running,
+    ),
+    (
+        "juniper",
+        "Sam Lee",
+        "Maya Chen",
+        26,
+        VisitKind::InPerson,
+        VisitState::Scheduled,
+    ),
+    (
+        "juniper",
+        "Sam Lee",
+        "Maya Chen",
+        -120,
+        VisitKind::Phone,
+        VisitState::Canceled,
+    ),
+    (
+        "juniper",
+        "Ruth Okafor",
+        "Maya Chen",
+        50,
+        VisitKind::InPerson,
+        VisitState::Scheduled,
+    ),
+    (
+        "harbor",
+        "Ana Ortiz",
+        "Omar Haddad",
+        5,
+        VisitKind::Video,
+        VisitState::Scheduled,
+    ),
+    (
+        "harbor",
+        "Ana Ortiz",
+        "Omar Haddad",
+        -700,
+        VisitKind::InPerson,
+        VisitState::Completed,
+    ),
+    (
+        "willow",
+        "Ivy Stone",
+        "Hugo Marsh",
+        1,
+        VisitKind::Video,
+        VisitState::Scheduled,
+    ),
+    (
+        "willow",
+        "Ivy Stone",
+        "Hugo Marsh",
+        -48,
+        VisitKind::Phone,
+        VisitState::Completed,
+    ),
 ];
 
 /// The clinic of that slug.
 pub fn clinic(slug: &str) -> &'static DemoClinic {
-    CLINICS.iter().find(|clinic| clinic.slug == slug).expect("every member's clinic is listed")
+    CLINICS
+        .iter()
+        .find(|clinic| clinic.slug == slug)
+        .expect("every member's clinic is listed")
 }
 
 #[cfg(test)]
@@ -200,7 +286,10 @@ mod tests {
             assert!(member.login.ends_with("@example.test"), "{}", member.login);
         }
         for (slug, patient, practitioner, ..) in VISITS {
-            assert!(is_member(slug, patient) && is_member(slug, practitioner), "{slug} {patient}");
+            assert!(
+                is_member(slug, patient) && is_member(slug, practitioner),
+                "{slug} {patient}"
+            );
         }
     }
 }
