@@ -52,9 +52,13 @@ pub(super) enum Command {
     Serve(Serve),
     /// Serve a seeded world on this machine, or look after it.
     #[command(after_help = "Examples:\n  lanyard demo\n  lanyard demo info\n  lanyard demo reset")]
+    #[command(args_conflicts_with_subcommands = true)]
     Demo {
         #[command(subcommand)]
         action: Option<Demo>,
+        /// Only start, run through it once, and end: 0 if every step went well.
+        #[arg(long)]
+        drive: bool,
     },
     /// Bring the database up to this build's schema.
     #[command(

@@ -9,6 +9,7 @@ mod account;
 mod args;
 mod client;
 mod config;
+mod demo;
 mod doctor;
 mod healthcheck;
 mod keys;
@@ -89,7 +90,7 @@ fn run(asked: Lanyard, output: Output) -> Result<Reply, Failure> {
             given.planes = serve.plane;
             serve::run(&Site::enter(&given)?, serve.migrate, output)
         }
-        Command::Demo { action } => demo(action),
+        Command::Demo { action, drive } => demo::run(action, drive, &given, output),
         Command::Migrate => migrate::run(&Site::enter(&given)?),
         Command::Keys(action) => keys::run(&action, &Site::enter(&given)?),
         Command::Tenant(action) => tenant::run(&action, &Site::enter(&given)?),
@@ -98,14 +99,6 @@ fn run(asked: Lanyard, output: Output) -> Result<Reply, Failure> {
         Command::Doctor => doctor::run(&given),
         Command::Recover(Recover::Administrator) => migrate::recover(&Site::enter(&given)?),
     }
-}
-
-/// The hook of the demo: it gets a [`Site`] as `serve` does, once it is written.
-fn demo(_action: Option<args::Demo>) -> Result<Reply, Failure> {
-    Err(Failure::failed(
-        "the demo is not part of this build",
-        "Run `lanyard serve`.",
-    ))
 }
 
 /// The environment as text; what is no text is none of ours.

@@ -126,7 +126,7 @@ fn not_served(error: &ServeError) -> Failure {
 }
 
 /// Roles, rights and the seal, as the database has them now.
-async fn refuse_unsafe(db: &Db) -> Result<(), Failure> {
+pub(super) async fn refuse_unsafe(db: &Db) -> Result<(), Failure> {
     let standing = db.standing().await.map_err(|e| site::store(&e))?;
     if let Some(first) = standing.refusals().next() {
         let count = standing.refusals().count();

@@ -28,17 +28,16 @@ impl Site {
     /// Reads the configuration; as root, goes on as the system user: nothing is done as root.
     pub(super) fn enter(given: &Given) -> Result<Self, Failure> {
         let config = configuration(given)?.into_config();
-        // The system user may not be able to stay in this folder: a file found here goes with it
-        // by its full name, and one that it can't read is an error and not a silent default.
-        let file = given
-            .config_file()
-            .and_then(|file| file.canonicalize().ok());
-        let carried = file.map(|file| (FILE_VARIABLE, file));
-        privilege::drop_root(&config.state_dir, carried.as_slice()).map_err(|e| embedded(&e))?;
-        Ok(Self {
+        drop_root(given, &config)?;
+        Ok(Self::of(config))
+    }
+
+    /// On a configuration that is settled, by somebody who is not root.
+    pub(super) fn of(config: Config) -> Self {
+        Self {
             config,
             env: Env::system(),
-        })
+        }
     }
 
     /// Where the master key lies.
@@ -128,6 +127,17 @@ impl Site {
         reached.leave();
         outcome
     }
+}
+
+/// As root, goes on as the system user: nothing is done as root.
+pub(super) fn drop_root(given: &Given, config: &Config) -> Result<(), Failure> {
+    // The system user may not be able to stay in this folder: a file found here goes with it
+    // by its full name, and one that it can't read is an error and not a silent default.
+    let file = given
+        .config_file()
+        .and_then(|file| file.canonicalize().ok());
+    let carried = file.map(|file| (FILE_VARIABLE, file));
+    privilege::drop_root(&config.state_dir, carried.as_slice()).map_err(|e| embedded(&e))
 }
 
 /// Reads the configuration and nothing else.

@@ -16,7 +16,6 @@ pub mod world;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use axum::Router;
 
@@ -47,6 +46,9 @@ pub enum DemoError {
         #[source]
         source: std::io::Error,
     },
+    /// The operator's: one at a time.
+    #[error("a demo is running on {0}: end it first")]
+    Running(PathBuf),
     /// The operator's: ciphertext of another master key.
     #[error("the demo's passwords are under another master key: run `lanyard demo reset`")]
     OtherKey,
@@ -99,9 +101,4 @@ pub async fn app_faces(app: &App) -> Result<Vec<AppFace>, DemoError> {
         )
     };
     Ok(routers.into_iter().map(face).collect())
-}
-
-/// A duration as the run prints it.
-pub fn milliseconds(of: Duration) -> u128 {
-    of.as_millis()
 }

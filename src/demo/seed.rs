@@ -207,7 +207,7 @@ async fn plant_visits(app: &App, slug: &str, tenant: TenantId) -> Result<(), Dem
 }
 
 /// The name that a page shows for a clinic of the world.
-pub fn face(slug: &str) -> crate::pages::Clinic {
+pub(super) fn face(slug: &str) -> crate::pages::Clinic {
     let clinic = world::clinic(slug);
     let accent = clinic.accent.parse().unwrap_or_default();
     crate::pages::Clinic {

@@ -90,7 +90,29 @@ pub fn make_folder(config: &Config, env: &Env) -> Result<(), DemoError> {
     .map_err(failed)
 }
 
-/// Throws the demo's folder away; `false` if there is none. What is not marked is left alone.
+/// Keeps the folder from being removed, or used by a second demo, as long as the answer lives.
+pub fn hold(config: &Config) -> Result<fs::File, DemoError> {
+    let folder = folder(config);
+    let failed = |source| DemoError::Folder {
+        folder: folder.clone(),
+        source,
+    };
+    let lock = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(folder.join("lock"))
+        .map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(fs::TryLockError::WouldBlock) => Err(DemoError::Running(folder)),
+        Err(fs::TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+/// Throws the demo's folder away; `false` if there is none. What is not marked is left alone, and
+/// so is what a demo is running on.
 pub fn remove_folder(config: &Config) -> Result<bool, DemoError> {
     let folder = folder(config);
     if !folder.exists() {
@@ -99,6 +121,7 @@ pub fn remove_folder(config: &Config) -> Result<bool, DemoError> {
     if !is_marked(&folder) {
         return Err(DemoError::Foreign(folder));
     }
+    let _held = hold(config)?;
     fs::remove_dir_all(&folder).map_err(|source| DemoError::Folder { folder, source })?;
     Ok(true)
 }
