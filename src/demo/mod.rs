@@ -74,14 +74,13 @@ pub enum DemoError {
 /// - `app`: on the configuration that [`state::configure`] gave
 /// - `said`: hears of each step
 pub async fn prepare(app: &App, said: &mut (dyn FnMut(&str) + Send)) -> Result<World, DemoError> {
-    let mut world = match World::load(&app.config, &app.keys)? {
-        Some(world) => world,
-        None => {
-            let world = World::draw(&app.env);
-            // Kept before they are used: after a crash the same passwords are seeded on.
-            world.keep(&app.config, &app.env, &app.keys)?;
-            world
-        }
+    let mut world = if let Some(world) = World::load(&app.config, &app.keys)? {
+        world
+    } else {
+        let world = World::draw(&app.env);
+        // Kept before they are used: after a crash the same passwords are seeded on.
+        world.keep(&app.config, &app.env, &app.keys)?;
+        world
     };
     seed(app, &mut world, said).await?;
     Ok(world)

@@ -1,7 +1,6 @@
 //! Signing in to an app, and to the next one without being asked.
 
 use lanyard::apps::Kind;
-use reqwest::Method;
 
 use super::{AppsLab, Everywhere as _};
 
