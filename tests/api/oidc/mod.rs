@@ -7,6 +7,7 @@ mod code;
 mod cors;
 mod discovery;
 mod logout;
+mod refresh;
 mod userinfo;
 
 use base64::Engine as _;
