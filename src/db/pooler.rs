@@ -33,6 +33,10 @@ pub(super) async fn check(connect: &Connect, role: &str) -> Result<(), StoreErro
     match answered.map_err(|_| sqlx::Error::PoolTimedOut)? {
         Ok(true) => Ok(()),
         Ok(false) => Err(StoreError::TransactionPooler),
+        // Statement mode: not even BEGIN is allowed (PgBouncer says so as a protocol violation).
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("08P01") => {
+            Err(StoreError::TransactionPooler)
+        }
         Err(error) => Err(error.into()),
     }
 }

@@ -135,6 +135,11 @@ impl Database {
         Self::named(socket_dir, &self.name)
     }
 
+    /// Another database of the same cluster.
+    pub(crate) fn named_like(&self, name: &str) -> Self {
+        Self::named(&self.socket_dir, name)
+    }
+
     /// The folder of the socket.
     pub(crate) fn socket_dir(&self) -> &Path {
         &self.socket_dir

@@ -221,3 +221,22 @@ async fn whatever_breaks_a_rule_is_named() {
     }
     assert_eq!(offenses(&mut boss).await, Vec::<String>::new());
 }
+
+/// Two helpers' migrations met under one number once; the migrator says so only when it runs.
+#[test]
+fn every_migration_has_a_number_of_its_own() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let files = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|file| file.unwrap().file_name());
+    let mut numbers: Vec<String> = files
+        .filter_map(|file| {
+            let (number, name) = file.to_str()?.split_once('_')?;
+            name.ends_with(".sql").then(|| number.to_owned())
+        })
+        .collect();
+    numbers.sort();
+    let count = numbers.len();
+    numbers.dedup();
+    assert_eq!(numbers.len(), count, "{numbers:?}");
+}
