@@ -1,9 +1,9 @@
 //! The demo's front page and its mail catcher, at the issuer's own address.
 
+use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
-use axum::{Router, middleware};
 use http::StatusCode;
 
 use super::seed::face;
@@ -11,7 +11,7 @@ use super::state::World;
 use super::world::MEMBERS;
 use crate::app::App;
 use crate::apps::sites;
-use crate::http::layers::{self, RequestId};
+use crate::http::layers::RequestId;
 use crate::http::page;
 use crate::pages::{AppLink, DemoPage, DemoPerson, Frame};
 

@@ -102,9 +102,8 @@ pub async fn protect(request: Request, next: Next) -> Response {
 /// name, where cookies are.
 pub async fn own_host(State(app): State<App>, request: Request, next: Next) -> Response {
     let issuer = app.config.issuer.url();
-    let host = match sole_host(&request) {
-        Some(host) => host,
-        None => return StatusCode::BAD_REQUEST.into_response(),
+    let Some(host) = sole_host(&request) else {
+        return StatusCode::BAD_REQUEST.into_response();
     };
     let own = match issuer.port() {
         Some(port) => format!("{}:{port}", issuer.host_str().unwrap_or_default()),

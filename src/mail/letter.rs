@@ -100,9 +100,15 @@ mod tests {
 
     #[test]
     fn a_letter_says_what_happened_when_and_what_to_do() {
-        let mail = MailKind::NewDevice { device: "Firefox on Windows".into() };
+        let mail = MailKind::NewDevice {
+            device: "Firefox on Windows".into(),
+        };
         let letter = Letter::write(&mail, "https://id.example.com", AT);
-        for words in ["Firefox on Windows", "Mon, Mar 2, 2026, 2:05 PM UTC", "/account\n"] {
+        for words in [
+            "Firefox on Windows",
+            "Mon, Mar 2, 2026, 2:05 PM UTC",
+            "/account\n",
+        ] {
             assert!(letter.body.contains(words), "{}", letter.body);
         }
     }
@@ -110,12 +116,20 @@ mod tests {
     #[test]
     fn no_letter_has_a_link_with_anything_in_it() {
         for mail in [
-            MailKind::NewDevice { device: "A browser".into() },
+            MailKind::NewDevice {
+                device: "A browser".into(),
+            },
             MailKind::PasswordChanged {},
-            MailKind::ReusedToken { client_name: "Patient portal".into() },
+            MailKind::ReusedToken {
+                client_name: "Patient portal".into(),
+            },
         ] {
             let letter = Letter::write(&mail, "https://id.example.com", AT);
-            for link in letter.body.split_whitespace().filter(|word| word.contains("://")) {
+            for link in letter
+                .body
+                .split_whitespace()
+                .filter(|word| word.contains("://"))
+            {
                 assert_eq!(link, "https://id.example.com/account");
             }
         }
@@ -123,12 +137,21 @@ mod tests {
 
     #[test]
     fn an_address_can_not_add_a_header() {
-        let letter = Letter { subject: "Hello", body: "One\nTwo\n".into() };
+        let letter = Letter {
+            subject: "Hello",
+            body: "One\nTwo\n".into(),
+        };
         let to = "ada@example.test\r\nBcc: mallory@example.test";
         let message = letter.message(Uuid::nil(), "Lanyard <no-reply@example.com>", to, AT);
         let header = message.split("\r\n\r\n").next().expect("a header");
-        assert!(!header.lines().any(|line| line.starts_with("Bcc")), "{header}");
-        assert!(header.starts_with("Date: Mon, 02 Mar 2026 14:05:09 +0000\r\n"), "{header}");
+        assert!(
+            !header.lines().any(|line| line.starts_with("Bcc")),
+            "{header}"
+        );
+        assert!(
+            header.starts_with("Date: Mon, 02 Mar 2026 14:05:09 +0000\r\n"),
+            "{header}"
+        );
         assert!(message.ends_with("\r\n\r\nOne\r\nTwo\r\n"));
     }
 }

@@ -80,15 +80,24 @@ pub async fn deliver(app: &App) -> Result<usize, MailError> {
 /// One file for one message: written aside and put in place whole, so that trying twice is once.
 async fn write_file(app: &App, envelope: &Envelope) -> Result<(), MailError> {
     let mail = &app.config.mail;
-    let directory = mail.directory.clone().unwrap_or_else(|| app.config.state_dir.join("mail"));
+    let directory = mail
+        .directory
+        .clone()
+        .unwrap_or_else(|| app.config.state_dir.join("mail"));
     let letter = Letter::write(&envelope.mail()?, app.issuer(), envelope.created_at);
     let (id, at) = (envelope.message_id, envelope.created_at);
     let message = letter.message(id, &mail.from, &envelope.login, at);
-    put(&directory, id, message).await.map_err(|source| MailError::Directory { directory, source })
+    put(&directory, id, message)
+        .await
+        .map_err(|source| MailError::Directory { directory, source })
 }
 
 async fn put(directory: &Path, id: Uuid, message: String) -> std::io::Result<()> {
-    tokio::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).await?;
+    tokio::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .await?;
     let aside = directory.join(format!(".{id}.part"));
     tokio::fs::write(&aside, message).await?;
     tokio::fs::rename(&aside, directory.join(format!("{id}.eml"))).await
@@ -115,7 +124,9 @@ pub async fn caught(app: &App, most: u32) -> Result<Vec<Caught>, StoreError> {
     let authority = Authority::<Identity>::job(Job::DeliverMail).read_only();
     let listed = app
         .db
-        .run(authority, async |tx| store::list_delivered(tx, most.into()).await)
+        .run(authority, async |tx| {
+            store::list_delivered(tx, most.into()).await
+        })
         .await?;
     let caught = listed.into_iter().map(|envelope| {
         Ok(Caught {

@@ -97,14 +97,14 @@ async fn answer(
         return Err(Refusal::Invalid);
     };
     let member = find(app, &claims, sid).await?.ok_or(Refusal::Invalid)?;
-    let mut said = json!({ "sub": claims.sub, "tid": claims.tid });
+    let mut known = json!({ "sub": claims.sub, "tid": claims.tid });
     if has("profile") {
-        said["name"] = member.display_name.into();
+        known["name"] = member.display_name.into();
     }
     if has("email") {
-        said["email"] = member.login.into();
+        known["email"] = member.login.into();
     }
-    Ok(said)
+    Ok(known)
 }
 
 /// The member, if her session and membership still stand: a token in hand outlives them.

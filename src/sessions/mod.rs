@@ -10,6 +10,7 @@
 
 pub mod administration;
 pub mod device;
+pub mod in_tenant;
 pub mod model;
 pub mod policy;
 pub mod present;

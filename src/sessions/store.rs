@@ -11,7 +11,6 @@ use crate::ids::{AccountId, SessionId, SubjectId, TenantId, TenantSessionId};
 struct SessionRow {
     session_id: SessionId,
     account_id: AccountId,
-    secret_digest: Vec<u8>,
     password_epoch: i32,
     account_epoch: i32,
     account_status: String,
@@ -28,7 +27,6 @@ struct SessionRow {
 #[derive(Debug)]
 pub(crate) struct StoredSession {
     pub(crate) session: Session,
-    pub(crate) secret_digest: Vec<u8>,
     /// Not ended, of an active account, of the account's present password epoch.
     pub(crate) stands: bool,
     pub(crate) is_ended: bool,
@@ -45,7 +43,6 @@ impl From<SessionRow> for StoredSession {
             is_ended: row.ended_at.is_some(),
             account_is_active: row.account_status == "active",
             account_epoch: row.account_epoch,
-            secret_digest: row.secret_digest,
             session: Session {
                 id: row.session_id,
                 account: row.account_id,
@@ -83,7 +80,7 @@ pub(crate) async fn find(
     session: SessionId,
 ) -> Result<Option<StoredSession>, StoreError> {
     let row: Option<SessionRow> = sqlx::query_as(
-        "select s.session_id, s.account_id, s.secret_digest, s.password_epoch, s.amr,
+        "select s.session_id, s.account_id, s.password_epoch, s.amr,
                 s.authenticated_at, s.proved_at, s.active_at, s.silences, s.device_label,
                 s.ended_at,
                 a.password_epoch as account_epoch, a.status as account_status
@@ -103,7 +100,7 @@ pub(crate) async fn list(
     account: AccountId,
 ) -> Result<Vec<StoredSession>, StoreError> {
     let rows: Vec<SessionRow> = sqlx::query_as(
-        "select s.session_id, s.account_id, s.secret_digest, s.password_epoch, s.amr,
+        "select s.session_id, s.account_id, s.password_epoch, s.amr,
                 s.authenticated_at, s.proved_at, s.active_at, s.silences, s.device_label,
                 s.ended_at,
                 a.password_epoch as account_epoch, a.status as account_status

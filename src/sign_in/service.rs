@@ -1,5 +1,7 @@
 //! One attempt: counted, checked outside any transaction, entered or refused.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use time::Duration;
@@ -207,19 +209,13 @@ async fn refuse(
 
 /// An account by its id; what nobody is called as a keyed digest (design §8).
 fn whom(app: &App, login: &Login, credential: Option<&Credential>) -> Value {
-    match credential {
-        Some(credential) => json!({ "account": credential.account_id }),
-        None => {
-            let digest = app
-                .keys
-                .digest("unknown login", login.as_str().as_bytes(), &[]);
-            let hex: String = digest
-                .as_bytes()
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
-            json!({ "login_digest": hex })
-        }
+    if let Some(credential) = credential {
+        json!({ "account": credential.account_id })
+    } else {
+        let digest = app
+            .keys
+            .digest("unknown login", login.as_str().as_bytes(), &[]);
+        json!({ "login_digest": URL_SAFE_NO_PAD.encode(digest.as_bytes()) })
     }
 }
 
@@ -258,21 +254,18 @@ async fn enter(
         outbox::post(tx, &app.env, account, &mail).await?;
     }
     let epoch = entrance.credential.password_epoch;
-    let (session, secret) = match going_on {
-        Some(session) => {
-            let secret = sessions::prove_again(tx, app, &session, epoch).await?;
-            (session, secret)
-        }
-        None => {
-            let device = Device {
-                label: &label,
-                agent: attempt.agent,
-                network: attempt.network,
-                is_new: !entrance.known.browser,
-            };
-            let begun = sessions::begin(tx, app, proof, epoch, &device).await?;
-            (begun.session, begun.secret)
-        }
+    let (session, secret) = if let Some(session) = going_on {
+        let secret = sessions::prove_again(tx, app, &session, epoch).await?;
+        (session, secret)
+    } else {
+        let device = Device {
+            label: &label,
+            agent: attempt.agent,
+            network: attempt.network,
+            is_new: !entrance.known.browser,
+        };
+        let begun = sessions::begin(tx, app, proof, epoch, &device).await?;
+        (begun.session, begun.secret)
     };
     if attempt.interaction.pending.purpose == Purpose::Account {
         tx.proceed(interaction::authority(attempt.interaction.id))

@@ -61,7 +61,7 @@ impl fmt::Debug for SigningKey {
         f.debug_struct("SigningKey")
             .field("alg", &self.alg)
             .field("kid", &self.kid)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -40,8 +40,8 @@ pub async fn list(
         .collect();
     people.sort_unstable();
     people.dedup();
-    let named = members::list_named(tx, tenant, &people).await?;
-    let names: HashMap<SubjectId, String> = named
+    let members = members::list_named(tx, tenant, &people).await?;
+    let names: HashMap<SubjectId, String> = members
         .into_iter()
         .map(|member| (member.subject_id, member.display_name))
         .collect();
@@ -49,12 +49,12 @@ pub async fn list(
     let detail = json!({ "visits": ids, "client_id": client_id });
     audit::append(tx, &app.env, &app.keys, EventType::VisitListed, detail).await?;
     let name = |who: SubjectId| names.get(&who).cloned().unwrap_or_default();
-    let named = |visit: Visit| NamedVisit {
+    let with_names = |visit: Visit| NamedVisit {
         patient_name: name(visit.patient),
         practitioner_name: name(visit.practitioner),
         visit,
     };
-    Ok(visits.into_iter().map(named).collect())
+    Ok(visits.into_iter().map(with_names).collect())
 }
 
 /// Plants synthetic visits of one clinic: the demo's and the tests'.

@@ -83,9 +83,8 @@ pub async fn authorize(
     browser: Browser,
     RequestParameters(given): RequestParameters,
 ) -> Response {
-    let given = match given {
-        Ok(given) => given,
-        Err(_) => return bad_page(&app, &id, "the parameters can't be read", None),
+    let Ok(given) = given else {
+        return bad_page(&app, &id, "the parameters can't be read", None);
     };
     match begin(&app, &browser, &given).await {
         Ok(response) => response,

@@ -152,12 +152,11 @@ fn prompt(given: &Parameters) -> Result<Vec<Prompt>, AuthorizeError> {
     let mut prompts = Vec::new();
     for word in optional(given, "prompt")?.unwrap_or_default().split(' ') {
         match word {
-            "" => {}
+            // Nothing is asked of her for the platform's own clients: for `consent` nothing is shown.
+            "" | "consent" => {}
             "none" => prompts.push(Prompt::None),
             "login" => prompts.push(Prompt::Login),
             "select_account" => prompts.push(Prompt::SelectAccount),
-            // Nothing is asked of her for the platform's own clients: nothing to show.
-            "consent" => {}
             _ => {
                 return Err(AuthorizeError::InvalidRequest(
                     "prompt has an unknown value",

@@ -107,7 +107,7 @@ pub(super) async fn begin(
         request: &request,
         wanted: &wanted,
         chooses,
-        asked_at: None,
+        began_at: None,
     };
     let outcome = settle(app, browser.session.as_ref(), &asked).await?;
     let anew = match outcome {
@@ -180,7 +180,7 @@ pub(super) async fn resume(
         request: &request,
         wanted: &wanted,
         chooses,
-        asked_at: Some(created_at),
+        began_at: Some(created_at),
     };
     let outcome = settle(app, browser.session.as_ref(), &asked).await?;
     let goes_on = |pending: Pending| Interaction {

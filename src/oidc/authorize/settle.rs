@@ -42,7 +42,7 @@ pub(super) struct Asked<'a> {
     pub(super) request: &'a AuthorizeRequest,
     pub(super) wanted: &'a Wanted,
     pub(super) chooses: bool,
-    pub(super) asked_at: Option<OffsetDateTime>,
+    pub(super) began_at: Option<OffsetDateTime>,
 }
 
 pub(super) enum Outcome {
@@ -61,9 +61,9 @@ pub(super) async fn settle(
     let Some(presented) = presented else {
         let facts = Facts {
             session: None,
-            asked_at: asked.asked_at,
+            asked_at: asked.began_at,
         };
-        return Ok(without_session(policy::decide(
+        return Ok(without_session(&policy::decide(
             asked.request,
             &facts,
             app.env.now(),
@@ -87,13 +87,13 @@ async fn settle_in(
     let Some((session, proof)) = sessions::recognize(tx, app, presented).await? else {
         let facts = Facts {
             session: None,
-            asked_at: asked.asked_at,
+            asked_at: asked.began_at,
         };
-        return Ok(without_session(policy::decide(asked.request, &facts, now)));
+        return Ok(without_session(&policy::decide(asked.request, &facts, now)));
     };
     let facts = Facts {
         session: Some(look(tx, app, &session, proof, asked).await?),
-        asked_at: asked.asked_at,
+        asked_at: asked.began_at,
     };
     match policy::decide(asked.request, &facts, now) {
         Step::Issue {
@@ -106,13 +106,13 @@ async fn settle_in(
             let code = issue(tx, app, &session, asked, just_proved).await?;
             Ok(Outcome::Code(code))
         }
-        step => Ok(without_session(step)),
+        step => Ok(without_session(&step)),
     }
 }
 
 /// What a decision without a code comes to.
-fn without_session(step: Step) -> Outcome {
-    match step {
+fn without_session(step: &Step) -> Outcome {
+    match *step {
         Step::SignIn { anew } => Outcome::SignIn { anew },
         Step::ChooseClinic => Outcome::ChooseClinic,
         Step::Refuse(error) => Outcome::Refuse(error),

@@ -194,15 +194,6 @@ pub(crate) async fn find_claimed(
     store::find_claimed(tx, id, locator(keys, id)).await
 }
 
-/// A client of the tenant named, under an authority for that tenant or for shared clients.
-pub(crate) async fn find(
-    tx: &mut Tx<Identity>,
-    tenant: TenantId,
-    id: &ClientId,
-) -> Result<Option<Client>, StoreError> {
-    store::find(tx, tenant, id).await
-}
-
 /// Whether `presented` is one of the client's live secrets. All are compared, always.
 pub(crate) async fn secret_is_right(
     tx: &mut Tx<Identity>,

@@ -76,26 +76,6 @@ pub(super) async fn find_claimed(
     row.map(Client::try_from).transpose()
 }
 
-/// A client of one tenant.
-pub(super) async fn find(
-    tx: &mut Tx<Identity>,
-    tenant: TenantId,
-    id: &ClientId,
-) -> Result<Option<Client>, StoreError> {
-    let row: Option<ClientRow> = sqlx::query_as(
-        "select tenant_id, client_id, name, kind, profile, auth_method, id_token_alg,
-                redirect_uris, post_logout_redirect_uris, origins, scopes, audiences, app, status,
-                created_at
-         from identity.client
-         where tenant_id = $1 and client_id = $2",
-    )
-    .bind(tenant)
-    .bind(id)
-    .fetch_optional(tx.conn())
-    .await?;
-    row.map(Client::try_from).transpose()
-}
-
 /// The clients of one tenant by name, at most `most`, after `after`.
 pub(super) async fn list(
     tx: &mut Tx<Identity>,

@@ -59,8 +59,14 @@ impl IntoResponse for TokenResponse {
             access_token: self.access_token.expose_secret(),
             token_type: "Bearer",
             expires_in: self.expires_in,
-            id_token: self.id_token.as_ref().map(|t| t.expose_secret()),
-            refresh_token: self.refresh_token.as_ref().map(|t| t.expose_secret()),
+            id_token: self
+                .id_token
+                .as_ref()
+                .map(secrecy::ExposeSecret::expose_secret),
+            refresh_token: self
+                .refresh_token
+                .as_ref()
+                .map(secrecy::ExposeSecret::expose_secret),
             scope: &self.scope,
             idle_expires_in: self.session_ends_in.map(|(idle, _)| idle),
             session_expires_in: self.session_ends_in.map(|(_, absolute)| absolute),

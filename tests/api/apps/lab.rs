@@ -36,15 +36,23 @@ impl AppsLab {
         assert_eq!(platform, lanyard::ids::TenantId::PLATFORM);
         let clinic = lab.clinic("Juniper Clinic").await;
         let ruth = lab.person("Ruth Okafor").await;
-        lab.join(&ruth, clinic.id, &["patient", "clinician", "clinic_admin"]).await;
-        let this = Self { lab, clinic, ruth, ports };
+        lab.join(&ruth, clinic.id, &["patient", "clinician", "clinic_admin"])
+            .await;
+        let this = Self {
+            lab,
+            clinic,
+            ruth,
+            ports,
+        };
         this.serve(listeners, &[&this.clinic.slug]).await;
         this
     }
 
     async fn serve(&self, listeners: Vec<TcpListener>, slugs: &[&str]) {
         for kind in Kind::ALL {
-            apps::registration::register(&self.lab.app, kind, slugs).await.unwrap();
+            apps::registration::register(&self.lab.app, kind, slugs)
+                .await
+                .unwrap();
         }
         let routers = apps::routers(&self.lab.app).await.unwrap();
         for (listener, (_, router)) in listeners.into_iter().zip(routers) {
@@ -58,7 +66,9 @@ impl AppsLab {
         let other = self.lab.clinic(name).await;
         for kind in Kind::ALL {
             let slugs = [self.clinic.slug.as_str(), &other.slug];
-            apps::registration::register(&self.lab.app, kind, &slugs).await.unwrap();
+            apps::registration::register(&self.lab.app, kind, &slugs)
+                .await
+                .unwrap();
         }
         other
     }
@@ -93,7 +103,9 @@ impl AppsLab {
 
     /// Signs someone in to the patient portal at the lab's clinic.
     pub(crate) async fn sign_in(&self, browser: &Browser, who: &Person) -> Answer {
-        let asked = browser.everywhere(&self.at(Kind::Patient, "/sign-in")).await;
+        let asked = browser
+            .everywhere(&self.at(Kind::Patient, "/sign-in"))
+            .await;
         let sent = browser.sign_in_at(asked, &who.login, PASSWORD).await;
         browser.onward(sent).await
     }

@@ -1,6 +1,6 @@
 use super::waiting_request;
-use crate::lab::world::PASSWORD;
 use crate::lab::Lab;
+use crate::lab::world::PASSWORD;
 
 #[tokio::test]
 async fn a_person_of_two_clinics_chooses_among_hers_alone() {
@@ -10,27 +10,41 @@ async fn a_person_of_two_clinics_chooses_among_hers_alone() {
     let borealis = lab.clinic("Borealis Care").await;
     let foreign = lab.clinic("Cascade Clinic").await;
     lab.join(&ada, juniper.id, &["patient"]).await;
-    lab.join(&ada, borealis.id, &["clinician", "clinic_admin"]).await;
+    lab.join(&ada, borealis.id, &["clinician", "clinic_admin"])
+        .await;
     let browser = lab.browser();
     let flow = waiting_request(&lab, &browser, None).await;
     let path = format!("/sign-in/clinic?flow={flow}");
     // Nobody is asked before she has signed in.
     browser.get(&path).await.goes_to("/sign-in");
     let page = browser.get(&format!("/sign-in?flow={flow}")).await;
-    browser.sign_in_at(page, &ada.login, PASSWORD).await.goes_to("/authorize/resume");
+    browser
+        .sign_in_at(page, &ada.login, PASSWORD)
+        .await
+        .goes_to("/authorize/resume");
 
     let page = browser.get(&path).await.page("Choose your clinic");
-    for shown in ["Juniper Health", "Borealis Care", "Clinic admin and clinician", &ada.login] {
+    for shown in [
+        "Juniper Health",
+        "Borealis Care",
+        "Clinic admin and clinician",
+        &ada.login,
+    ] {
         assert!(page.body.contains(shown), "{shown}: {}", page.body);
     }
     assert!(!page.body.contains("Cascade"), "{}", page.body);
     for not_hers in [foreign.slug.as_str(), "no-such-clinic", ""] {
-        let answer = browser.submit(&page, "clinic-form", &[("organization", not_hers)]).await;
+        let answer = browser
+            .submit(&page, "clinic-form", &[("organization", not_hers)])
+            .await;
         answer.shows(404, "Something went wrong");
     }
     let choice = [("organization", borealis.slug.as_str())];
     let answer = browser.submit(&page, "clinic-form", &choice).await;
-    assert_eq!(answer.goes_to("/authorize/resume"), format!("/authorize/resume?flow={flow}"));
+    assert_eq!(
+        answer.goes_to("/authorize/resume"),
+        format!("/authorize/resume?flow={flow}")
+    );
     let stored: serde_json::Value =
         sqlx::query_scalar("select request from identity.interaction where interaction_id = $1")
             .bind(flow)
@@ -67,7 +81,11 @@ async fn ended_memberships_and_suspended_clinics_are_not_offered() {
     let page = browser.get(&format!("/sign-in/clinic?flow={flow}")).await;
     let page = page.page("Choose your clinic");
     assert!(page.body.contains("Juniper Health"));
-    assert!(!page.body.contains("Borealis") && !page.body.contains("Cascade"), "{}", page.body);
+    assert!(
+        !page.body.contains("Borealis") && !page.body.contains("Cascade"),
+        "{}",
+        page.body
+    );
     for gone in &clinics[1..] {
         let choice = [("organization", gone.slug.as_str())];
         let answer = browser.submit(&page, "clinic-form", &choice).await;

@@ -7,13 +7,26 @@ const BROWSER: &str = "__Host-lanyard_browser";
 
 #[track_caller]
 fn is_locked(answer: &Answer, name: &str) {
-    let line = answer.cookie_line(name).unwrap_or_else(|| panic!("no {name}"));
-    let attributes: Vec<String> =
-        line.split(';').skip(1).map(|part| part.trim().to_ascii_lowercase()).collect();
+    let line = answer
+        .cookie_line(name)
+        .unwrap_or_else(|| panic!("no {name}"));
+    let attributes: Vec<String> = line
+        .split(';')
+        .skip(1)
+        .map(|part| part.trim().to_ascii_lowercase())
+        .collect();
     for wanted in ["secure", "httponly", "path=/", "samesite=lax"] {
-        assert!(attributes.iter().any(|attribute| attribute == wanted), "{wanted}: {line}");
+        assert!(
+            attributes.iter().any(|attribute| attribute == wanted),
+            "{wanted}: {line}"
+        );
     }
-    assert!(!attributes.iter().any(|attribute| attribute.starts_with("domain")), "{line}");
+    assert!(
+        !attributes
+            .iter()
+            .any(|attribute| attribute.starts_with("domain")),
+        "{line}"
+    );
 }
 
 /// Says whether the cookie opens the account page.
@@ -49,15 +62,24 @@ async fn each_cookie_is_of_this_host_alone_and_out_of_scripts_reach() {
 #[tokio::test]
 async fn a_sign_in_never_keeps_the_cookie_that_the_browser_had() {
     let lab = Lab::new().await;
-    let (ada, mallory) = (lab.person("Ada Byron").await, lab.person("Mallory Doe").await);
+    let (ada, mallory) = (
+        lab.person("Ada Byron").await,
+        lab.person("Mallory Doe").await,
+    );
     let planted = lab.signed_in(&mallory).await.cookie(SESSION).unwrap();
     let browser = lab.browser();
     let page = browser.visit("/account").await;
     browser.set_cookie(SESSION, Some(&planted));
-    browser.sign_in_at(page, &ada.login, PASSWORD).await.goes_to("/account");
+    browser
+        .sign_in_at(page, &ada.login, PASSWORD)
+        .await
+        .goes_to("/account");
     let first = browser.cookie(SESSION).unwrap();
     assert_ne!(first, planted);
-    assert!(!opens(&lab, &planted).await, "what was planted ended with her sign-in");
+    assert!(
+        !opens(&lab, &planted).await,
+        "what was planted ended with her sign-in"
+    );
 
     // A second proof in the same session: the session goes on under a new secret.
     let flow = waiting_request(&lab, &browser, None).await;
@@ -85,8 +107,20 @@ async fn a_cookie_that_is_not_exactly_right_is_nobodys() {
     let two = lab.signed_in(&ada).await.cookie(SESSION).unwrap();
     assert!(opens(&lab, &one).await);
     let crossed = format!("{}{}", &one[..22], &two[22..]);
-    let flipped = format!("{}{}", &one[..63], if one.ends_with('A') { 'B' } else { 'A' });
-    for wrong in ["", "A", &one[..63], &one[1..], &crossed, &flipped, &format!("{one}A")] {
+    let flipped = format!(
+        "{}{}",
+        &one[..63],
+        if one.ends_with('A') { 'B' } else { 'A' }
+    );
+    for wrong in [
+        "",
+        "A",
+        &one[..63],
+        &one[1..],
+        &crossed,
+        &flipped,
+        &format!("{one}A"),
+    ] {
         assert!(!opens(&lab, wrong).await, "{wrong}");
     }
     assert!(opens(&lab, &one).await && opens(&lab, &two).await);
@@ -100,12 +134,18 @@ async fn another_persons_sign_in_ends_the_session_before_it() {
     let browser = lab.browser();
     let flow = waiting_request(&lab, &browser, None).await;
     let page = browser.get(&format!("/sign-in?flow={flow}")).await;
-    browser.sign_in_at(page, &alice.login, PASSWORD).await.goes_to("/authorize/resume");
+    browser
+        .sign_in_at(page, &alice.login, PASSWORD)
+        .await
+        .goes_to("/authorize/resume");
     let hers = browser.cookie(SESSION).unwrap();
 
     let another = waiting_request(&lab, &browser, None).await;
     let page = browser.get(&format!("/sign-in?flow={another}")).await;
-    browser.sign_in_at(page, &dave.login, PASSWORD).await.goes_to("/authorize/resume");
+    browser
+        .sign_in_at(page, &dave.login, PASSWORD)
+        .await
+        .goes_to("/authorize/resume");
     let his = browser.cookie(SESSION).unwrap();
     assert!(!opens(&lab, &hers).await);
     let page = browser.get("/account").await.page("Your account");
@@ -121,7 +161,10 @@ async fn another_persons_sign_in_ends_the_session_before_it() {
 
     // Her old flow, restarted in his browser, leads to whoever proves who he is, and he is dave.
     let page = browser.get(&format!("/sign-in?flow={flow}")).await;
-    browser.sign_in_at(page, &dave.login, PASSWORD).await.goes_to("/authorize/resume");
+    browser
+        .sign_in_at(page, &dave.login, PASSWORD)
+        .await
+        .goes_to("/authorize/resume");
     assert_ne!(browser.cookie(SESSION).unwrap(), his);
     let page = browser.get("/account").await.page("Your account");
     assert!(!page.body.contains(&alice.login));

@@ -8,14 +8,26 @@ fn forms(flow: &str) -> Vec<(&'static str, Vec<(&'static str, String)>)> {
     let flow = || ("flow", flow.to_owned());
     let new = "another river under seven bridges".to_owned();
     vec![
-        ("/sign-in", vec![flow(), ("login", "ada@example.test".to_owned())]),
-        ("/sign-in/password", vec![flow(), ("password", PASSWORD.to_owned())]),
-        ("/sign-in/clinic", vec![flow(), ("organization", "juniper".to_owned())]),
+        (
+            "/sign-in",
+            vec![flow(), ("login", "ada@example.test".to_owned())],
+        ),
+        (
+            "/sign-in/password",
+            vec![flow(), ("password", PASSWORD.to_owned())],
+        ),
+        (
+            "/sign-in/clinic",
+            vec![flow(), ("organization", "juniper".to_owned())],
+        ),
         ("/account/sessions/end", vec![]),
         ("/account/sessions/end-all", vec![]),
         (
             "/account/password",
-            vec![("current_password", PASSWORD.to_owned()), ("new_password", new)],
+            vec![
+                ("current_password", PASSWORD.to_owned()),
+                ("new_password", new),
+            ],
         ),
         ("/session/activity", vec![]),
     ]
@@ -57,7 +69,10 @@ async fn a_form_that_is_not_from_our_own_page_changes_nothing() {
             .request(Method::POST, path)
             .header("content-type", "text/plain")
             .body(format!("csrf={own}"));
-        browser.send(path, plain).await.shows(400, "Something went wrong");
+        browser
+            .send(path, plain)
+            .await
+            .shows(400, "Something went wrong");
         // And nothing by merely following a link.
         let followed = browser.get(path).await;
         assert!(!followed.status.is_server_error(), "{path}");

@@ -12,7 +12,9 @@ async fn guess(lab: &Lab, host: u8, login: &str, password: &str) -> Answer {
 /// The password page of one flow, to be posted again and again.
 async fn password_page(browser: &Browser, login: &str) -> Answer {
     let page = browser.visit("/account").await;
-    let sent = browser.submit(&page, "identifier-form", &[("login", login)]).await;
+    let sent = browser
+        .submit(&page, "identifier-form", &[("login", login)])
+        .await;
     browser.follow(sent).await.page("Enter your password")
 }
 
@@ -38,14 +40,26 @@ async fn guesses_at_one_account_are_throttled_and_recorded() {
         }
         lab.clock.advance(Duration::seconds(35));
     }
-    assert_eq!((refused, throttled), (40, 60), "ten in each quarter of an hour");
+    assert_eq!(
+        (refused, throttled),
+        (40, 60),
+        "ten in each quarter of an hour"
+    );
     assert_eq!(lab.app.hasher.computed(), 40);
-    let right = guess(&lab, 2, &ada.login, PASSWORD).await.shows(429, "Enter your password");
+    let right = guess(&lab, 2, &ada.login, PASSWORD)
+        .await
+        .shows(429, "Enter your password");
     let wait: i64 = right.header("retry-after").parse().unwrap();
     assert!((1..=900).contains(&wait));
-    assert!(right.body.contains(&format!("try again in {wait} seconds")), "{}", right.body);
+    assert!(
+        right.body.contains(&format!("try again in {wait} seconds")),
+        "{}",
+        right.body
+    );
     lab.clock.advance(Duration::seconds(wait));
-    guess(&lab, 2, &ada.login, PASSWORD).await.goes_to("/account");
+    guess(&lab, 2, &ada.login, PASSWORD)
+        .await
+        .goes_to("/account");
     let counted: i64 = sqlx::query_scalar(
         "select count(*) from audit.event
          where type in ('sign_in.refused', 'sign_in.throttled') and detail ->> 'account' = $1",
@@ -66,14 +80,20 @@ async fn a_window_ends_on_its_second() {
     let window = lab.app.config.throttle.account_window;
     for _round in 0..2 {
         for _ in 0..2 {
-            guess(&lab, 2, &ada.login, "wrong").await.shows(403, "Enter your password");
+            guess(&lab, 2, &ada.login, "wrong")
+                .await
+                .shows(403, "Enter your password");
         }
         lab.clock.advance(window - Duration::SECOND);
-        let early = guess(&lab, 2, &ada.login, "wrong").await.shows(429, "Enter your password");
+        let early = guess(&lab, 2, &ada.login, "wrong")
+            .await
+            .shows(429, "Enter your password");
         assert_eq!(early.header("retry-after"), "1");
         lab.clock.advance(Duration::SECOND);
     }
-    guess(&lab, 2, &ada.login, PASSWORD).await.goes_to("/account");
+    guess(&lab, 2, &ada.login, PASSWORD)
+        .await
+        .goes_to("/account");
 }
 
 /// LOGIN-04: counted before it is judged, so that no crowd on any number of servers outruns it.
@@ -86,12 +106,19 @@ async fn parallel_guesses_on_two_servers_do_not_outrun_the_count() {
     let page = password_page(&browser, &ada.login).await;
     let mut crowd = JoinSet::new();
     for number in 0..100 {
-        let node = if number % 2 == 0 { lab.address } else { second.address };
+        let node = if number % 2 == 0 {
+            lab.address
+        } else {
+            second.address
+        };
         let (tab, page) = (browser.clone().through(node), page.clone());
         crowd.spawn(async move {
             let wrong = format!("guess number {number}");
             let fields = [("password", wrong.as_str())];
-            tab.submit(&page, "password-form", &fields).await.status.as_u16()
+            tab.submit(&page, "password-form", &fields)
+                .await
+                .status
+                .as_u16()
         });
     }
     let statuses = crowd.join_all().await;
@@ -99,7 +126,10 @@ async fn parallel_guesses_on_two_servers_do_not_outrun_the_count() {
     assert!(judged <= 10, "{statuses:?}");
     assert!(lab.app.hasher.computed() + second.app.hasher.computed() <= 10);
     let known = [403, 429, 503];
-    assert!(statuses.iter().all(|status| known.contains(status)), "{statuses:?}");
+    assert!(
+        statuses.iter().all(|status| known.contains(status)),
+        "{statuses:?}"
+    );
 }
 
 /// LOGIN-06: strangers' guesses, even from her own network, leave her browser alone.
@@ -112,14 +142,20 @@ async fn a_victim_gets_in_with_her_browser_and_from_her_network() {
     for _ in 0..8 {
         guess(&lab, 2, &ada.login, "wrong").await;
     }
-    guess(&lab, 2, &ada.login, PASSWORD).await.shows(429, "Enter your password");
+    guess(&lab, 2, &ada.login, PASSWORD)
+        .await
+        .shows(429, "Enter your password");
     // A new browser of hers in the network where she is known.
-    guess(&lab, 1, &ada.login, PASSWORD).await.goes_to("/account");
+    guess(&lab, 1, &ada.login, PASSWORD)
+        .await
+        .goes_to("/account");
     // From within her network, until it is refused.
     for _ in 0..8 {
         guess(&lab, 1, &ada.login, "wrong").await;
     }
-    guess(&lab, 1, &ada.login, PASSWORD).await.shows(429, "Enter your password");
+    guess(&lab, 1, &ada.login, PASSWORD)
+        .await
+        .shows(429, "Enter your password");
     // Her browser, wherever she takes it.
     hers.set_cookie("__Host-lanyard_session", None);
     lab.sign_in(&hers, &ada).await;
@@ -137,12 +173,16 @@ async fn guesses_from_many_places_slow_strangers_and_lock_nobody_out() {
         admitted += u32::from(answer.status == 403);
     }
     assert_eq!(admitted, 6, "five freely, then one a minute");
-    let slowed = guess(&lab, 30, &ada.login, PASSWORD).await.shows(429, "Enter your password");
+    let slowed = guess(&lab, 30, &ada.login, PASSWORD)
+        .await
+        .shows(429, "Enter your password");
     assert_eq!(slowed.header("retry-after"), "60");
     hers.set_cookie("__Host-lanyard_session", None);
     lab.sign_in(&hers, &ada).await;
     lab.clock.advance(Duration::MINUTE);
-    guess(&lab, 31, &ada.login, PASSWORD).await.goes_to("/account");
+    guess(&lab, 31, &ada.login, PASSWORD)
+        .await
+        .goes_to("/account");
 }
 
 /// One network guessing at many accounts; signing in to one's own does not empty its counter.
@@ -152,13 +192,21 @@ async fn a_network_that_guesses_at_many_accounts_waits() {
     let mallory = lab.person("Mallory Doe").await;
     for number in 0..4 {
         let login = format!("somebody.{number}@example.test");
-        guess(&lab, 2, &login, "wrong").await.shows(403, "Enter your password");
+        guess(&lab, 2, &login, "wrong")
+            .await
+            .shows(403, "Enter your password");
         if number == 1 {
-            guess(&lab, 2, &mallory.login, PASSWORD).await.goes_to("/account");
+            guess(&lab, 2, &mallory.login, PASSWORD)
+                .await
+                .goes_to("/account");
         }
     }
-    guess(&lab, 2, &mallory.login, PASSWORD).await.shows(429, "Enter your password");
-    guess(&lab, 3, &mallory.login, PASSWORD).await.goes_to("/account");
+    guess(&lab, 2, &mallory.login, PASSWORD)
+        .await
+        .shows(429, "Enter your password");
+    guess(&lab, 3, &mallory.login, PASSWORD)
+        .await
+        .goes_to("/account");
 }
 
 /// DOS-01: with all seats taken the answer is to come back, and nothing was checked.
@@ -176,12 +224,22 @@ async fn more_passwords_than_there_are_seats_are_told_to_come_back() {
     for _ in 0..20 {
         let (tab, page) = (browser.clone(), page.clone());
         crowd.spawn(async move {
-            tab.submit(&page, "password-form", &[("password", "wrong")]).await
+            tab.submit(&page, "password-form", &[("password", "wrong")])
+                .await
         });
     }
     let answers = crowd.join_all().await;
-    let busy: Vec<_> = answers.iter().filter(|answer| answer.status == 503).collect();
+    let busy: Vec<_> = answers
+        .iter()
+        .filter(|answer| answer.status == 503)
+        .collect();
     assert!(!busy.is_empty());
-    assert!(busy.iter().all(|answer| answer.header("retry-after") == "1"));
-    assert!(busy.iter().all(|answer| answer.sentence() == "Enter your password"));
+    assert!(
+        busy.iter()
+            .all(|answer| answer.header("retry-after") == "1")
+    );
+    assert!(
+        busy.iter()
+            .all(|answer| answer.sentence() == "Enter your password")
+    );
 }

@@ -49,7 +49,12 @@ async fn waiting_request(lab: &Lab, browser: &Browser, tenant: Option<TenantId>)
          values ($1, $2, $3, $4, $4 + interval '10 minutes')",
     )
     .bind(id)
-    .bind(lab.app.keys.digest("browser", cookie.as_bytes(), &[]).as_bytes())
+    .bind(
+        lab.app
+            .keys
+            .digest("browser", cookie.as_bytes(), &[])
+            .as_bytes(),
+    )
     .bind(serde_json::to_value(pending).unwrap())
     .bind(lab.now())
     .execute(&mut lab.database.superuser().await)
