@@ -69,7 +69,8 @@ async fn serve(
     let app = App::new(site.config.clone(), site.env.clone(), db, keys)
         .await
         .map_err(|e| Failure::refused(chain(&e), "Is this the master key of this database?"))?;
-    let faces = server::faces(&app).await.map_err(|e| not_served(&e))?;
+    let mut faces = server::faces(&app).await.map_err(|e| not_served(&e))?;
+    faces.extend(server::app_faces(&app).await.map_err(|e| not_served(&e))?);
     let bound = server::bind(faces).await.map_err(|e| not_served(&e))?;
     output.say(&ready(&app, reached, bound.addresses()));
     let end = serve_until_the_end(&app, reached, bound).await;
@@ -121,6 +122,10 @@ fn not_served(error: &ServeError) -> Failure {
             "Does another process have that address? End it, or choose another one.",
         ),
         ServeError::Store(e) => site::store(e),
+        ServeError::Apps(_) => Failure::refused(
+            chain(error),
+            "Is this the master key of this database? An app is turned off by an empty listen.",
+        ),
         ServeError::Broken(_) => Failure::failed(chain(error), "Start again."),
     }
 }

@@ -9,9 +9,7 @@ use zeroize::Zeroizing;
 use super::args::PasswordFrom;
 use super::output::Failure;
 use crate::env::Env;
-
-/// Shortest password that an operator may give: NIST SP 800-63B-4 §3.1.1.2 for a sole factor.
-const MIN_CHARACTERS: usize = 15;
+use crate::identity::password_rules::{self, MIN_CHARACTERS, Weakness};
 
 /// Letters and digits that nobody confuses: 32 of them, five bits each.
 const ALPHABET: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz23456789-";
@@ -41,17 +39,24 @@ pub(super) fn password(from: PasswordFrom, env: &Env) -> Result<Password, Failur
         }
         first
     };
-    let length = secret.expose_secret().chars().count();
-    if length < MIN_CHARACTERS {
-        return Err(Failure::refused(
-            format!("the password has {length} characters"),
-            format!("Choose at least {MIN_CHARACTERS}, or use --generate-password."),
-        ));
-    }
+    password_rules::check(secret.expose_secret(), &[]).map_err(|why| {
+        Failure::refused(
+            format!("this password is not taken: {}", weakness(why)),
+            "Choose another one, or use --generate-password.",
+        )
+    })?;
     Ok(Password {
         secret,
         is_generated: false,
     })
+}
+
+fn weakness(why: Weakness) -> String {
+    match why {
+        Weakness::TooShort => format!("it has fewer than {MIN_CHARACTERS} characters"),
+        Weakness::TooLong => "it is longer than is looked at".to_owned(),
+        Weakness::TooCommon => "it is made of what is guessed first".to_owned(),
+    }
 }
 
 /// Reads a one-time secret: from the terminal, or as a line of standard input.

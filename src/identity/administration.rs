@@ -9,6 +9,7 @@ use super::model::{
 };
 use super::store;
 use crate::audit::{self, EventType};
+use crate::db::outbox::{self, MailKind};
 use crate::db::{Authority, Identity, Job, StoreError, Tx};
 use crate::env::Env;
 use crate::ids::{AccountId, SubjectId, TenantId};
@@ -105,6 +106,7 @@ pub(crate) async fn recover_account(
     store::mark_recovered(tx, account.id).await?;
     let detail = json!({ "account_id": account.id });
     audit::append(tx, env, keys, EventType::AccountRecovered, detail).await?;
+    outbox::post(tx, env, account.id, &MailKind::PasswordChanged {}).await?;
     Ok(Some(account.id))
 }
 

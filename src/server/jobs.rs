@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use super::apps;
 use crate::app::App;
 use crate::http::chain;
 use crate::mail;
@@ -17,6 +18,8 @@ const CLOCK_READING: Duration = Duration::from_secs(10);
 const SUCCESSOR_ERASURE: Duration = Duration::from_secs(30);
 /// Another replica's new signing key is signed with here after this long at the latest.
 const RING_RELOAD: Duration = Duration::from_mins(1);
+/// A clinic made meanwhile has its apps after this long at the latest.
+const NEW_CLINICS: Duration = Duration::from_secs(20);
 
 pub(super) fn start(app: &App) -> JoinSet<()> {
     let mut jobs = JoinSet::new();
@@ -41,6 +44,7 @@ pub(super) fn start(app: &App) -> JoinSet<()> {
         }
     }));
     jobs.spawn(mail::run(app.clone()));
+    jobs.spawn(apps::follow_clinics(app.clone(), NEW_CLINICS));
     jobs
 }
 

@@ -3,6 +3,7 @@
 //! Not its business: configuration, the database's standing, privileges. The command line settles
 //! those first.
 
+mod apps;
 mod jobs;
 mod operations;
 
@@ -15,6 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::app::App;
+use crate::apps::registration::RegistrationError;
 use crate::config::PlaneName;
 use crate::db::StoreError;
 
@@ -35,6 +37,9 @@ pub enum ServeError {
     /// The roles that guard the API can't be read.
     #[error("the database can't be read")]
     Store(#[from] StoreError),
+    /// The apps can't be registered as the clients they are.
+    #[error("the apps can't be registered")]
+    Apps(#[from] RegistrationError),
     /// A listener broke.
     #[error("a listener broke")]
     Broken(#[source] io::Error),
@@ -73,6 +78,8 @@ pub async fn faces(app: &App) -> Result<Vec<Face>, ServeError> {
     }
     Ok(faces)
 }
+
+pub use apps::faces as app_faces;
 
 /// Listeners that are bound and not yet served: nothing is lost between saying so and serving.
 #[derive(Debug)]
