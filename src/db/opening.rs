@@ -36,7 +36,7 @@ pub(super) async fn begin(
     };
     // In a task of its own: a canceled `begin` of sqlx 0.9.0 gives a connection with an open
     // transaction back to the pool (transact-rs/sqlx 4393). Remove when 4394 is released.
-    let begun = tokio::spawn(async move {
+    let opened = tokio::spawn(async move {
         match opening {
             Opening::Setting => {
                 let message = format!("{begin}; {}", set_local(&sealed));
@@ -50,7 +50,7 @@ pub(super) async fn begin(
         }
     });
     // The task ends early only with its runtime: then there is nobody left to serve.
-    Ok(begun.await.map_err(|_| sqlx::Error::WorkerCrashed)??)
+    Ok(opened.await.map_err(|_| sqlx::Error::WorkerCrashed)??)
 }
 
 /// Puts another context in the place of the transaction's present one.

@@ -134,7 +134,7 @@ async fn public_definers(conn: &mut PgConnection) -> Result<Vec<String>, StoreEr
 }
 
 async fn public_functions(conn: &mut PgConnection) -> Result<Vec<String>, StoreError> {
-    let named: Vec<&str> = REVOKED
+    let wanted: Vec<&str> = REVOKED
         .iter()
         .flat_map(|(names, _)| *names)
         .copied()
@@ -151,7 +151,7 @@ async fn public_functions(conn: &mut PgConnection) -> Result<Vec<String>, StoreE
              and c.relkind = 'v' and has_table_privilege(serving, c.oid, 'select')
          order by 1",
     )
-    .bind(&named)
+    .bind(&wanted)
     .bind(&migrate::LOGINS[..])
     .fetch_all(conn)
     .await?;

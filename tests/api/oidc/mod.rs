@@ -187,12 +187,11 @@ impl World {
         let machine = self.lab.browser_in(9);
         let mut form = form.to_vec();
         let request = machine.request(http::Method::POST, "/token");
-        let request = match &client.secret {
-            Some(secret) => request.basic_auth(&client.id, Some(secret)),
-            None => {
-                form.push(("client_id", &client.id));
-                request
-            }
+        let request = if let Some(secret) = &client.secret {
+            request.basic_auth(&client.id, Some(secret))
+        } else {
+            form.push(("client_id", &client.id));
+            request
         };
         machine.send("/token", request.form(&form)).await
     }
