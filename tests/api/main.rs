@@ -10,6 +10,7 @@ mod embedded;
 mod http;
 mod lab;
 mod oidc;
+mod queries;
 mod refresh;
 mod refresh_model;
 mod refresh_policy;
