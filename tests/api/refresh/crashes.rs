@@ -1,8 +1,7 @@
 //! A server killed as `kill -9` does: between commit and answer, and before the commit.
 //!
 //! The victim is this test binary as another process: [`a_server_of_its_own`] plays it when
-//! [`PART`]
-//! is set, and does nothing in an ordinary run.
+//! [`PART`] is set, and does nothing in an ordinary run.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
