@@ -12,15 +12,17 @@ pub mod visit;
 
 use std::error::Error;
 
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Router, middleware};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, StatusCode};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 
+use self::layers::RequestId;
+use self::page::PageError;
 use crate::app::App;
 use crate::config::PlaneName;
 use crate::db::StoreError;
@@ -74,8 +76,14 @@ pub async fn asset(Path(name): Path<String>) -> Response {
     response
 }
 
-async fn nothing_here() -> StatusCode {
-    StatusCode::NOT_FOUND
+/// A page for who reads pages; the status alone for all else.
+async fn nothing_here(State(app): State<App>, id: RequestId, headers: HeaderMap) -> Response {
+    let accepted = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    if accepted.is_some_and(|accepted| accepted.contains("text/html")) {
+        PageError::NotFound.respond(&app, &id)
+    } else {
+        StatusCode::NOT_FOUND.into_response()
+    }
 }
 
 /// An error and its causes, for the log: `Display` of ours never repeats its source.

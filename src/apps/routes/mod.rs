@@ -71,7 +71,8 @@ async fn own_hosts(
             Redirect::temporary(&format!("{origin}{path}")).into_response()
         }
         Ok(Found::Elsewhere(_) | Found::Stranger) => {
-            StatusCode::MISDIRECTED_REQUEST.into_response()
+            let words = "No clinic has this address. Look at its first part again.\n";
+            (StatusCode::MISDIRECTED_REQUEST, words).into_response()
         }
         Err(error) => {
             let origin = rp.sites().origin(None);
