@@ -32,21 +32,26 @@ export function launch() {
 
 /**
  * Watches every page of a context. `flaws()` gives what should not have been: messages in the
- * console (refused loads and CSP among them), errors of scripts, requests to other hosts.
+ * console (failed loads and CSP among them), errors of scripts, requests to other hosts.
  */
 export function watch(context) {
   const flaws = [];
   const excused = [];
+  const refusals = new Set(); // pages that say no, with the status that means it
   const note = (what) => excused.some((pattern) => pattern.test(what)) || flaws.push(what);
   context.on("request", (request) => {
     const { protocol, hostname } = new URL(request.url());
     const isOwn = /^(localhost|127\.0\.0\.1|[a-z0-9-]+\.localhost)$/.test(hostname);
     if (!isOwn && protocol !== "data:") note(`asked for ${request.url()}`);
   });
+  context.on("response", (response) => {
+    const [status, request] = [response.status(), response.request()];
+    if (request.isNavigationRequest() && status >= 400 && status < 500) refusals.add(response.url());
+  });
   context.on("console", (message) => {
-    if (["error", "warning"].includes(message.type())) {
-      note(`${message.location().url} says ${message.text()}`);
-    }
+    const [{ url }, text] = [message.location(), message.text()];
+    if (text.startsWith("Failed to load resource") && refusals.has(url)) return;
+    if (["error", "warning"].includes(message.type())) note(`${url} says ${text}`);
   });
   context.on("weberror", (error) => note(`a script failed: ${error.error().message}`));
   return {

@@ -1,0 +1,109 @@
+// The town that the test built, ways through it, and the look that every page gets.
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import path from "node:path";
+import { createRequire } from "node:module";
+
+import { launch, watch } from "./chromium.mjs";
+import { given, issuer, password } from "../clients/lab.mjs";
+
+export { advance, issuer, password, step } from "../clients/lab.mjs";
+
+export const mara = given("MARA");
+export const ada = given("ADA");
+export const clinics = { juniper: given("JUNIPER"), birch: given("BIRCH") };
+
+/** The apps' addresses at a clinic; without one, their own. */
+export function apps(clinic) {
+  const at = (name) => {
+    const url = new URL(given(name));
+    if (clinic) url.hostname = `${clinics[clinic]}.${url.hostname}`;
+    return url.origin;
+  };
+  return { patient: at("PATIENT"), clinician: at("CLINICIAN"), console: at("CONSOLE") };
+}
+
+const axe = fs.readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+const SCHEMES = ["light", "dark"];
+const WIDTHS = [
+  [1280, 800],
+  [320, 640],
+];
+
+/** Another person's browser: cookies of its own. */
+export async function newBrowser(browser, options = {}) {
+  const context = await browser.newContext({
+    viewport: { width: 1280, height: 800 },
+    reducedMotion: "reduce", // no color is looked at on its way to another
+    ...options,
+  });
+  context.setDefaultTimeout(20_000);
+  return Object.assign(context, watch(context));
+}
+
+/** Runs a scene, and closes the browser however it ends. */
+export async function scene(play) {
+  const browser = await launch();
+  try {
+    await play(browser);
+  } finally {
+    await browser.close();
+  }
+}
+
+/** The page that says this sentence. */
+export async function says(page, sentence) {
+  const heading = page.getByRole("heading", { level: 1 });
+  await heading.filter({ hasText: new RegExp(`^${sentence.replace("?", "\\?")}$`) }).waitFor();
+  assert.equal(await heading.count(), 1);
+  assert.match(await page.title(), new RegExp(sentence.replace("?", "\\?")));
+}
+
+/** Fills in the two forms of the sign-in that the page shows. */
+export async function signIn(page, login, secret = password) {
+  await says(page, "Sign in to continue");
+  await page.fill("#login", login);
+  await page.click("#continue");
+  await says(page, "Enter your password");
+  await page.fill("#password", secret);
+  await page.click("#sign-in");
+}
+
+/**
+ * Looks at a page as it is now, as people have it: light and dark, wide and at a phone's width. No
+ * violation of axe, nothing wider than the window, nothing to press that is smaller than a finger.
+ * `scripted: false`: only screenshots, where scripts do not run.
+ */
+export async function look(page, name, { scripted = true } = {}) {
+  const folder = given("SCREENSHOTS");
+  fs.mkdirSync(folder, { recursive: true });
+  const before = page.viewportSize();
+  for (const colorScheme of SCHEMES) {
+    await page.emulateMedia({ colorScheme });
+    for (const [width, height] of WIDTHS) {
+      await page.setViewportSize({ width, height });
+      const file = path.join(folder, `${name}-${width}-${colorScheme}.png`);
+      await page.screenshot({ path: file, fullPage: true, animations: "disabled" });
+      if (scripted) await judge(page, `${name}, ${width}, ${colorScheme}`);
+    }
+  }
+  await page.emulateMedia({ colorScheme: null });
+  await page.setViewportSize(before);
+}
+
+async function judge(page, what) {
+  await page.evaluate(axe);
+  const flaws = await page.evaluate(async (rules) => {
+    const { violations } = await window.axe.run(document, { runOnly: rules });
+    const found = violations.map((v) => `${v.id}: ${v.nodes.map((node) => node.html)}`);
+    const root = document.documentElement;
+    if (root.scrollWidth > innerWidth) found.push(`wider than the window: ${root.scrollWidth}`);
+    const pressed = document.querySelectorAll("button, .button, input:not([type=hidden], .unseen)");
+    for (const { id, offsetHeight } of pressed) {
+      if (offsetHeight > 0 && offsetHeight < 44) found.push(`only ${offsetHeight} high: ${id}`);
+    }
+    return found;
+  }, RULES);
+  assert.deepEqual(flaws, [], what);
+}
