@@ -174,6 +174,25 @@ impl Attacker {
         all
     }
 
+    /// The same on a database of the caller's own.
+    pub(super) fn all_on(database: &Database) -> Vec<Self> {
+        let forge = Arc::new(Forge::registered(database, 1, "24 hours"));
+        let mut all = Vec::new();
+        for (role, contexts) in CONTEXTS.iter() {
+            for said in contexts {
+                let forge = Arc::clone(&forge);
+                let wire = Wire::login(database, role);
+                all.push(Self {
+                    role,
+                    said: Some(said.clone()),
+                    wire,
+                    forge,
+                });
+            }
+        }
+        all
+    }
+
     /// What opens its transaction.
     pub(super) fn begin(&self) -> String {
         let Some(said) = &self.said else {

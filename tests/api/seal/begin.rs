@@ -81,6 +81,50 @@ async fn begin_and_the_context_are_one_message() {
     db.close().await;
 }
 
+/// RLS-09: what a statement leaves in its session does not meet the next tenant's transaction.
+#[tokio::test]
+async fn a_connection_is_clean_when_the_next_transaction_has_it() {
+    let database = cluster::fresh().await;
+    let proxy = super::proxy::Proxy::before(&database).await;
+    let db = proxy.database.open(&Env::system(), 2).await;
+    for left in [
+        "; declare left_over cursor with hold for select seal.class()",
+        "; set lanyard.left_over = 'left'; set search_path = pg_temp",
+        "; set session lanyard.context = 'left'; set default_transaction_read_only = on",
+        "; listen left_over",
+        "; prepare sqlx_s_1 as select 1; prepare sqlx_s_2 as select 2",
+        "; commit; begin; prepare left_over as select 1",
+    ] {
+        proxy.inject(left);
+        // A statement that was prepared under the driver's own name fails; so it should.
+        let _ = db.ready().await;
+        // Is anything of it there, in any of the planes' next transactions?
+        proxy.inject(
+            "; do $$ begin
+               if exists (select from pg_cursors where name = 'left_over')
+                 or exists (select from pg_prepared_statements where from_sql)
+                 or exists (select pg_listening_channels())
+                 or coalesce(current_setting('lanyard.left_over', true), '') <> ''
+                 or current_setting('search_path') ~ 'pg_temp'
+                 or current_setting('transaction_read_only')::boolean
+               then raise exception 'left over'; end if;
+             end $$",
+        );
+        for _ in 0..4 {
+            db.ready()
+                .await
+                .unwrap_or_else(|error| panic!("{left}: {error:?}"));
+        }
+    }
+    let cleaned = proxy
+        .messages()
+        .iter()
+        .filter(|sent| sent.starts_with("close all"))
+        .count();
+    assert!(cleaned > 20, "{cleaned}");
+    db.close().await;
+}
+
 /// The old key's contexts stay good until they expire; then the database forgets it.
 #[tokio::test]
 async fn a_renewed_key_leaves_running_transactions_alone() {

@@ -14,6 +14,7 @@ mod plans;
 mod planted;
 mod pooler;
 mod proxy;
+mod queries;
 mod reading;
 mod rules;
 mod sessions;

@@ -13,8 +13,15 @@ use crate::lab::cluster::Database;
 pub(super) struct Proxy {
     /// The database as it is reached through it.
     pub(super) database: Database,
-    noted: Arc<Mutex<Vec<String>>>,
+    notes: Notes,
     folder: PathBuf,
+}
+
+/// What was sent, and what is to be added to it.
+#[derive(Clone, Default)]
+struct Notes {
+    sent: Arc<Mutex<Vec<String>>>,
+    injected: Arc<Mutex<String>>,
 }
 
 impl Proxy {
@@ -26,25 +33,30 @@ impl Proxy {
         std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700)).unwrap();
         let _ = std::fs::remove_file(folder.join(".s.PGSQL.5432"));
         let listener = UnixListener::bind(folder.join(".s.PGSQL.5432")).unwrap();
-        let noted = Arc::new(Mutex::new(Vec::new()));
+        let notes = Notes::default();
         let behind = database.socket_dir().join(".s.PGSQL.5432");
-        let notes = Arc::clone(&noted);
+        let shared = notes.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let server = UnixStream::connect(&behind).await.unwrap();
-                tokio::spawn(pass_on(client, server, Arc::clone(&notes)));
+                tokio::spawn(pass_on(client, server, shared.clone()));
             }
         });
         Self {
             database: database.through(&folder),
-            noted,
+            notes,
             folder,
         }
     }
 
     /// The text of each query message (`Q`, `P`) so far.
     pub(super) fn messages(&self) -> Vec<String> {
-        self.noted.lock().unwrap().clone()
+        self.notes.sent.lock().unwrap().clone()
+    }
+
+    /// From now on `statements` run in every transaction, right after its context is set.
+    pub(super) fn inject(&self, statements: &str) {
+        statements.clone_into(&mut self.notes.injected.lock().unwrap());
     }
 }
 
@@ -54,7 +66,7 @@ impl Drop for Proxy {
     }
 }
 
-async fn pass_on(client: UnixStream, server: UnixStream, notes: Arc<Mutex<Vec<String>>>) {
+async fn pass_on(client: UnixStream, server: UnixStream, notes: Notes) {
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
     tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
@@ -73,7 +85,14 @@ async fn pass_on(client: UnixStream, server: UnixStream, notes: Arc<Mutex<Vec<St
         }
         if is_started && (head[0] == b'Q' || head[0] == b'P') {
             let text = String::from_utf8_lossy(&body).replace('\0', "");
-            notes.lock().unwrap().push(text);
+            if text.contains("set local lanyard.context") {
+                body.pop();
+                body.extend(notes.injected.lock().unwrap().as_bytes());
+                body.push(0);
+                let length = u32::try_from(body.len() + 4).unwrap();
+                head[1..].copy_from_slice(&length.to_be_bytes());
+            }
+            notes.sent.lock().unwrap().push(text);
         }
         // A request for encryption comes before the start; Postgres declines it on a socket.
         is_started = is_started || !body.starts_with(&80_877_103_u32.to_be_bytes());
