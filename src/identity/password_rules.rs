@@ -9,11 +9,12 @@ use super::password::MAX_PASSWORD_BYTES;
 pub const MIN_CHARACTERS: usize = 15;
 /// What must be left, in letters and digits, when everything guessable is taken away.
 const MIN_LEFT: usize = 8;
-/// Words that stand in most lists of common passwords, longest first where one holds another.
-const COMMON: [&str; 64] = [
+/// Our own name, and words that stand in most lists of common passwords.
+const COMMON: [&str; 65] = [
+    "lanyard",
     "administrator",
     "basketball",
-    "motherfucker",
+    "manchester",
     "mypassword",
     "liverpool",
     "christmas",
@@ -119,24 +120,18 @@ pub fn check(password: &str, context: &[String]) -> Result<(), Weakness> {
 
 /// How many letters and digits remain without common words, context, years, runs and repeats.
 fn left_to_guess(text: &str, context: &[String]) -> usize {
-    let plain: String = text.to_lowercase().chars().map(undisguised).collect();
-    let words: Vec<String> = context
+    let plain = |text: &str| -> String { text.to_lowercase().chars().map(undisguised).collect() };
+    let mut words: Vec<String> = context
         .iter()
-        .flat_map(|words| {
-            words
-                .to_lowercase()
-                .chars()
-                .map(undisguised)
-                .collect::<String>()
-                .split(|c: char| !c.is_alphanumeric())
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
-        })
+        .flat_map(|known| known.split(|c: char| !c.is_alphanumeric()))
+        .chain(COMMON)
         .filter(|word| word.chars().count() >= 3)
-        .chain(["lanyard".to_owned()])
+        .map(plain)
         .collect();
-    let mut rest = plain;
-    for word in words.iter().map(String::as_str).chain(COMMON) {
+    // A word is looked for before a shorter one that it holds.
+    words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+    let mut rest = plain(text);
+    for word in &words {
         rest = rest.replace(word, " ");
     }
     let rest: Vec<char> = without_runs(&rest)

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod account;
 mod apps;
 mod browser;
 mod cli;
@@ -9,6 +10,7 @@ mod clients;
 mod embedded;
 mod http;
 mod lab;
+mod mail;
 mod oidc;
 mod queries;
 mod refresh;

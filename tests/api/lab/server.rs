@@ -112,8 +112,16 @@ impl Lab {
 
     /// A second server of the same deployment: same database, issuer and clock.
     pub(crate) async fn second_node(&self) -> Self {
+        self.second_node_with(|_| ()).await
+    }
+
+    /// The same, with a configuration changed since.
+    pub(crate) async fn second_node_with(&self, alter: impl FnOnce(&mut Config)) -> Self {
         let config = self.app.config.clone();
-        let change = |fresh: &mut Config| *fresh = config;
+        let change = |fresh: &mut Config| {
+            *fresh = config;
+            alter(fresh);
+        };
         let first = (self.app.config.issuer.clone(), self.number);
         Self::start(
             self.database.clone(),

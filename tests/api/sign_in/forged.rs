@@ -3,6 +3,9 @@ use reqwest::Method;
 use crate::lab::Lab;
 use crate::lab::world::PASSWORD;
 
+/// Names and values.
+type Headers<'a> = &'a [(&'a str, &'a str)];
+
 /// Every form of the issuer's own pages, with fields that would do something.
 fn forms(flow: &str) -> Vec<(&'static str, Vec<(&'static str, String)>)> {
     let flow = || ("flow", flow.to_owned());
@@ -43,7 +46,7 @@ async fn a_form_that_is_not_from_our_own_page_changes_nothing() {
     let own = browser.get("/account").await.hidden("csrf");
     let other = lab.browser().visit("/account").await.hidden("csrf");
     let before = lab.events_of(&ada).await.len();
-    let cases: [(Option<&str>, &[(&str, &str)]); 8] = [
+    let cases: [(Option<&str>, Headers); 8] = [
         (None, &[("sec-fetch-site", "same-origin")]),
         (Some(""), &[("sec-fetch-site", "same-origin")]),
         (Some("AAAA"), &[("sec-fetch-site", "same-origin")]),

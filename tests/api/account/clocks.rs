@@ -1,0 +1,133 @@
+use time::Duration;
+
+use crate::lab::{Browser, Lab};
+
+async fn is_signed_in(browser: &Browser) -> bool {
+    browser.get("/session").await.json()["signed_in"] == true
+}
+
+async fn do_something(browser: &Browser) {
+    browser.get("/account").await.page("Your account");
+}
+
+/// Design §4: one second before the idle end the session lives, at it and after it it is over;
+/// twice round.
+#[tokio::test]
+async fn a_session_ends_at_its_idle_end_to_the_second() {
+    let lab = Lab::new().await;
+    let ada = lab.person("Ada Byron").await;
+    let idle = lab.app.config.session.idle;
+    for _round in 0..2 {
+        for (offset, lives) in [(-1, true), (0, false), (1, false)] {
+            let browser = lab.signed_in(&ada).await;
+            // The clock counts from the last thing done, not from the sign-in.
+            lab.clock.advance(idle / 2);
+            do_something(&browser).await;
+            lab.clock.advance(idle + Duration::seconds(offset));
+            assert_eq!(is_signed_in(&browser).await, lives, "{offset}");
+            if !lives {
+                // Ended: no clock that goes back, and no activity, brings it to life.
+                lab.clock.advance(-idle);
+                assert!(!is_signed_in(&browser).await);
+                lab.clock.advance(idle);
+            }
+        }
+    }
+    let events = lab.events_of(&ada).await;
+    let ends: Vec<_> = events
+        .iter()
+        .filter(|event| event.kind == "session.ended")
+        .collect();
+    assert_eq!(ends.len(), 4);
+    assert!(
+        ends.iter().all(|event| event.detail["reason"] == "idle"),
+        "{ends:?}"
+    );
+}
+
+/// Design §4: whatever is done, the absolute end stays where it was; twice round.
+#[tokio::test]
+async fn a_session_ends_at_its_absolute_end_to_the_second_however_busy() {
+    let lab = Lab::with(|config| {
+        config.session.idle = Duration::minutes(30);
+        config.session.absolute = Duration::hours(2);
+    })
+    .await;
+    let ada = lab.person("Ada Byron").await;
+    for _round in 0..2 {
+        for (offset, lives) in [(-1, true), (0, false), (1, false)] {
+            let browser = lab.signed_in(&ada).await;
+            for _ in 0..5 {
+                lab.clock.advance(Duration::minutes(20));
+                do_something(&browser).await;
+            }
+            let facts = browser.get("/session").await.json();
+            assert!(facts["idle_ends_at"].as_i64() <= facts["session_ends_at"].as_i64());
+            lab.clock
+                .advance(Duration::minutes(20) + Duration::seconds(offset));
+            assert_eq!(is_signed_in(&browser).await, lives, "{offset}");
+        }
+    }
+    let events = lab.events_of(&ada).await;
+    let ends: Vec<_> = events
+        .iter()
+        .filter(|event| event.kind == "session.ended")
+        .collect();
+    assert_eq!(ends.len(), 4);
+    assert!(
+        ends.iter()
+            .all(|event| event.detail["reason"] == "absolute"),
+        "{ends:?}"
+    );
+}
+
+/// The page after the end says why, takes the cookie away, and leads to a new sign-in.
+#[tokio::test]
+async fn after_the_end_a_page_says_why() {
+    let lab = Lab::with(|config| {
+        config.session.idle = Duration::minutes(30);
+        config.session.absolute = Duration::minutes(40);
+    })
+    .await;
+    let ada = lab.person("Ada Byron").await;
+    let browser = lab.signed_in(&ada).await;
+    lab.clock.advance(Duration::minutes(30));
+    let over = browser.get("/account").await;
+    assert_eq!(over.goes_to("/signed-out"), "/signed-out?reason=idle");
+    assert!(browser.cookie("__Host-lanyard_session").is_none());
+    let page = browser.follow(over).await;
+    page.page("You were signed out because you were away");
+    browser.get("/account").await.goes_to("/sign-in");
+
+    let browser = lab.signed_in(&ada).await;
+    lab.clock.advance(Duration::minutes(20));
+    do_something(&browser).await;
+    lab.clock.advance(Duration::minutes(20));
+    let csrf = lab.browser().visit("/account").await.hidden("csrf");
+    // A form is answered like a page, and does nothing.
+    browser
+        .post("/account/sessions/end-all", &[("csrf", &csrf)])
+        .await
+        .shows(403, "Something went wrong");
+    let over = browser.get("/account/password").await;
+    assert_eq!(over.goes_to("/signed-out"), "/signed-out?reason=expired");
+    browser
+        .follow(over)
+        .await
+        .page("Your session has reached its end");
+}
+
+/// A policy that the platform tightens counts for sessions that live already.
+#[tokio::test]
+async fn a_tightened_limit_ends_a_live_session() {
+    let lab = Lab::new().await;
+    let ada = lab.person("Ada Byron").await;
+    let browser = lab.signed_in(&ada).await;
+    lab.clock.advance(Duration::minutes(10));
+    let strict = lab
+        .second_node_with(|config| config.session.idle = Duration::minutes(10))
+        .await;
+    assert!(is_signed_in(&browser).await);
+    assert!(!is_signed_in(&browser.clone().through(strict.address)).await);
+    assert!(!is_signed_in(&browser).await, "what ended once stays so");
+}
