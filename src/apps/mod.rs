@@ -108,12 +108,18 @@ pub const fn settings(config: &config::Config, kind: Kind) -> &config::App {
     }
 }
 
-/// The apps that this configuration serves, each with its router.
+/// All three apps, each with its router.
 pub async fn routers(app: &App) -> Result<Vec<(Kind, Router)>, RegistrationError> {
     let mut routers = Vec::new();
     for kind in Kind::ALL {
-        let rp = RelyingParty::open(app, kind).await?;
-        routers.push((kind, routes::router(&rp)));
+        routers.push((kind, router(app, kind).await?));
     }
     Ok(routers)
+}
+
+/// One app's router.
+pub async fn router(app: &App, kind: Kind) -> Result<Router, RegistrationError> {
+    RelyingParty::open(app, kind)
+        .await
+        .map(|rp| routes::router(&rp))
 }

@@ -21,7 +21,7 @@ use crate::pages::paths;
 #[derive(Debug, thiserror::Error)]
 pub enum RegistrationError {
     /// The operator's: nobody registered it.
-    #[error("the {0} app is not registered: `lanyard demo` does it, or `apps::registration`")]
+    #[error("the {0} app is not registered: a process that serves the identity plane does it")]
     NotRegistered(&'static str),
     /// Ours: its secret was wrapped by another master key.
     #[error("the {0} app's secret can't be opened with this master key")]

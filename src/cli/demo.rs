@@ -113,12 +113,7 @@ async fn faces(app: &App, world: &World) -> Result<Vec<Face>, Failure> {
             face.router = std::mem::take(&mut face.router).merge(demo::routes::router(app, world));
         }
     }
-    let apps = demo::app_faces(app).await.map_err(|e| failure(&e))?;
-    faces.extend(apps.into_iter().map(|(what, addresses, router)| Face {
-        what,
-        addresses,
-        router,
-    }));
+    faces.extend(server::app_faces(app).await.map_err(|e| listening(&e))?);
     Ok(faces)
 }
 

@@ -3,10 +3,11 @@
 //! Invariants
 //! 1. It listens on loopback alone, and every page says that all is made up.
 //! 2. What it writes lies in one marked folder; `reset` removes that and nothing else.
-//! 3. A second start uses the world of the first. A database with anybody else's clinics is refused.
+//! 3. A second start uses the world of the first. A database with others' clinics is refused.
 //! 4. Its apps and its self-driving run go over real HTTP, as anybody's would.
 
 mod browser;
+mod catcher;
 pub mod drive;
 pub mod routes;
 mod seed;
@@ -17,14 +18,11 @@ pub mod world;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use axum::Router;
-
 pub use drive::{Step, drive};
 pub use seed::seed;
 pub use state::World;
 
 use crate::app::App;
-use crate::apps;
 use crate::apps::registration::RegistrationError;
 use crate::db::StoreError;
 
@@ -84,20 +82,4 @@ pub async fn prepare(app: &App, said: &mut (dyn FnMut(&str) + Send)) -> Result<W
     };
     seed(app, &mut world, said).await?;
     Ok(world)
-}
-
-/// What an app is called in messages, where it listens, what it answers.
-pub type AppFace = (&'static str, Vec<SocketAddr>, Router);
-
-/// The apps' faces.
-pub async fn app_faces(app: &App) -> Result<Vec<AppFace>, DemoError> {
-    let routers = apps::routers(app).await?;
-    let face = |(kind, router): (apps::Kind, Router)| {
-        (
-            kind.word(),
-            apps::settings(&app.config, kind).listen.clone(),
-            router,
-        )
-    };
-    Ok(routers.into_iter().map(face).collect())
 }

@@ -1,17 +1,18 @@
 //! The demo's front page and its mail catcher, at the issuer's own address.
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
+use axum::{Router, middleware};
 use http::StatusCode;
 
+use super::catcher;
 use super::seed::face;
 use super::state::World;
 use super::world::MEMBERS;
 use crate::app::App;
 use crate::apps::sites;
-use crate::http::layers::RequestId;
+use crate::http::layers::{self, RequestId};
 use crate::http::page;
 use crate::pages::{AppLink, DemoPage, DemoPerson, Frame};
 
@@ -28,10 +29,20 @@ pub(super) struct Demo {
 
 /// To be merged with the issuer's router; under the same layers as that.
 pub fn router(app: &App, world: &World) -> Router {
-    Router::new().route(FRONT, get(front)).with_state(Demo {
-        app: app.clone(),
-        world: world.clone(),
-    })
+    Router::new()
+        .route(FRONT, get(front))
+        .route(MAIL, get(catcher::mail))
+        .route("/demo/mail/{message}", get(catcher::message))
+        .layer(middleware::from_fn_with_state(
+            app.clone(),
+            layers::own_host,
+        ))
+        .layer(middleware::from_fn(layers::protect))
+        .layer(middleware::from_fn_with_state(app.clone(), layers::observe))
+        .with_state(Demo {
+            app: app.clone(),
+            world: world.clone(),
+        })
 }
 
 pub(super) fn frame(id: &RequestId) -> Frame {

@@ -18,6 +18,8 @@ const CLOCK_READING: Duration = Duration::from_secs(10);
 const SUCCESSOR_ERASURE: Duration = Duration::from_secs(30);
 /// Another replica's new signing key is signed with here after this long at the latest.
 const RING_RELOAD: Duration = Duration::from_mins(1);
+/// Sessions and sign-ins of the apps that nobody can use any more.
+const APPS_SWEEP: Duration = Duration::from_mins(10);
 /// A clinic made meanwhile has its apps after this long at the latest.
 const NEW_CLINICS: Duration = Duration::from_secs(20);
 
@@ -44,6 +46,13 @@ pub(super) fn start(app: &App) -> JoinSet<()> {
         }
     }));
     jobs.spawn(mail::run(app.clone()));
+    if !apps::served(app).is_empty() {
+        jobs.spawn(each(APPS_SWEEP, app.clone(), async |app: &App| {
+            if let Err(error) = crate::apps::service::sweep(app).await {
+                tracing::error!(detail = %chain(&error), "the apps' old rows were not swept");
+            }
+        }));
+    }
     jobs.spawn(apps::follow_clinics(app.clone(), NEW_CLINICS));
     jobs
 }

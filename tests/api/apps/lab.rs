@@ -1,74 +1,40 @@
-//! A lab with the three apps.
+//! A lab with the three apps, a clinic, and someone who may use them all.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use lanyard::apps::{Kind, registration};
+use lanyard::config::App;
+use time::Duration;
 
-use lanyard::apps::{self, Kind};
-use tokio::net::TcpListener;
-
+use crate::lab::apps::AppsOfALab;
 use crate::lab::world::{Clinic, PASSWORD, Person};
 use crate::lab::{Answer, Browser, Lab};
 
-/// A lab, its apps, one clinic, and someone who may use all three.
+/// Apps, one clinic, and Ruth, who is its patient, clinician and administrator.
 #[derive(Debug)]
 pub(crate) struct AppsLab {
     pub(crate) lab: Lab,
     pub(crate) clinic: Clinic,
     pub(crate) ruth: Person,
-    ports: [u16; 3],
 }
 
 impl AppsLab {
     pub(crate) async fn new() -> Self {
-        let mut listeners = Vec::new();
-        for _ in Kind::ALL {
-            listeners.push(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap());
-        }
-        let port = |at: usize| listeners[at].local_addr().unwrap().port();
-        let ports = [port(0), port(1), port(2)];
-        let url = |port: u16| format!("http://localhost:{port}").parse().unwrap();
-        let lab = Lab::apart(|config| {
-            config.apps.patient.url = url(ports[0]);
-            config.apps.clinician.url = url(ports[1]);
-            config.apps.console.url = url(ports[2]);
-        })
-        .await;
-        let platform = lab.platform().await;
-        assert_eq!(platform, lanyard::ids::TenantId::PLATFORM);
+        let apps = AppsOfALab::bind().await;
+        let lab = Lab::apart(|config| apps.configure(config)).await;
+        lab.platform().await;
         let clinic = lab.clinic("Juniper Clinic").await;
         let ruth = lab.person("Ruth Okafor").await;
-        lab.join(&ruth, clinic.id, &["patient", "clinician", "clinic_admin"])
-            .await;
-        let this = Self {
-            lab,
-            clinic,
-            ruth,
-            ports,
-        };
-        this.serve(listeners, &[&this.clinic.slug]).await;
-        this
+        let roles = ["patient", "clinician", "clinic_admin"];
+        lab.join(&ruth, clinic.id, &roles).await;
+        apps.serve(&lab, &[&clinic.slug]).await;
+        Self { lab, clinic, ruth }
     }
 
-    async fn serve(&self, listeners: Vec<TcpListener>, slugs: &[&str]) {
-        for kind in Kind::ALL {
-            apps::registration::register(&self.lab.app, kind, slugs)
-                .await
-                .unwrap();
-        }
-        let routers = apps::routers(&self.lab.app).await.unwrap();
-        for (listener, (_, router)) in listeners.into_iter().zip(routers) {
-            let service = router.into_make_service_with_connect_info::<SocketAddr>();
-            tokio::spawn(async move { axum::serve(listener, service).await });
-        }
-    }
-
-    /// Another clinic that the apps are registered for too.
+    /// Another clinic, which the apps are registered for too.
     pub(crate) async fn another_clinic(&self, name: &str) -> Clinic {
         let other = self.lab.clinic(name).await;
         for kind in Kind::ALL {
             let slugs = [self.clinic.slug.as_str(), &other.slug];
-            apps::registration::register(&self.lab.app, kind, &slugs)
-                .await
-                .unwrap();
+            registration::register(&self.lab.app, kind, &slugs).await.unwrap();
         }
         other
     }
@@ -89,25 +55,57 @@ impl AppsLab {
     }
 
     pub(crate) fn port(&self, kind: Kind) -> u16 {
-        let place = Kind::ALL.iter().position(|&k| k == kind).unwrap();
-        self.ports[place]
+        let App { url, .. } = lanyard::apps::settings(&self.lab.app.config, kind);
+        url.port().unwrap()
     }
 
     /// A browser in which Ruth has signed in to the patient portal at her clinic.
     pub(crate) async fn ruths_browser(&self) -> Browser {
         let browser = self.lab.browser();
-        let home = self.sign_in(&browser, &self.ruth).await;
-        home.page("Your visits");
+        self.sign_in(&browser, &self.ruth).await.page("Your visits");
         browser
     }
 
-    /// Signs someone in to the patient portal at the lab's clinic.
+    /// Signs someone in to the patient portal at the lab's clinic; where that leads.
     pub(crate) async fn sign_in(&self, browser: &Browser, who: &Person) -> Answer {
-        let asked = browser
-            .everywhere(&self.at(Kind::Patient, "/sign-in"))
-            .await;
+        let asked = browser.everywhere(&self.at(Kind::Patient, "/sign-in")).await;
+        self.prove(browser, asked, who).await
+    }
+
+    /// Fills in the issuer's two pages, of which `asked` is the first; where that leads.
+    pub(crate) async fn prove(&self, browser: &Browser, asked: Answer, who: &Person) -> Answer {
         let sent = browser.sign_in_at(asked, &who.login, PASSWORD).await;
         browser.onward(sent).await
+    }
+
+    /// Waits until the issuer has heard of what was done just now: no request waits for that.
+    pub(crate) async fn activity_is_known(&self) {
+        let mut boss = self.lab.database.superuser().await;
+        let since = self.lab.now() - Duration::SECOND;
+        for _ in 0..200 {
+            let known: bool = sqlx::query_scalar(
+                "select exists (select from identity.session where active_at >= $1)",
+            )
+            .bind(since)
+            .fetch_one(&mut boss)
+            .await
+            .unwrap();
+            if known {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        }
+        panic!("the issuer did not hear of an act");
+    }
+
+    /// Lets time pass in steps of a minute, in which each page's script polls and nobody acts.
+    pub(crate) async fn poll_for(&self, browser: &Browser, minutes: i64, apps: &[Kind]) {
+        for _ in 0..minutes {
+            self.lab.clock.advance(Duration::minutes(1));
+            for &kind in apps {
+                browser.get(&self.at(kind, "/session")).await;
+            }
+        }
     }
 }
 
