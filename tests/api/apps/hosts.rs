@@ -16,15 +16,26 @@ async fn an_app_answers_for_its_own_hosts_alone() {
         let request = browser.request_naming(host, Method::GET, &to);
         browser.send(&to, request).await
     };
-    for strange in ["evil.example", &format!("nobody.localhost:{port}"), "localhost:1"] {
-        assert_eq!(naming(strange).await.status, StatusCode::MISDIRECTED_REQUEST, "{strange}");
+    for strange in [
+        "evil.example",
+        &format!("nobody.localhost:{port}"),
+        "localhost:1",
+    ] {
+        assert_eq!(
+            naming(strange).await.status,
+            StatusCode::MISDIRECTED_REQUEST,
+            "{strange}"
+        );
     }
     for loopback in [format!("127.0.0.1:{port}"), format!("[::1]:{port}")] {
         let sent = naming(&loopback).await;
         assert_eq!(sent.status, StatusCode::TEMPORARY_REDIRECT, "{loopback}");
         assert_eq!(sent.header("location"), to);
     }
-    assert_eq!(naming(&format!("localhost:{port}")).await.status, StatusCode::OK);
+    assert_eq!(
+        naming(&format!("localhost:{port}")).await.status,
+        StatusCode::OK
+    );
 }
 
 /// WEB-05, WEB-10: pages load nothing from elsewhere, are framed by nobody and kept by nobody;
@@ -48,10 +59,16 @@ async fn every_page_is_guarded_by_its_headers_and_every_cookie_by_its_attributes
     }
     assert!(!line.contains("Domain"), "{line}");
 
-    let home = browser.everywhere(&lab.at(Kind::Patient, "/")).await.page("Your visits");
+    let home = browser
+        .everywhere(&lab.at(Kind::Patient, "/"))
+        .await
+        .page("Your visits");
     let policy = home.header("content-security-policy");
     assert!(policy.starts_with("default-src 'none'"), "{policy}");
-    assert!(policy.contains(&format!("form-action 'self' {}", lab.lab.issuer())), "{policy}");
+    assert!(
+        policy.contains(&format!("form-action 'self' {}", lab.lab.issuer())),
+        "{policy}"
+    );
     assert_eq!(home.header("cache-control"), "no-store");
     assert_eq!(home.header("x-frame-options"), "DENY");
     let token = home.body.contains("eyJ") || home.body.contains("lrt_");

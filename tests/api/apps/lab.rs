@@ -34,7 +34,9 @@ impl AppsLab {
         let other = self.lab.clinic(name).await;
         for kind in Kind::ALL {
             let slugs = [self.clinic.slug.as_str(), &other.slug];
-            registration::register(&self.lab.app, kind, &slugs).await.unwrap();
+            registration::register(&self.lab.app, kind, &slugs)
+                .await
+                .unwrap();
         }
         other
     }
@@ -68,7 +70,9 @@ impl AppsLab {
 
     /// Signs someone in to the patient portal at the lab's clinic; where that leads.
     pub(crate) async fn sign_in(&self, browser: &Browser, who: &Person) -> Answer {
-        let asked = browser.everywhere(&self.at(Kind::Patient, "/sign-in")).await;
+        let asked = browser
+            .everywhere(&self.at(Kind::Patient, "/sign-in"))
+            .await;
         self.prove(browser, asked, who).await
     }
 

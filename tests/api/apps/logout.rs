@@ -24,7 +24,11 @@ async fn who_signs_out_of_one_app_is_signed_out_of_all() {
     // And asking again finds nobody: the issuer's session is over.
     for kind in Kind::ALL {
         let front = browser.everywhere(&lab.at(kind, "/")).await;
-        assert!(front.sentence().starts_with("Welcome to your"), "{}", front.sentence());
+        assert!(
+            front.sentence().starts_with("Welcome to your"),
+            "{}",
+            front.sentence()
+        );
     }
 }
 
@@ -48,9 +52,14 @@ async fn a_form_without_the_pages_own_token_changes_nothing() {
     let theirs = other.get(&lab.at(Kind::Patient, "/")).await.hidden("csrf");
     for csrf in ["", "forged", &theirs] {
         for path in ["/sign-out", "/session/activity"] {
-            let sent = browser.post(&lab.at(Kind::Patient, path), &[("csrf", csrf)]).await;
+            let sent = browser
+                .post(&lab.at(Kind::Patient, path), &[("csrf", csrf)])
+                .await;
             assert_eq!(sent.status, StatusCode::FORBIDDEN, "{path}");
         }
     }
-    browser.get(&lab.at(Kind::Patient, "/")).await.page("Your visits");
+    browser
+        .get(&lab.at(Kind::Patient, "/"))
+        .await
+        .page("Your visits");
 }

@@ -13,14 +13,23 @@ async fn who_signed_in_to_one_app_opens_the_others_without_being_asked() {
     let browser = lab.lab.browser();
     let front = browser.everywhere(&lab.at(Kind::Patient, "/")).await;
     let front = front.page("Welcome to your patient portal");
-    assert!(front.body.contains("Juniper Clinic"), "the clinic's name is in sight");
+    assert!(
+        front.body.contains("Juniper Clinic"),
+        "the clinic's name is in sight"
+    );
     let home = lab.sign_in(&browser, &lab.ruth).await.page("Your visits");
     assert!(home.body.contains("Ruth Okafor"), "the API said who she is");
 
-    browser.everywhere(&lab.at(Kind::Clinician, "/")).await.page(PATIENTS);
+    browser
+        .everywhere(&lab.at(Kind::Clinician, "/"))
+        .await
+        .page(PATIENTS);
     let console = browser.everywhere(&lab.at(Kind::Console, "/")).await;
     let console = console.page("Your clinic at a glance");
-    assert!(console.body.contains("id=\"members\""), "the API named the members");
+    assert!(
+        console.body.contains("id=\"members\""),
+        "the API named the members"
+    );
 }
 
 /// RFC 9207, RFC 6749 §10.12: another browser's, another issuer's, a spent and a made-up callback
@@ -41,7 +50,11 @@ async fn a_callback_is_good_once_and_in_its_own_browser() {
     victim.get(&lab.at(Kind::Clinician, "/?front")).await; // a browser with a cookie of its own
     victim.get(&callback).await.shows(400, strange);
 
-    let iss = lab.lab.issuer().replace("http://", "http%3A%2F%2F").replace(":", "%3A");
+    let iss = lab
+        .lab
+        .issuer()
+        .replace("http://", "http%3A%2F%2F")
+        .replace(":", "%3A");
     let iss = iss.replace("http%3A%2F%2F", "http%3A%2F%2F");
     let other_issuer = callback.replace(&format!("iss={iss}"), "iss=https%3A%2F%2Fevil.example");
     assert_ne!(other_issuer, callback);
@@ -58,10 +71,12 @@ async fn without_a_clinic_in_the_address_a_person_of_two_clinics_chooses() {
     let harbor = lab.another_clinic("Harbor Center").await;
     lab.lab.join(&lab.ruth, harbor.id, &["patient"]).await;
     let browser = lab.lab.browser();
-    let asked = browser.everywhere(&lab.at_bare(Kind::Patient, "/sign-in")).await;
+    let asked = browser
+        .everywhere(&lab.at_bare(Kind::Patient, "/sign-in"))
+        .await;
     let chooser = lab.prove(&browser, asked, &lab.ruth).await;
     let chosen = browser
-        .submit(&chooser, "clinic-form", &[("organization", &harbor.id.to_string())])
+        .submit(&chooser, "clinic-form", &[("organization", &harbor.slug)])
         .await;
     let home = browser.onward(chosen).await.page("Your visits");
     assert!(home.body.contains("Harbor Center"));
@@ -75,8 +90,13 @@ async fn the_same_person_at_another_clinics_host_is_somebody_else() {
     let harbor = lab.another_clinic("Harbor Center").await;
     let browser = lab.ruths_browser().await;
     // No member there: not signed in there, and nothing of Juniper's shows.
-    let front = browser.everywhere(&lab.at_clinic(Kind::Patient, &harbor, "/")).await;
+    let front = browser
+        .everywhere(&lab.at_clinic(Kind::Patient, &harbor, "/"))
+        .await;
     let front = front.page("Welcome to your patient portal");
     assert!(front.body.contains("Harbor Center") && !front.body.contains("Juniper"));
-    browser.get(&lab.at(Kind::Patient, "/")).await.page("Your visits");
+    browser
+        .get(&lab.at(Kind::Patient, "/"))
+        .await
+        .page("Your visits");
 }
