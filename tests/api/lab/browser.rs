@@ -327,14 +327,6 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.body))
     }
 
-    /// A query parameter of the request's own address.
-    pub(crate) fn parameter(&self, name: &str) -> Option<String> {
-        let mut pairs = self.url.query_pairs();
-        pairs
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.into_owned())
-    }
-
     /// The value of a hidden input.
     #[track_caller]
     pub(crate) fn hidden(&self, name: &str) -> String {

@@ -50,12 +50,6 @@ impl LabClock {
         let microseconds = i64::try_from(by.whole_microseconds()).unwrap();
         self.moved.fetch_add(microseconds, Ordering::SeqCst);
     }
-
-    /// Stands at `at`: for a clock that does not run.
-    pub(crate) fn set(&self, at: OffsetDateTime) {
-        let microseconds = i64::try_from((at - START).whole_microseconds()).unwrap();
-        self.moved.store(microseconds, Ordering::SeqCst);
-    }
 }
 
 impl Clock for LabClock {

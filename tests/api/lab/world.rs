@@ -33,7 +33,6 @@ pub(crate) struct Person {
 pub(crate) struct Event {
     #[sqlx(rename = "type")]
     pub(crate) kind: String,
-    pub(crate) tenant_id: TenantId,
     pub(crate) account_id: Option<AccountId>,
     pub(crate) detail: Value,
 }
@@ -161,7 +160,7 @@ impl Lab {
     /// What the log says of an account, oldest first.
     pub(crate) async fn events_of(&self, who: &Person) -> Vec<Event> {
         sqlx::query_as(
-            "select type, tenant_id, account_id, detail from audit.event
+            "select type, account_id, detail from audit.event
              where account_id = $1 order by recorded_at",
         )
         .bind(who.account)
@@ -173,7 +172,7 @@ impl Lab {
     /// What the log says of one tenant, oldest first.
     pub(crate) async fn events_in(&self, tenant: TenantId) -> Vec<Event> {
         sqlx::query_as(
-            "select type, tenant_id, account_id, detail from audit.event
+            "select type, account_id, detail from audit.event
              where tenant_id = $1 order by recorded_at",
         )
         .bind(tenant)

@@ -25,14 +25,14 @@ async fn a_person_of_two_clinics_chooses_among_hers_alone() {
 
     let page = browser.get(&path).await.page("Choose your clinic");
     for shown in [
-        "Juniper Health",
-        "Borealis Care",
+        juniper.name.as_str(),
+        &borealis.name,
         "Clinic admin and clinician",
         &ada.login,
     ] {
         assert!(page.body.contains(shown), "{shown}: {}", page.body);
     }
-    assert!(!page.body.contains("Cascade"), "{}", page.body);
+    assert!(!page.body.contains(&foreign.name), "{}", page.body);
     for not_hers in [foreign.slug.as_str(), "no-such-clinic", ""] {
         let answer = browser
             .submit(&page, "clinic-form", &[("organization", not_hers)])
@@ -60,7 +60,7 @@ async fn ended_memberships_and_suspended_clinics_are_not_offered() {
     let lab = Lab::new().await;
     let ada = lab.person("Ada Byron").await;
     let mut clinics = Vec::new();
-    for name in ["Juniper Health", "Borealis Care", "Cascade Clinic"] {
+    for name in [juniper.name.as_str(), &borealis.name, "Cascade Clinic"] {
         let clinic = lab.clinic(name).await;
         lab.join(&ada, clinic.id, &["patient"]).await;
         clinics.push(clinic);
