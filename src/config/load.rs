@@ -119,6 +119,14 @@ impl Effective {
         }
     }
 
+    /// What holds if nobody says anything.
+    pub fn defaults() -> Self {
+        Self {
+            config: Config::default(),
+            sources: BTreeMap::new(),
+        }
+    }
+
     /// The values.
     pub const fn config(&self) -> &Config {
         &self.config

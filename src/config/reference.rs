@@ -132,6 +132,7 @@ impl Setting {
         // One page for every user: what root gets is in the meaning.
         let config = Config {
             state_dir: "var".into(),
+            keys_dir: "keys".into(),
             ..Config::default()
         };
         self.shown(&config)

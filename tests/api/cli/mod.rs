@@ -1,7 +1,11 @@
 //! The command line and what it may do.
 
 mod accounts;
+mod bootstrap;
 mod clients;
+mod command;
+mod configuration;
+mod folder;
 mod tenants;
 
 use lanyard::cli::Operator;
