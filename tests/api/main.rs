@@ -1,6 +1,12 @@
 //! One test binary: each module one endpoint, grant or rule.
 
 #![cfg(test)]
+#![expect(
+    clippy::too_many_lines,
+    clippy::excessive_nesting,
+    reason = "a table of cases is one sentence, however long"
+)]
+#![expect(clippy::format_collect, reason = "speed is no concern of a lab")]
 
 mod account;
 mod apps;

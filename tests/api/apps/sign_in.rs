@@ -54,8 +54,7 @@ async fn a_callback_is_good_once_and_in_its_own_browser() {
         .lab
         .issuer()
         .replace("http://", "http%3A%2F%2F")
-        .replace(":", "%3A");
-    let iss = iss.replace("http%3A%2F%2F", "http%3A%2F%2F");
+        .replace(':', "%3A");
     let other_issuer = callback.replace(&format!("iss={iss}"), "iss=https%3A%2F%2Fevil.example");
     assert_ne!(other_issuer, callback);
     mallory.get(&other_issuer).await.shows(400, strange);

@@ -56,7 +56,7 @@ async fn a_canceled_begin_leaves_no_transaction_open() {
 #[tokio::test]
 async fn begin_and_the_context_are_one_message() {
     let database = cluster::fresh().await;
-    let proxy = super::proxy::Proxy::before(&database).await;
+    let proxy = super::proxy::Proxy::before(&database);
     let db = proxy.database.open(&Env::system(), 2).await;
     db.ready().await.unwrap();
     let messages = proxy.messages();
@@ -85,7 +85,7 @@ async fn begin_and_the_context_are_one_message() {
 #[tokio::test]
 async fn a_connection_is_clean_when_the_next_transaction_has_it() {
     let database = cluster::fresh().await;
-    let proxy = super::proxy::Proxy::before(&database).await;
+    let proxy = super::proxy::Proxy::before(&database);
     let db = proxy.database.open(&Env::system(), 2).await;
     for left in [
         "; declare left_over cursor with hold for select seal.class()",

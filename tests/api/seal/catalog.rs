@@ -232,7 +232,7 @@ fn every_migration_has_a_number_of_its_own() {
     let mut numbers: Vec<String> = files
         .filter_map(|file| {
             let (number, name) = file.to_str()?.split_once('_')?;
-            name.ends_with(".sql").then(|| number.to_owned())
+            (name.rsplit('.').next() == Some("sql")).then(|| number.to_owned())
         })
         .collect();
     numbers.sort();

@@ -242,7 +242,7 @@ impl<'a> Grammar<'a> {
                 } else {
                     self.expression("boolean", &scope, depth.saturating_sub(1))
                 };
-                from.push_str(&format!(" on {on}"));
+                from.extend([" on ", on.as_str()]);
             }
         }
         let mut targets = Vec::new();

@@ -26,7 +26,7 @@ struct Notes {
 
 impl Proxy {
     /// Listens in a folder of its own.
-    pub(super) async fn before(database: &Database) -> Self {
+    pub(super) fn before(database: &Database) -> Self {
         let folder =
             std::env::temp_dir().join(format!("{}-proxy-{}", database.name, std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();

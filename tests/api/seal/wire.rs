@@ -110,7 +110,7 @@ impl Wire {
         self.ask("").raw
     }
 
-    /// Reads to ReadyForQuery; false if the server ended the session.
+    /// Reads to `ReadyForQuery`; false if the server ended the session.
     fn read_until_ready(&mut self, answer: &mut Answer) -> bool {
         loop {
             let Some((kind, body)) = self.message() else {
