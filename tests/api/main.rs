@@ -10,7 +10,9 @@
 
 mod account;
 mod apps;
+mod attacks;
 mod browser;
+mod catalog;
 mod cli;
 mod clients;
 mod embedded;

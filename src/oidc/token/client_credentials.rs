@@ -1,7 +1,11 @@
 //! `grant_type=client_credentials`: a service for itself (RFC 6749 §4.4).
 
+use serde_json::json;
+
 use super::{TokenResponse, malformed_form, minting};
 use crate::app::App;
+use crate::audit::{self, EventType};
+use crate::db::{Authority, Identity, StoreError};
 use crate::http::form::Parameters;
 use crate::http::oauth_error::{OAuthError, OAuthErrorCode};
 use crate::oidc::client::{Client, ClientKind};
@@ -11,7 +15,11 @@ use crate::oidc::client::{Client, ClientKind};
 /// # Errors
 /// `unauthorized_client` for a client that acts for people; `invalid_scope` beyond what it has;
 /// `invalid_target` for a resource not its own.
-pub fn issue(app: &App, client: &Client, form: &Parameters) -> Result<TokenResponse, OAuthError> {
+pub async fn issue(
+    app: &App,
+    client: &Client,
+    form: &Parameters,
+) -> Result<TokenResponse, OAuthError> {
     if client.kind != ClientKind::Service {
         let detail = "only a service acts for itself";
         return Err(OAuthError::new(OAuthErrorCode::UnauthorizedClient, detail));
@@ -38,10 +46,17 @@ pub fn issue(app: &App, client: &Client, form: &Parameters) -> Result<TokenRespo
         (Some(_), Some(_)) => None,
     };
     let target = || OAuthError::new(OAuthErrorCode::InvalidTarget, "not one of its resources");
-    Ok(minting::service(
-        app,
-        client,
-        &scopes,
-        audience.ok_or_else(target)?,
-    ))
+    let audience = audience.ok_or_else(target)?;
+    record(app, client, &scopes).await?;
+    Ok(minting::service(app, client, &scopes, audience))
+}
+
+async fn record(app: &App, client: &Client, scopes: &[String]) -> Result<(), StoreError> {
+    let authority = Authority::<Identity>::presented_in(client.tenant);
+    let detail = json!({ "client_id": client.id, "scopes": scopes });
+    app.db
+        .run(authority, async |tx| {
+            audit::append(tx, &app.env, &app.keys, EventType::TokenIssued, detail).await
+        })
+        .await
 }

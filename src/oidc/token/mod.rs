@@ -121,7 +121,7 @@ async fn grant(
         }
         "client_credentials" => {
             let client = authenticate(app, headers, form).await?;
-            client_credentials::issue(app, &client.0, form)
+            client_credentials::issue(app, &client.0, form).await
         }
         _ => Err(OAuthError::new(
             OAuthErrorCode::UnsupportedGrantType,

@@ -296,6 +296,9 @@ async fn a_service_gets_its_own_scopes_and_a_person_s_client_none() {
     let access = claims(&tokens["access_token"]);
     assert_eq!(access["tid"], world.clinic.id.to_string());
     assert!(access["sid"].is_null() && access["auth_time"].is_null());
+    let events = world.lab.events_in(world.clinic.id).await;
+    let issued = events.iter().filter(|event| event.kind == "token.issued");
+    assert_eq!(issued.count(), 1, "design §8");
     let wider = [grant, ("scope", "visits:read tenancy:read")];
     assert_refused(
         &world.ask_token(&service, &wider).await,

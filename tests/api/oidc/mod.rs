@@ -6,7 +6,9 @@ mod authorize;
 mod code;
 mod cors;
 mod discovery;
+mod leaks;
 mod logout;
+mod standing;
 mod refresh;
 mod userinfo;
 

@@ -1,0 +1,84 @@
+//! What lies in the database: the log, and the signing keys.
+
+use lanyard::app::App;
+use lanyard::db::migrate::LOGINS;
+use lanyard::secret::{Keys, MasterKey};
+use sqlx::{AssertSqlSafe, Error, Executor as _};
+
+use crate::lab::cluster;
+use crate::lab::server::MASTER;
+use crate::lab::{Lab, cluster::tell};
+
+/// AUD-01: no serving role reads, changes, deletes or writes an event but through `audit.append`.
+#[tokio::test]
+async fn no_role_touches_the_log_but_through_its_one_door() {
+    let database = cluster::shared().await;
+    let insert = "insert into audit.event (tenant_id, event_id, type, class, occurred_at,
+        recorded_at, detail, mac) values (gen_random_uuid(), gen_random_uuid(), 'visit.listed',
+        'patient', now(), now(), '{}', decode(repeat('00', 32), 'hex'))";
+    for role in LOGINS {
+        let mut login = database.login(role).await;
+        for statement in [
+            insert,
+            "select from audit.event",
+            "update audit.event set detail = '{}'",
+            "delete from audit.event",
+            "truncate audit.event",
+            "drop table audit.event",
+            "alter table audit.event disable trigger all",
+            "alter table audit.event disable row level security",
+            "insert into audit.event_type values ('deed.invented', 'tenant')",
+            "drop function audit.append",
+            "set session_replication_role = replica",
+        ] {
+            match login.execute(AssertSqlSafe(statement.to_owned())).await {
+                Err(Error::Database(refusal)) => {
+                    assert_eq!(
+                        refusal.code().as_deref(),
+                        Some("42501"),
+                        "{role}: {statement}"
+                    );
+                }
+                other => panic!("{role}: {statement}: {other:?}"),
+            }
+        }
+    }
+}
+
+/// CFG-04: a stored signing key opens under its own master key, in its own row, unaltered; else
+/// nothing is served.
+#[tokio::test]
+async fn an_altered_or_moved_signing_key_keeps_the_server_from_starting() {
+    let lab = Lab::apart(|_| ()).await;
+    let mut boss = lab.database.superuser().await;
+    let start = async |master: [u8; 32]| {
+        let (config, env) = (lab.app.config.clone(), lab.app.env.clone());
+        let db = lab.database.open(&env, 4).await;
+        let keys = Keys::derive(&MasterKey::from_bytes(master));
+        App::new(config, env, db, keys).await
+    };
+    assert!(start(MASTER).await.is_ok());
+    assert!(start([43; 32]).await.is_err(), "another master key");
+    tell(
+        &mut boss,
+        "create temp table kept as select * from identity.signing_key",
+    )
+    .await;
+    for harm in [
+        "private_sealed = set_byte(private_sealed, 20, get_byte(private_sealed, 20) # 1)",
+        "private_sealed = (select k.private_sealed from kept k where k.kid <> s.kid limit 1)",
+        "private_sealed = substr(private_sealed, 1, octet_length(private_sealed) - 1)",
+        "private_sealed = ''",
+    ] {
+        tell(
+            &mut boss,
+            &format!("update identity.signing_key s set {harm}"),
+        )
+        .await;
+        assert!(start(MASTER).await.is_err(), "{harm}");
+        let mend = "update identity.signing_key s set private_sealed = k.private_sealed
+                    from kept k where k.kid = s.kid";
+        tell(&mut boss, mend).await;
+        assert!(start(MASTER).await.is_ok(), "mended after {harm}");
+    }
+}

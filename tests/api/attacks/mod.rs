@@ -1,0 +1,6 @@
+//! Cases of the attack catalog that belong to no single endpoint.
+
+mod ledger;
+mod limits;
+mod manifest;
+mod text;
