@@ -110,6 +110,21 @@ async fn a_warning_comes_before_the_idle_end_in_every_tab_and_app() {
     .await;
 }
 
+/// An end that no activity moves is told once, and then it comes.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_a_session_is_told_before_it_comes() {
+    play("absolute_end", &[], |config| {
+        config.session.idle = Duration::minutes(15);
+        config.session.absolute = Duration::minutes(20);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tabs_and_people_that_share_a_browser_do_not_mix() {
+    play("shared_browser", &[], as_it_is).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_javascript_an_idle_page_leaves_by_itself() {
     play("idle_without_script", &[], |config| {

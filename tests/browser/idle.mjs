@@ -2,7 +2,9 @@
 // a person answers holds everywhere (WCAG 2.2.1). Server's and browser's time are moved together.
 import assert from "node:assert/strict";
 
-import { advance, apps, issuer, look, mara, newBrowser, says, scene, signIn, step } from "./stage.mjs";
+import {
+  apps, issuer, later, look, mara, newBrowser, says, scene, signIn, step,
+} from "./stage.mjs";
 
 const at = apps("juniper");
 const LIMIT = 15 * 60; // of a clinician's session
@@ -14,13 +16,6 @@ await scene(async (browser) => {
   const dialog = (tab) => tab.locator("#session-warning");
   const isOpen = (tab) => tab.locator("#session-warning[open]").waitFor();
   const isShut = (tab) => dialog(tab).waitFor({ state: "hidden" });
-
-  /** Time goes by for the server and for every tab. */
-  async function later(seconds) {
-    await advance(seconds);
-    await hers.clock.fastForward(seconds * 1000);
-    await hers.clock.runFor(2000); // a beat or two of each tab
-  }
 
   async function open(address, sentence) {
     const tab = await hers.newPage();
@@ -45,12 +40,12 @@ await scene(async (browser) => {
   let tabs;
   await step("nothing is said two and a half minutes before the end", async () => {
     tabs = await fourTabs();
-    await later(LIMIT - 150);
+    await later(hers, LIMIT - 150);
     for (const tab of tabs) await isShut(tab);
   });
 
   await step("two minutes before it, every tab of every app warns", async () => {
-    await later(40);
+    await later(hers, 40);
     for (const tab of tabs) {
       await isOpen(tab);
       assert.match(await tab.locator("#session-countdown").textContent(), /^1:[45]\d$/);
@@ -79,26 +74,26 @@ await scene(async (browser) => {
     await tabs[0].click("#session-stay-button");
     await isShut(tabs[0]);
     await isShut(tabs[1]); // the same app: at once
-    await later(11); // the other apps ask every ten seconds while they warn
+    await later(hers, 11); // the other apps ask every ten seconds while they warn
     for (const tab of tabs) await isShut(tab);
-    await later(LIMIT - 180); // past the old end
+    await later(hers, LIMIT - 180); // past the old end
     for (const tab of tabs) await isShut(tab);
   });
 
   await step("Escape is an answer too", async () => {
-    await later(60);
+    await later(hers, 60);
     for (const tab of tabs) await isOpen(tab);
     await tabs[2].bringToFront();
     await tabs[2].keyboard.press("Escape");
     await isShut(tabs[2]);
-    await later(11);
+    await later(hers, 11);
     for (const tab of tabs) await isShut(tab);
   });
 
   await step("without an answer every tab leaves, and says why", async () => {
-    await later(WARNED);
+    await later(hers, WARNED);
     for (const tab of tabs) await isOpen(tab);
-    await later(115);
+    await later(hers, 115);
     for (const tab of tabs) {
       await says(tab, "You were signed out because you were away");
       assert.equal(new URL(tab.url()).searchParams.get("reason"), "idle");
@@ -111,12 +106,12 @@ await scene(async (browser) => {
 
   await step("signing out from the warning takes the other tabs along", async () => {
     tabs = await fourTabs();
-    await later(WARNED);
+    await later(hers, WARNED);
     for (const tab of tabs) await isOpen(tab);
     await tabs[0].click("#session-sign-out-button");
     await says(tabs[0], "You are signed out");
     await says(tabs[1], "You are signed out");
-    await later(11);
+    await later(hers, 11);
     for (const tab of tabs.slice(2)) await says(tab, "Your session was ended elsewhere");
   });
   hers.expectNone();

@@ -5,9 +5,9 @@ import path from "node:path";
 import { createRequire } from "node:module";
 
 import { launch, watch } from "./chromium.mjs";
-import { given, issuer, password } from "../clients/lab.mjs";
+import { advance, given, password } from "../clients/lab.mjs";
 
-export { advance, issuer, password, step } from "../clients/lab.mjs";
+export { issuer, password, step } from "../clients/lab.mjs";
 
 export const mara = given("MARA");
 export const ada = given("ADA");
@@ -40,6 +40,13 @@ export async function newBrowser(browser, options = {}) {
   });
   context.setDefaultTimeout(20_000);
   return Object.assign(context, watch(context));
+}
+
+/** Time goes by for the server and for every tab of a context whose clock is installed. */
+export async function later(context, seconds) {
+  await advance(seconds);
+  await context.clock.fastForward(seconds * 1000);
+  await context.clock.runFor(2000); // a beat or two of each tab
 }
 
 /** Runs a scene, and closes the browser however it ends. */

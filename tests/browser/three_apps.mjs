@@ -80,6 +80,8 @@ await scene(async (browser) => {
     await says(page, "You are signed out");
     assert.equal(new URL(page.url()).origin, at.clinician);
     await see("signed-out");
+    await page.goBack(); // what was on the screen is not shown again
+    await says(page, "Welcome to your clinician portal");
     for (const app of [at.console, at.patient, apps().patient]) {
       await page.goto(app);
       await says(page, "Your session was ended elsewhere");
