@@ -152,7 +152,7 @@ fn prompt(given: &Parameters) -> Result<Vec<Prompt>, AuthorizeError> {
     let mut prompts = Vec::new();
     for word in optional(given, "prompt")?.unwrap_or_default().split(' ') {
         match word {
-            // Nothing is asked of her for the platform's own clients: for `consent` nothing is shown.
+            // Nothing is asked of her for our own clients: for `consent` nothing is shown.
             "" | "consent" => {}
             "none" => prompts.push(Prompt::None),
             "login" => prompts.push(Prompt::Login),

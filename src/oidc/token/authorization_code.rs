@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn the_verifier_of_the_standard_meets_its_challenge_and_no_other_does() {
         let challenge = Some("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
-        let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1ks1KkUxRkuOkOeUg";
+        let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
         assert!(is_proved(challenge, Some(verifier)));
         assert!(
             !is_proved(challenge, Some(&verifier[..42])),

@@ -103,7 +103,8 @@ impl Catalog {
                and p.prorettype <> 'trigger'::regtype
                and (has_function_privilege($2, p.oid, 'execute') or n.nspname <> 'pg_catalog')
                and (n.nspname <> 'pg_catalog' or p.proname !~
-                 '^(pg_sleep|repeat|lpad|rpad|generate|current_query|pg_(log|export|current_wal|import))'
+                 '^(pg_sleep|repeat|lpad|rpad|generate|current_query'
+                 '|pg_(log|export|current_wal|import))'
                  and p.proname !~ '(send|recv|_in|_out)$')
              order by 1, 2",
         )
