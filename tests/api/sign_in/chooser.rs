@@ -60,7 +60,7 @@ async fn ended_memberships_and_suspended_clinics_are_not_offered() {
     let lab = Lab::new().await;
     let ada = lab.person("Ada Byron").await;
     let mut clinics = Vec::new();
-    for name in ["Juniper Clinic", "Borealis Clinic", "Cascade Clinic"] {
+    for name in ["Juniper Health", "Borealis Care", "Cascade Clinic"] {
         let clinic = lab.clinic(name).await;
         lab.join(&ada, clinic.id, &["patient"]).await;
         clinics.push(clinic);
