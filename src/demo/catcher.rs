@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use http::StatusCode;
 
-use super::routes::{Demo, FRONT, MAIL, frame};
+use super::routes::{Demo, FRONT, MAIL};
 use crate::http::layers::RequestId;
 use crate::http::page::{self, PageError};
 use crate::pages::{MailListPage, MailMessagePage, MailRow};
@@ -24,7 +24,7 @@ pub(super) async fn mail(State(demo): State<Demo>, id: RequestId) -> Response {
         sent_at: message.at,
     };
     let shown = MailListPage {
-        frame: frame(&id),
+        frame: page::frame(&id),
         now: demo.app.env.now(),
         messages: caught.into_iter().map(row).collect(),
         home_href: FRONT.to_owned(),
@@ -49,7 +49,7 @@ pub(super) async fn message(
         return PageError::NotFound.respond(&demo.app, &id);
     };
     let shown = MailMessagePage {
-        frame: frame(&id),
+        frame: page::frame(&id),
         now: demo.app.env.now(),
         to: found.to,
         subject: found.letter.subject.to_owned(),

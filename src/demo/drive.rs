@@ -199,30 +199,33 @@ impl Run<'_> {
     async fn wait_idle(&self) -> Outcome {
         let limit = Duration::from_secs(WILLOW_IDLE_SECONDS.unsigned_abs());
         let last = Instant::now() + limit + PATIENCE;
-        loop {
+        let reason = loop {
             let polled = self
                 .ivy
                 .look(&self.at(Kind::Patient, "willow", paths::SESSION))
                 .await?;
             let told: serde_json::Value = serde_json::from_str(&polled.body).unwrap_or_default();
             if told["signed_in"] == false {
-                break;
+                break told["reason"].as_str().unwrap_or_default().to_owned();
             }
             if Instant::now() >= last {
                 return Err(DemoError::Step("she is still signed in".to_owned()));
             }
             tokio::time::sleep(LOOK_EVERY).await;
-        }
+        };
+        // Where the page's script goes then.
+        let path = format!("{}?reason={reason}", paths::SIGNED_OUT);
         let page = self
+            .ivy
+            .visit(&self.at(Kind::Patient, "willow", &path))
+            .await?;
+        page.says("You were signed out because you were away")?;
+        let front = self
             .ivy
             .visit(&self.at(Kind::Patient, "willow", "/"))
             .await?;
-        // Our cookie is gone, so the front page asks the issuer again, which knows her no more.
-        let sentence = page.sentence();
-        if sentence == "Your visits" {
-            return Err(DemoError::Step("her visits are still shown".to_owned()));
-        }
-        Ok(Some(sentence))
+        front.says("Welcome to your patient portal")?;
+        Ok(None)
     }
 
     async fn sign_out(&self) -> Outcome {

@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::apps::sites;
 use crate::http::layers::{self, RequestId};
 use crate::http::page;
-use crate::pages::{AppLink, DemoPage, DemoPerson, Frame};
+use crate::pages::{AppLink, DemoPage, DemoPerson};
 
 /// The front page.
 pub const FRONT: &str = "/demo";
@@ -45,12 +45,6 @@ pub fn router(app: &App, world: &World) -> Router {
         })
 }
 
-pub(super) fn frame(id: &RequestId) -> Frame {
-    let mut frame = Frame::new("Lanyard", id.as_str());
-    frame.demo_banner = true;
-    frame
-}
-
 async fn front(State(demo): State<Demo>, id: RequestId) -> Response {
     let person = |member: &super::world::DemoMember| {
         let address = sites::addresses(&demo.app.config, Some(member.clinic))
@@ -70,7 +64,7 @@ async fn front(State(demo): State<Demo>, id: RequestId) -> Response {
         }
     };
     let shown = DemoPage {
-        frame: frame(&id),
+        frame: page::frame(&id),
         people: MEMBERS.iter().map(person).collect(),
         mail_href: MAIL.to_owned(),
         discovery_href: "/.well-known/openid-configuration".to_owned(),

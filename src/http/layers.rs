@@ -16,20 +16,29 @@ use http::{HeaderValue, Method, StatusCode};
 
 use crate::app::App;
 
-/// Names one request in the log, on error pages and in `x-request-id`: 16 hex digits.
+/// Names one request in the log, on error pages and in `x-request-id`: 16 hex digits. Knows what
+/// every page must say of the process that answers it.
 #[derive(Clone, Debug)]
-pub struct RequestId(String);
+pub struct RequestId {
+    digits: String,
+    is_of_a_demo: bool,
+}
 
 impl RequestId {
     /// The digits.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.digits
+    }
+
+    /// Whether everybody and everything here is made up.
+    pub const fn is_of_a_demo(&self) -> bool {
+        self.is_of_a_demo
     }
 }
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.digits)
     }
 }
 
@@ -38,17 +47,20 @@ impl<S: Sync> FromRequestParts<S> for RequestId {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         let given = parts.extensions.get::<Self>().cloned();
-        Ok(given.unwrap_or_else(|| Self("unknown".to_owned())))
+        Ok(given.unwrap_or_else(|| Self {
+            digits: "unknown".to_owned(),
+            is_of_a_demo: false,
+        }))
     }
 }
 
 /// Gives the request its id and writes one line when it is answered. Never the query: it may hold
 /// a code or a state.
 pub async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let id = RequestId(format!(
-        "{:016x}",
-        u64::from_be_bytes(app.env.random_bytes())
-    ));
+    let id = RequestId {
+        digits: format!("{:016x}", u64::from_be_bytes(app.env.random_bytes())),
+        is_of_a_demo: app.config.is_demo,
+    };
     let method = request.method().clone();
     let route = request
         .extensions()
@@ -61,7 +73,7 @@ pub async fn observe(State(app): State<App>, mut request: Request, next: Next) -
     let milliseconds = began.elapsed().as_millis();
     let status = response.status().as_u16();
     tracing::info!(request_id = %id, %method, route, status, duration_ms = milliseconds, "request");
-    let value = id.0.parse().expect("hex digits are a header value");
+    let value = id.digits.parse().expect("hex digits are a header value");
     response
         .headers_mut()
         .insert(HeaderName::from_static("x-request-id"), value);

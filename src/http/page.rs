@@ -39,7 +39,9 @@ pub fn whole_seconds(wait: time::Duration) -> u32 {
 
 /// The frame of a page of the issuer's own.
 pub fn frame(request_id: &RequestId) -> Frame {
-    Frame::new("Lanyard", request_id.as_str())
+    let mut frame = Frame::new("Lanyard", request_id.as_str());
+    frame.demo_banner = request_id.is_of_a_demo();
+    frame
 }
 
 /// Why a page of ours can't be shown.

@@ -15,6 +15,7 @@ mod browser;
 mod catalog;
 mod cli;
 mod clients;
+mod demo;
 mod embedded;
 mod http;
 mod lab;

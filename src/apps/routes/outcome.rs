@@ -20,7 +20,7 @@ pub(super) fn frame(rp: &RelyingParty, site: &Site, id: &RequestId) -> Frame {
         .clinic
         .as_ref()
         .map(crate::apps::model::ClinicFacts::shown);
-    frame.demo_banner = rp.app().config.is_demo;
+    frame.demo_banner = id.is_of_a_demo();
     frame
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::TokenResponse;
+use super::{SessionEndsIn, TokenResponse};
 use crate::app::App;
 use crate::identity::membership::Member;
 use crate::ids::{TenantId, TenantSessionId};
@@ -92,10 +92,11 @@ pub fn person(app: &App, issue: &Issue<'_>, refresh_token: Option<SecretString>)
         id_token: is_openid.then(|| id_token(app, issue, now)),
         refresh_token,
         scope,
-        session_ends_in: Some((
-            until(issue.clocks.idle_ends_at),
-            until(issue.clocks.session_ends_at),
-        )),
+        session_ends_in: Some(SessionEndsIn {
+            idle: until(issue.clocks.idle_ends_at),
+            absolute: until(issue.clocks.session_ends_at),
+            idle_limit: issue.standing.limits.idle.whole_seconds(),
+        }),
     }
 }
 

@@ -33,8 +33,19 @@ pub struct TokenResponse {
     pub refresh_token: Option<SecretString>,
     /// What was granted, space-separated.
     pub scope: String,
-    /// Seconds until the session ends if nothing is done; and whatever is done.
-    pub session_ends_in: Option<(i64, i64)>,
+    /// When the session will end; a service has none.
+    pub session_ends_in: Option<SessionEndsIn>,
+}
+
+/// How long a session goes on, in seconds, so that apps can warn before (design §4).
+#[derive(Clone, Copy, Debug)]
+pub struct SessionEndsIn {
+    /// If nothing is done.
+    pub idle: i64,
+    /// Whatever is done.
+    pub absolute: i64,
+    /// After an act of the person, if nothing is done from then on.
+    pub idle_limit: i64,
 }
 
 #[derive(Serialize)]
@@ -51,6 +62,8 @@ struct Wire<'a> {
     idle_expires_in: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     session_expires_in: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idle_limit: Option<i64>,
 }
 
 impl IntoResponse for TokenResponse {
@@ -68,8 +81,9 @@ impl IntoResponse for TokenResponse {
                 .as_ref()
                 .map(secrecy::ExposeSecret::expose_secret),
             scope: &self.scope,
-            idle_expires_in: self.session_ends_in.map(|(idle, _)| idle),
-            session_expires_in: self.session_ends_in.map(|(_, absolute)| absolute),
+            idle_expires_in: self.session_ends_in.map(|ends| ends.idle),
+            session_expires_in: self.session_ends_in.map(|ends| ends.absolute),
+            idle_limit: self.session_ends_in.map(|ends| ends.idle_limit),
         };
         let mut response = Json(wire).into_response();
         let headers = response.headers_mut();

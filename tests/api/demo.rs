@@ -1,0 +1,178 @@
+//! The demo's world, its pages, and its run through the main job.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use lanyard::demo::world::{CLINICS, RUTH};
+use lanyard::demo::{self, DemoError, Step, World, state, table};
+use reqwest::Method;
+use time::Duration;
+use tokio::net::TcpListener;
+
+use crate::lab::apps::AppsOfALab;
+use crate::lab::{Answer, Lab};
+
+/// A lab that is a demo, not seeded yet.
+struct Demo {
+    lab: Lab,
+    apps: AppsOfALab,
+    folder: PathBuf,
+}
+
+impl Demo {
+    async fn new(name: &str) -> Self {
+        let process = std::process::id();
+        let folder = std::env::temp_dir().join(format!("lanyard-demo-{process}-{name}"));
+        let apps = AppsOfALab::bind().await;
+        let lab = Lab::apart(|config| {
+            apps.configure(config);
+            config.state_dir.clone_from(&folder);
+            *config = state::configure(config.clone()).unwrap();
+        })
+        .await;
+        state::make_folder(&lab.app.config, &lab.app.env).unwrap();
+        Self { lab, apps, folder }
+    }
+
+    async fn prepare(&self) -> Result<World, DemoError> {
+        demo::prepare(&self.lab.app, &mut |_| ()).await
+    }
+
+    /// Serves the apps; the lab serves the issuer.
+    async fn serve(self) -> Lab {
+        self.apps
+            .serve(&self.lab, &CLINICS.each_ref().map(|clinic| clinic.slug))
+            .await;
+        let _ = std::fs::remove_dir_all(self.folder);
+        self.lab
+    }
+}
+
+/// Issue 2, "Shown by": sign-in, second app, API call, refused cross-clinic call, idle logoff,
+/// logout everywhere.
+#[tokio::test]
+async fn the_demo_runs_through_the_main_job_by_itself() {
+    let demo = Demo::new("drive").await;
+    let world = demo.prepare().await.unwrap();
+    let lab = demo.serve().await;
+    // Time stands still until somebody is to be away.
+    let waits = Arc::new(AtomicBool::new(false));
+    let ticking = tokio::spawn({
+        let (waits, clock) = (Arc::clone(&waits), lab.clock.clone());
+        async move {
+            let mut ticks = tokio::time::interval(std::time::Duration::from_millis(100));
+            loop {
+                ticks.tick().await;
+                if waits.load(Ordering::Relaxed) {
+                    clock.advance(Duration::SECOND);
+                }
+            }
+        }
+    });
+    let mut seen = Vec::new();
+    let goes_well = demo::drive(&lab.app, &world, &mut |step: &Step| {
+        waits.store(step.words.starts_with("Ivy signs in"), Ordering::Relaxed);
+        seen.push(table::step(step.is_done, &step.words, 0));
+    })
+    .await;
+    ticking.abort();
+    assert!(goes_well, "{}", seen.concat());
+    assert_eq!(seen.len(), 9, "{}", seen.concat());
+}
+
+/// Design: a second start uses the world of the first, and what a crash left is made whole.
+#[tokio::test]
+async fn a_second_start_uses_the_same_world() {
+    let demo = Demo::new("again").await;
+    let world = demo.prepare().await.unwrap();
+    assert_eq!(demo.prepare().await.unwrap(), world);
+    // As if the first had been killed before it noted that all was there.
+    let half = World {
+        is_seeded: false,
+        ..world.clone()
+    };
+    half.keep(&demo.lab.app.config, &demo.lab.app.env, &demo.lab.app.keys)
+        .unwrap();
+    assert_eq!(demo.prepare().await.unwrap(), world);
+    let shown = table::table(&demo.lab.app.config, &world);
+    assert!(
+        shown.contains(RUTH) && shown.contains(world.password(RUTH)),
+        "{shown}"
+    );
+    demo.serve().await;
+}
+
+/// Nobody's clinics are mixed with made-up ones.
+#[tokio::test]
+async fn a_database_with_other_clinics_is_refused() {
+    let demo = Demo::new("strangers").await;
+    let real = demo.lab.clinic("Real Clinic").await;
+    let refused = demo.prepare().await;
+    assert!(matches!(refused, Err(DemoError::NotEmpty(slug)) if slug == real.slug));
+    demo.serve().await;
+}
+
+/// Issue 2 §1, §4: the front page and the catcher; every page says that all is made up.
+#[tokio::test]
+async fn every_page_of_the_demo_says_that_all_is_made_up() {
+    let demo = Demo::new("pages").await;
+    let world = demo.prepare().await.unwrap();
+    let lab = demo.serve().await;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let router =
+        demo::routes::router(&lab.app, &world).into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let browser = lab.browser();
+    let host = lab.issuer().trim_start_matches("http://").to_owned();
+    let look = async |path: &str| -> Answer {
+        let to = format!("http://localhost:{port}{path}");
+        browser
+            .send(&to, browser.request_naming(&host, Method::GET, &to))
+            .await
+    };
+    let made_up = "Every person and record here is made up";
+
+    let front = look("/demo").await.page("Try Lanyard");
+    assert!(front.body.contains(made_up));
+    assert!(front.body.contains(RUTH) && front.body.contains(world.password(RUTH)));
+    assert!(
+        front
+            .header("content-security-policy")
+            .starts_with("default-src 'none'")
+    );
+
+    let sign_in = browser.visit("/account").await.page("Sign in to continue");
+    assert!(sign_in.body.contains(made_up), "the issuer's pages too");
+    let patient = &lab.app.config.apps.patient.url;
+    let app = format!(
+        "http://juniper.localhost:{}/?front",
+        patient.port().unwrap()
+    );
+    let app = browser
+        .get(&app)
+        .await
+        .page("Welcome to your patient portal");
+    assert!(app.body.contains(made_up), "the apps' pages too");
+
+    look("/demo/mail").await.page("Caught mail");
+    browser
+        .sign_in_at(sign_in, RUTH, world.password(RUTH))
+        .await
+        .goes_to("/account");
+    lanyard::mail::deliver(&lab.app).await.unwrap();
+    let mail = look("/demo/mail").await.page("Caught mail");
+    assert!(
+        mail.body.contains(RUTH),
+        "a new device is told of: {}",
+        mail.body
+    );
+    let link = mail.body.split("href=\"/demo/mail/").nth(1).unwrap();
+    let message = look(&format!("/demo/mail/{}", link.split('"').next().unwrap())).await;
+    assert!(message.page("A caught message").body.contains(RUTH));
+    look("/demo/mail/nothing")
+        .await
+        .shows(404, "Something went wrong");
+}
