@@ -8,12 +8,13 @@ use crate::audit::{self, EventType};
 use crate::db::{Authority, Identity, StoreError};
 use crate::http::form::Parameters;
 use crate::http::oauth_error::{OAuthError, OAuthErrorCode};
+use crate::identity::membership::store as membership;
 use crate::oidc::client::{Client, ClientKind};
 
 /// Issues an access token for the client's own scopes and one of its resources.
 ///
 /// # Errors
-/// `unauthorized_client` for a client that acts for people; `invalid_scope` beyond what it has;
+/// `unauthorized_client` for a client that acts for people or whose clinic is suspended; `invalid_scope` beyond what it has;
 /// `invalid_target` for a resource not its own.
 pub async fn issue(
     app: &App,
@@ -47,16 +48,30 @@ pub async fn issue(
     };
     let target = || OAuthError::new(OAuthErrorCode::InvalidTarget, "not one of its resources");
     let audience = audience.ok_or_else(target)?;
-    record(app, client, &scopes).await?;
-    Ok(minting::service(app, client, &scopes, audience))
+    if record(app, client, &scopes).await? {
+        Ok(minting::service(app, client, &scopes, audience))
+    } else {
+        let detail = "its clinic is suspended";
+        Err(OAuthError::new(OAuthErrorCode::UnauthorizedClient, detail))
+    }
 }
 
-async fn record(app: &App, client: &Client, scopes: &[String]) -> Result<(), StoreError> {
+/// Whether its clinic is served; the answer is on the record either way.
+async fn record(app: &App, client: &Client, scopes: &[String]) -> Result<bool, StoreError> {
     let authority = Authority::<Identity>::presented_in(client.tenant);
-    let detail = json!({ "client_id": client.id, "scopes": scopes });
     app.db
         .run(authority, async |tx| {
-            audit::append(tx, &app.env, &app.keys, EventType::TokenIssued, detail).await
+            let clinic = membership::find_clinic_by_id(tx, client.tenant).await?;
+            let is_served = clinic.is_some_and(|clinic| clinic.is_active);
+            let (event, detail) = if is_served {
+                let detail = json!({ "client_id": client.id, "scopes": scopes });
+                (EventType::TokenIssued, detail)
+            } else {
+                let detail = json!({ "client_id": client.id, "reason": "tenant_suspended" });
+                (EventType::ClientRejected, detail)
+            };
+            audit::append(tx, &app.env, &app.keys, event, detail).await?;
+            Ok(is_served)
         })
         .await
 }

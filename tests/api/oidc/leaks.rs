@@ -39,6 +39,13 @@ async fn a_whole_sign_in_at_trace_leaves_no_secret_in_the_log() {
         .with_max_level(tracing::Level::TRACE)
         .with_writer(lines.clone())
         .finish();
+    // With one alone, a line that another test's thread reaches first would be silenced for all.
+    let _another = tracing::Dispatch::new(
+        tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_writer(std::io::sink)
+            .finish(),
+    );
     // The server's tasks run on this test's own thread.
     let logging = tracing::subscriber::set_default(subscriber);
     let world = World::new().await;
