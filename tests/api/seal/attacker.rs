@@ -6,7 +6,7 @@ use lanyard::db::migrate::LOGINS;
 use ring::hmac;
 
 use super::planted::{CANARIES, Owner, planted};
-use super::wire::{Answer, Wire};
+use super::wire::{Answer, Wire, hexadecimal};
 use crate::lab::cluster::Database;
 
 /// A key of the tests' own, registered as a server registers its own. The MAC is made here a
@@ -79,7 +79,7 @@ impl Forge {
         };
         let pad = |with: u8| -> String {
             let byte = |n: usize| forge.secret.get(n).copied().unwrap_or(0) ^ with;
-            (0..64).map(|n| format!("{:02x}", byte(n))).collect()
+            hexadecimal(&(0..64).map(byte).collect::<Vec<u8>>())
         };
         let register = format!(
             "select seal.register('{}', '\\x{}', '\\x{}', '{lifetime}')",
@@ -121,11 +121,7 @@ impl Forge {
         .join("|");
         let key = hmac::Key::new(hmac::HMAC_SHA256, &self.secret);
         let tag = hmac::sign(&key, fields.as_bytes());
-        let mac: String = tag
-            .as_ref()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let mac = hexadecimal(tag.as_ref());
         format!("{fields}|{mac}")
     }
 }

@@ -1,4 +1,6 @@
-//! Today's and tomorrow's objects against the rules of design §3 (RLS-34).
+//! Today's and tomorrow's objects against the rules of design §3 (RLS-13, RLS-34).
+
+use std::path::Path;
 
 use sqlx::{AssertSqlSafe, PgConnection};
 
@@ -64,154 +66,7 @@ async fn every_reviewed_exception_is_still_one() {
 async fn whatever_breaks_a_rule_is_named() {
     let database = cluster::fresh().await;
     let mut boss = database.superuser().await;
-    for (breach, named) in [
-        (
-            "create table visits.bare (tenant_id uuid not null primary key)",
-            "FORCE ROW LEVEL SECURITY: visits.bare",
-        ),
-        ("create table public.stray (a int)", "public.stray"),
-        (
-            "create table visits.part (tenant_id uuid not null, n int not null,
-               primary key (tenant_id, n)) partition by list (n);
-             alter table visits.part enable row level security, force row level security;
-             create table visits.part_1 partition of visits.part for values in (1)",
-            "FORCE ROW LEVEL SECURITY: visits.part_1",
-        ),
-        (
-            "alter table visits.visit no force row level security",
-            "visits.visit",
-        ),
-        (
-            "create policy second on visits.visit for select to lanyard_tenant using (false)",
-            "visits.visit for lanyard_tenant",
-        ),
-        (
-            "create policy open on visits.visit for select using (seal.tenant() is null)",
-            "open",
-        ),
-        (
-            "create policy lax on visits.visit for select to lanyard_apps using (true)",
-            "lax",
-        ),
-        (
-            "create policy sub on visits.visit for select to lanyard_apps
-             using (tenant_id = (select seal.tenant()))",
-            "sub",
-        ),
-        (
-            "alter table visits.visit drop constraint visit_pkey",
-            "visits.visit",
-        ),
-        (
-            "create unique index on visits.visit (visit_id)",
-            "visit_visit_id_idx",
-        ),
-        (
-            "alter table visits.visit add unique (visit_id, tenant_id)",
-            "visit_visit_id_tenant_id_key",
-        ),
-        (
-            "create table visits.note (tenant_id uuid not null, note_id uuid, visit_id uuid,
-               primary key (tenant_id, note_id));
-             alter table visits.visit add constraint odd unique (visit_id, tenant_id);
-             alter table visits.note add foreign key (visit_id, tenant_id)
-               references visits.visit (visit_id, tenant_id)",
-            "note_visit_id_tenant_id_fkey",
-        ),
-        (
-            "alter table visits.visit add foreign key (patient_id) references identity.account",
-            "visit_patient_id_fkey",
-        ),
-        (
-            "create table tenancy.loose (a int primary key)",
-            "tenancy.loose",
-        ),
-        (
-            "create table visits.lax (tenant_id uuid)",
-            "never null: visits.lax",
-        ),
-        (
-            "create view visits.seen as select * from visits.visit",
-            "visits.seen",
-        ),
-        (
-            "create materialized view visits.held as select 1 as a",
-            "visits.held",
-        ),
-        ("create sequence visits.number", "visits.number"),
-        (
-            "alter table visits.visit add number int generated always as identity",
-            "visit_number_seq",
-        ),
-        (
-            "create function visits.all_of() returns setof visits.visit language sql
-             security definer as 'select * from visits.visit'",
-            "visits.all_of",
-        ),
-        (
-            "create function visits.late() returns int language sql security definer
-             set search_path = pg_temp, pg_catalog as 'select 1'",
-            "search_path ends in pg_temp: visits.late",
-        ),
-        (
-            "create function visits.f() returns int language sql as 'select 1'",
-            "EXECUTE to PUBLIC",
-        ),
-        (
-            "grant select on visits.visit to public",
-            "visits.visit: SELECT to PUBLIC",
-        ),
-        (
-            "grant select (state) on visits.visit to public",
-            "visits.visit.state: SELECT to PUBLIC",
-        ),
-        (
-            "grant usage on schema visits to public",
-            "visits: USAGE to PUBLIC",
-        ),
-        (
-            "grant usage on schema identity to lanyard_tenant",
-            "identity by lanyard_tenant",
-        ),
-        (
-            "grant truncate on visits.visit to lanyard_tenant",
-            "TRUNCATE to lanyard_tenant",
-        ),
-        (
-            "grant all on visits.visit to lanyard_tenant",
-            "TRIGGER to lanyard_tenant",
-        ),
-        (
-            "grant create on schema visits to lanyard_tenant",
-            "CREATE to lanyard_tenant",
-        ),
-        (
-            "grant select on seal.mac_key to lanyard_identity",
-            "seal.mac_key to lanyard_identity",
-        ),
-        (
-            "grant execute on function seal.retire(text) to lanyard_identity",
-            "seal.retire to lanyard_identity",
-        ),
-        (
-            "alter table visits.visit owner to lanyard_tenant",
-            "visits.visit",
-        ),
-        (
-            "alter default privileges for role lanyard_owner grant select on tables to
-               lanyard_tenant",
-            "r of lanyard_owner",
-        ),
-        (
-            "create type visits.mood as enum ('a')",
-            "visits.mood: USAGE to PUBLIC",
-        ),
-        ("create publication everything for all tables", "everything"),
-        (
-            "create rule r as on insert to visits.visit do instead nothing",
-            "visits.visit",
-        ),
-    ] {
+    for (breach, named) in BREACHES {
         tell(&mut boss, "begin").await;
         tell(&mut boss, breach).await;
         let found = offenses(&mut boss).await;
@@ -225,14 +80,15 @@ async fn whatever_breaks_a_rule_is_named() {
 /// Two helpers' migrations met under one number once; the migrator says so only when it runs.
 #[test]
 fn every_migration_has_a_number_of_its_own() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
     let files = std::fs::read_dir(folder)
         .unwrap()
         .map(|file| file.unwrap().file_name());
     let mut numbers: Vec<String> = files
         .filter_map(|file| {
             let (number, name) = file.to_str()?.split_once('_')?;
-            (name.rsplit('.').next() == Some("sql")).then(|| number.to_owned())
+            let is_sql = Path::new(name).extension() == Some("sql".as_ref());
+            is_sql.then(|| number.to_owned())
         })
         .collect();
     numbers.sort();
@@ -240,3 +96,153 @@ fn every_migration_has_a_number_of_its_own() {
     numbers.dedup();
     assert_eq!(numbers.len(), count, "{numbers:?}");
 }
+
+/// What breaks a rule, and what must be named for it.
+const BREACHES: &[(&str, &str)] = &[
+    (
+        "create table visits.bare (tenant_id uuid not null primary key)",
+        "FORCE ROW LEVEL SECURITY: visits.bare",
+    ),
+    ("create table public.stray (a int)", "public.stray"),
+    (
+        "create table visits.part (tenant_id uuid not null, n int not null,
+               primary key (tenant_id, n)) partition by list (n);
+             alter table visits.part enable row level security, force row level security;
+             create table visits.part_1 partition of visits.part for values in (1)",
+        "FORCE ROW LEVEL SECURITY: visits.part_1",
+    ),
+    (
+        "alter table visits.visit no force row level security",
+        "visits.visit",
+    ),
+    (
+        "create policy second on visits.visit for select to lanyard_tenant using (false)",
+        "visits.visit for lanyard_tenant",
+    ),
+    (
+        "create policy open on visits.visit for select using (seal.tenant() is null)",
+        "open",
+    ),
+    (
+        "create policy lax on visits.visit for select to lanyard_apps using (true)",
+        "lax",
+    ),
+    (
+        "create policy sub on visits.visit for select to lanyard_apps
+             using (tenant_id = (select seal.tenant()))",
+        "sub",
+    ),
+    (
+        "alter table visits.visit drop constraint visit_pkey",
+        "visits.visit",
+    ),
+    (
+        "create unique index on visits.visit (visit_id)",
+        "visit_visit_id_idx",
+    ),
+    (
+        "alter table visits.visit add unique (visit_id, tenant_id)",
+        "visit_visit_id_tenant_id_key",
+    ),
+    (
+        "create table visits.note (tenant_id uuid not null, note_id uuid, visit_id uuid,
+               primary key (tenant_id, note_id));
+             alter table visits.visit add constraint odd unique (visit_id, tenant_id);
+             alter table visits.note add foreign key (visit_id, tenant_id)
+               references visits.visit (visit_id, tenant_id)",
+        "note_visit_id_tenant_id_fkey",
+    ),
+    (
+        "alter table visits.visit add foreign key (patient_id) references identity.account",
+        "visit_patient_id_fkey",
+    ),
+    (
+        "create table tenancy.loose (a int primary key)",
+        "tenancy.loose",
+    ),
+    (
+        "create table visits.lax (tenant_id uuid)",
+        "never null: visits.lax",
+    ),
+    (
+        "create view visits.seen as select * from visits.visit",
+        "visits.seen",
+    ),
+    (
+        "create materialized view visits.held as select 1 as a",
+        "visits.held",
+    ),
+    ("create sequence visits.number", "visits.number"),
+    (
+        "alter table visits.visit add number int generated always as identity",
+        "visit_number_seq",
+    ),
+    (
+        "create function visits.all_of() returns setof visits.visit language sql
+             security definer as 'select * from visits.visit'",
+        "visits.all_of",
+    ),
+    (
+        "create function visits.late() returns int language sql security definer
+             set search_path = pg_temp, pg_catalog as 'select 1'",
+        "search_path ends in pg_temp: visits.late",
+    ),
+    (
+        "create function visits.f() returns int language sql as 'select 1'",
+        "EXECUTE to PUBLIC",
+    ),
+    (
+        "grant select on visits.visit to public",
+        "visits.visit: SELECT to PUBLIC",
+    ),
+    (
+        "grant select (state) on visits.visit to public",
+        "visits.visit.state: SELECT to PUBLIC",
+    ),
+    (
+        "grant usage on schema visits to public",
+        "visits: USAGE to PUBLIC",
+    ),
+    (
+        "grant usage on schema identity to lanyard_tenant",
+        "identity by lanyard_tenant",
+    ),
+    (
+        "grant truncate on visits.visit to lanyard_tenant",
+        "TRUNCATE to lanyard_tenant",
+    ),
+    (
+        "grant all on visits.visit to lanyard_tenant",
+        "TRIGGER to lanyard_tenant",
+    ),
+    (
+        "grant create on schema visits to lanyard_tenant",
+        "CREATE to lanyard_tenant",
+    ),
+    (
+        "grant select on seal.mac_key to lanyard_identity",
+        "seal.mac_key to lanyard_identity",
+    ),
+    (
+        "grant execute on function seal.retire(text) to lanyard_identity",
+        "seal.retire to lanyard_identity",
+    ),
+    (
+        "alter table visits.visit owner to lanyard_tenant",
+        "visits.visit",
+    ),
+    (
+        "alter default privileges for role lanyard_owner grant select on tables to
+               lanyard_tenant",
+        "r of lanyard_owner",
+    ),
+    (
+        "create type visits.mood as enum ('a')",
+        "visits.mood: USAGE to PUBLIC",
+    ),
+    ("create publication everything for all tables", "everything"),
+    (
+        "create rule r as on insert to visits.visit do instead nothing",
+        "visits.visit",
+    ),
+];

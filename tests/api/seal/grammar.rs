@@ -91,34 +91,7 @@ impl Catalog {
         .fetch_all(&mut *boss)
         .await
         .unwrap();
-        let functions: Vec<(String, Vec<String>, String)> = sqlx::query_as(
-            "select n.nspname || '.' || quote_ident(p.proname),
-               array(select format_type(t, -1) from unnest(p.proargtypes) t),
-               format_type(p.prorettype, -1)
-             from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-             where p.prokind = 'f' and n.nspname <> 'information_schema'
-               and not exists (select from unnest(p.proargtypes) t
-                 where format_type(t, -1) <> all ($1 || array['interval']))
-               and (format_type(p.prorettype, -1) = any ($1) or n.nspname <> 'pg_catalog')
-               and p.prorettype <> 'trigger'::regtype
-               and (has_function_privilege($2, p.oid, 'execute') or n.nspname <> 'pg_catalog')
-               and (n.nspname <> 'pg_catalog' or p.proname !~
-                 '^(pg_sleep|repeat|lpad|rpad|generate|current_query'
-                 '|pg_(log|export|current_wal|import))'
-                 and p.proname !~ '(send|recv|_in|_out)$')
-             order by 1, 2",
-        )
-        .bind(TYPES)
-        .bind(role)
-        .fetch_all(boss)
-        .await
-        .unwrap();
-        let relation =
-            |(name, is_readable, names, types): (_, _, Vec<String>, Vec<String>)| Relation {
-                name,
-                is_readable,
-                columns: names.into_iter().zip(types).collect(),
-            };
+        let functions = functions(boss, role).await;
         let (mut ours, mut by_result) = (Vec::new(), HashMap::new());
         for (name, arguments, result) in functions {
             let function = Function {
@@ -132,6 +105,12 @@ impl Catalog {
             let of_kind: &mut Vec<Function> = by_result.entry(function.result.clone()).or_default();
             of_kind.push(function);
         }
+        let relation =
+            |(name, is_readable, names, types): (_, _, Vec<String>, Vec<String>)| Relation {
+                name,
+                is_readable,
+                columns: names.into_iter().zip(types).collect(),
+            };
         let relations: Vec<Relation> = relations.into_iter().map(relation).collect();
         Self {
             readable: relations
@@ -152,6 +131,32 @@ impl Catalog {
             self.by_result.values().map(Vec::len).sum(),
         )
     }
+}
+
+/// Name, types of the arguments, type of the result.
+async fn functions(boss: &mut PgConnection, role: &str) -> Vec<(String, Vec<String>, String)> {
+    sqlx::query_as(
+        "select n.nspname || '.' || quote_ident(p.proname),
+               array(select format_type(t, -1) from unnest(p.proargtypes) t),
+               format_type(p.prorettype, -1)
+             from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+             where p.prokind = 'f' and n.nspname <> 'information_schema'
+               and not exists (select from unnest(p.proargtypes) t
+                 where format_type(t, -1) <> all ($1 || array['interval']))
+               and (format_type(p.prorettype, -1) = any ($1) or n.nspname <> 'pg_catalog')
+               and p.prorettype <> 'trigger'::regtype
+               and (has_function_privilege($2, p.oid, 'execute') or n.nspname <> 'pg_catalog')
+               and (n.nspname <> 'pg_catalog' or p.proname !~
+                 '^(pg_sleep|repeat|lpad|rpad|generate|current_query)'
+                 and p.proname !~ '^pg_(log|export|current_wal|import)'
+                 and p.proname !~ '(send|recv|_in|_out)$')
+             order by 1, 2",
+    )
+    .bind(TYPES)
+    .bind(role)
+    .fetch_all(boss)
+    .await
+    .unwrap()
 }
 
 /// Makes statements.
@@ -243,7 +248,8 @@ impl<'a> Grammar<'a> {
                 } else {
                     self.expression("boolean", &scope, depth.saturating_sub(1))
                 };
-                from.extend([" on ", on.as_str()]);
+                from.push_str(" on ");
+                from.push_str(&on);
             }
         }
         let mut targets = Vec::new();

@@ -34,10 +34,7 @@ impl Pooler {
              auth_file = {shown}/users\npool_mode = {mode}\nlogfile = {shown}/log\n"
         );
         let logins = lanyard::db::migrate::LOGINS;
-        let users: String = logins
-            .iter()
-            .map(|role| format!("\"{role}\" \"\"\n"))
-            .collect();
+        let users = logins.map(|role| format!("\"{role}\" \"\"\n")).concat();
         std::fs::write(folder.join("settings.ini"), settings).unwrap();
         std::fs::write(folder.join("users"), users).unwrap();
         std::os::unix::fs::chown(&folder, Some(server.uid()), Some(server.gid())).unwrap();

@@ -17,11 +17,13 @@ pub(super) struct Proxy {
     folder: PathBuf,
 }
 
+type Shared<T> = Arc<Mutex<T>>;
+
 /// What was sent, and what is to be added to it.
 #[derive(Clone, Default)]
 struct Notes {
-    sent: Arc<Mutex<Vec<String>>>,
-    injected: Arc<Mutex<String>>,
+    sent: Shared<Vec<String>>,
+    injected: Shared<String>,
 }
 
 impl Proxy {

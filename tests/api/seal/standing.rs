@@ -20,68 +20,7 @@ async fn a_migrated_database_has_nothing_to_complain_of() {
 async fn whatever_breaks_the_seal_keeps_the_server_from_serving_and_is_named() {
     let cluster = cluster::apart().await;
     let database = cluster.fresh().await;
-    for (breach, mended, named) in [
-        (
-            "alter role lanyard_tenant bypassrls",
-            "alter role lanyard_tenant nobypassrls",
-            "bypassrls",
-        ),
-        (
-            "alter role lanyard_apps superuser",
-            "alter role lanyard_apps nosuperuser",
-            "superuser",
-        ),
-        (
-            "alter role lanyard_owner login",
-            "alter role lanyard_owner nologin",
-            "lanyard_owner",
-        ),
-        (
-            "grant lanyard_owner to lanyard_keeper",
-            "revoke lanyard_owner from lanyard_keeper",
-            "member of lanyard_owner",
-        ),
-        (
-            "alter table visits.visit owner to lanyard_tenant",
-            "alter table visits.visit owner to lanyard_owner",
-            "owns",
-        ),
-        (
-            "alter table visits.visit no force row level security",
-            "alter table visits.visit force row level security",
-            "visits.visit",
-        ),
-        (
-            "create table public.stray (a int)",
-            "drop table public.stray",
-            "public.stray",
-        ),
-        (
-            "create materialized view visits.seen as select * from visits.visit with no data",
-            "drop materialized view visits.seen",
-            "visits.seen",
-        ),
-        (
-            "grant truncate on visits.visit to lanyard_tenant",
-            "revoke truncate on visits.visit from lanyard_tenant",
-            "TRUNCATE on visits.visit",
-        ),
-        (
-            "grant create on schema public to public",
-            "revoke create on schema public from public",
-            "CREATE on schema public",
-        ),
-        (
-            "grant execute on function seal.register(text, bytea, bytea, interval) to public",
-            "revoke execute on function seal.register(text, bytea, bytea, interval) from public",
-            "seal.register",
-        ),
-        (
-            "update lanyard._sqlx_migrations set success = false where version = 6",
-            "update lanyard._sqlx_migrations set success = true where version = 6",
-            "behind",
-        ),
-    ] {
+    for (breach, mended, named) in BREACHES {
         let mut boss = database.superuser().await;
         tell(&mut boss, breach).await;
         let refused = refusals(&database).await;
@@ -148,3 +87,67 @@ async fn refusals(database: &Database) -> Vec<String> {
         .map(|finding| finding.what.clone())
         .collect()
 }
+
+/// What breaks the seal, what mends it again, and what must be named for it.
+const BREACHES: &[(&str, &str, &str)] = &[
+    (
+        "alter role lanyard_tenant bypassrls",
+        "alter role lanyard_tenant nobypassrls",
+        "bypassrls",
+    ),
+    (
+        "alter role lanyard_apps superuser",
+        "alter role lanyard_apps nosuperuser",
+        "superuser",
+    ),
+    (
+        "alter role lanyard_owner login",
+        "alter role lanyard_owner nologin",
+        "lanyard_owner",
+    ),
+    (
+        "grant lanyard_owner to lanyard_keeper",
+        "revoke lanyard_owner from lanyard_keeper",
+        "member of lanyard_owner",
+    ),
+    (
+        "alter table visits.visit owner to lanyard_tenant",
+        "alter table visits.visit owner to lanyard_owner",
+        "owns",
+    ),
+    (
+        "alter table visits.visit no force row level security",
+        "alter table visits.visit force row level security",
+        "visits.visit",
+    ),
+    (
+        "create table public.stray (a int)",
+        "drop table public.stray",
+        "public.stray",
+    ),
+    (
+        "create materialized view visits.seen as select * from visits.visit with no data",
+        "drop materialized view visits.seen",
+        "visits.seen",
+    ),
+    (
+        "grant truncate on visits.visit to lanyard_tenant",
+        "revoke truncate on visits.visit from lanyard_tenant",
+        "TRUNCATE on visits.visit",
+    ),
+    (
+        "grant create on schema public to public",
+        "revoke create on schema public from public",
+        "CREATE on schema public",
+    ),
+    (
+        "grant execute on function seal.register(text, bytea, bytea, interval) to public",
+        "revoke execute on function seal.register(text, bytea, bytea, interval) from public",
+        "seal.register",
+    ),
+    (
+        "update lanyard._sqlx_migrations set success = false where version = 6",
+        "update lanyard._sqlx_migrations set success = true where version = 6",
+        "behind",
+    ),
+];

@@ -167,3 +167,13 @@ fn refusal(body: &[u8]) -> (String, String) {
     };
     (field(b'C'), field(b'M'))
 }
+
+/// Lower-case hexadecimal.
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::new();
+    for byte in bytes {
+        write!(text, "{byte:02x}").unwrap();
+    }
+    text
+}
