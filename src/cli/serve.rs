@@ -68,7 +68,7 @@ async fn serve(
     refuse_other_time(site)?;
     let app = App::new(site.config.clone(), site.env.clone(), db, keys)
         .await
-        .map_err(|e| Failure::refused(chain(&e), "Is this the master key of this database?"))?;
+        .map_err(|e| site::ring(&e))?;
     let mut faces = server::faces(&app).await.map_err(|e| not_served(&e))?;
     faces.extend(server::app_faces(&app).await.map_err(|e| not_served(&e))?);
     let bound = server::bind(faces).await.map_err(|e| not_served(&e))?;

@@ -16,6 +16,7 @@ use crate::db::{Connect, Db, StoreError};
 use crate::env::Env;
 use crate::http::chain;
 use crate::secret::{Keys, MasterKey};
+use crate::signing::ring::KeyRingError;
 
 /// Configuration and environment of a command. As root it goes on as the system user.
 #[derive(Debug)]
@@ -301,6 +302,19 @@ pub(super) fn store(error: &StoreError) -> Failure {
     }
 }
 
+/// Says why the signing keys can't be had.
+pub(super) fn ring(error: &KeyRingError) -> Failure {
+    match error {
+        KeyRingError::Store(e) => store(e),
+        KeyRingError::Sealed { .. }
+        | KeyRingError::Bad(_)
+        | KeyRingError::Missing(_)
+        | KeyRingError::SelfTest { .. } => {
+            Failure::refused(chain(error), "Is this the master key of this database?")
+        }
+    }
+}
+
 /// Says why a migration did not happen.
 pub(super) fn migration(error: &MigrationError, name: &str) -> Failure {
     match error {
@@ -309,6 +323,12 @@ pub(super) fn migration(error: &MigrationError, name: &str) -> Failure {
         ) => Failure::unreachable(
             format!("{name} can't be reached: {e}"),
             "Is it running, and is database.url_file or DATABASE_URL right? Try again.",
+        ),
+        MigrationError::OtherMasterKey => Failure::refused(
+            format!("{name}: {error}"),
+            "Put that master key back. If nothing serves with it any more, drop the roles \
+             lanyard_identity, lanyard_tenant, lanyard_platform, lanyard_apps and lanyard_keeper, \
+             or use another server.",
         ),
         MigrationError::Administrator(_) | MigrationError::Migration(_) => Failure::failed(
             format!("{name}: {}", chain(error)),

@@ -34,6 +34,10 @@ pub enum MigrationError {
     /// The administrator can't be reached or lacks a right.
     #[error("the administrator's part failed")]
     Administrator(#[from] sqlx::Error),
+    /// The operator's: the logins of this server have passwords from another master key. Giving
+    /// them ours would shut out whatever serves with that one.
+    #[error("the logins of this server were made with another master key")]
+    OtherMasterKey,
     /// A migration itself failed, or the database knows others than this build.
     #[error("a migration failed")]
     Migration(#[from] MigrateError),
@@ -42,6 +46,7 @@ pub enum MigrationError {
 /// Makes roles, revokes what PUBLIC may not, and applies what is not yet applied. Repeatable.
 pub async fn migrate(connect: &Connect) -> Result<Migrated, MigrationError> {
     let mut admin = PgConnection::connect_with(&connect.administrator()).await?;
+    refuse_other_master_key(connect, &mut admin).await?;
     sqlx::raw_sql(ROLES).execute(&mut admin).await?;
     if let Login::Derived(master) = connect.login() {
         for role in LOGINS {
@@ -83,6 +88,32 @@ pub async fn pending(connect: &Connect) -> Result<usize, MigrationError> {
 pub(super) async fn pending_for(keeper: &mut PgConnection) -> Result<usize, sqlx::Error> {
     let applied = applied_versions(keeper).await?;
     Ok(MIGRATIONS.iter().count().saturating_sub(applied))
+}
+
+/// A login that is there and does not take our password has another key's.
+async fn refuse_other_master_key(
+    connect: &Connect,
+    admin: &mut PgConnection,
+) -> Result<(), MigrationError> {
+    if matches!(connect.login(), Login::Peer) {
+        return Ok(());
+    }
+    let is_there: bool = sqlx::query_scalar(
+        "select exists (select from pg_catalog.pg_roles where rolname = 'lanyard_keeper')",
+    )
+    .fetch_one(admin)
+    .await?;
+    if !is_there {
+        return Ok(());
+    }
+    match PgConnection::connect_with(&connect.options("lanyard_keeper")).await {
+        Ok(login) => Ok(login.close().await?),
+        // 28P01: the password is wrong. Anything else is not about the key.
+        Err(sqlx::Error::Database(e)) if e.code().as_deref() == Some("28P01") => {
+            Err(MigrationError::OtherMasterKey)
+        }
+        Err(_) => Ok(()),
+    }
 }
 
 async fn revoke(admin: &mut PgConnection) -> Result<Vec<(String, String)>, sqlx::Error> {

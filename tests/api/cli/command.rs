@@ -9,13 +9,13 @@ use serde_json::Value;
 use super::folder::Folder;
 
 /// A deployment in a folder of its own.
-struct Site {
+pub(super) struct Site {
     folder: Folder,
     operations: u16,
 }
 
 impl Site {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let free = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let operations = free.local_addr().unwrap().port();
         Self {
@@ -24,7 +24,7 @@ impl Site {
         }
     }
 
-    fn command(&self, line: &str) -> Command {
+    pub(super) fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lanyard"));
         let state = self.folder.path().join("state");
         command
@@ -71,7 +71,7 @@ impl Site {
         answer
     }
 
-    fn ask(&self, line: &str) -> Value {
+    pub(super) fn ask(&self, line: &str) -> Value {
         let section = line
             .split_whitespace()
             .take(2)

@@ -6,6 +6,7 @@ mod clients;
 mod command;
 mod configuration;
 mod folder;
+mod server;
 mod tenants;
 
 use lanyard::cli::Operator;
