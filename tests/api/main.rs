@@ -6,7 +6,6 @@
     clippy::excessive_nesting,
     reason = "a table of cases is one sentence, however long"
 )]
-#![expect(clippy::format_collect, reason = "speed is no concern of a lab")]
 
 mod account;
 mod apps;
