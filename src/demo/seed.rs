@@ -30,13 +30,15 @@ pub async fn seed(
     world: &mut World,
     said: &mut (dyn FnMut(&str) + Send),
 ) -> Result<(), DemoError> {
+    let operator = Operator::new(&app.db, &app.env, &app.keys);
+    if !world.is_seeded {
+        refuse_strangers(&operator).await?;
+        operator.ensure_platform().await?;
+    }
     register_apps(app).await?;
     if world.is_seeded {
         return Ok(());
     }
-    let operator = Operator::new(&app.db, &app.env, &app.keys);
-    refuse_strangers(&operator).await?;
-    operator.ensure_platform().await?;
     let mut tenants = HashMap::new();
     for clinic in &CLINICS {
         tenants.insert(clinic.slug, make_clinic(app, &operator, clinic).await?);
