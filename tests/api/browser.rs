@@ -3,11 +3,15 @@
 //! phone's width: axe, nothing loaded from elsewhere, nothing in the console, a screenshot in
 //! `target/screenshots`.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use lanyard::config::Config;
+use lanyard::demo::world::{CLINICS, RUTH};
+use lanyard::demo::{self, state};
 use lanyard::ids::SubjectId;
 use time::Duration;
+use tokio::net::TcpListener;
 
 use crate::lab::Lab;
 use crate::lab::apps::AppsOfALab;
@@ -36,7 +40,7 @@ async fn play(scene: &str, arguments: &[&str], change: impl FnOnce(&mut Config))
         lab.visit(&juniper, at_clinic, at_work, days).await;
     }
     lab.visit(&juniper, at_work, at_work, 2).await;
-    let shots = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("screenshots");
+    let shots = screenshots();
     let urls = &lab.app.config.apps;
     let given = [
         ("PASSWORD", PASSWORD),
@@ -47,10 +51,16 @@ async fn play(scene: &str, arguments: &[&str], change: impl FnOnce(&mut Config))
         ("PATIENT", urls.patient.url.as_str()),
         ("CLINICIAN", urls.clinician.url.as_str()),
         ("CONSOLE", urls.console.url.as_str()),
-        ("SCREENSHOTS", shots.to_str().unwrap()),
+        ("SCREENSHOTS", shots.as_str()),
     ];
     let script = format!("browser/{scene}.mjs");
     lab.run(Interpreter::Node, &script, arguments, &given).await;
+}
+
+/// Where the scenes leave what they saw.
+fn screenshots() -> String {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("screenshots");
+    folder.to_str().unwrap().to_owned()
 }
 
 impl Lab {
@@ -142,4 +152,45 @@ async fn a_person_signs_in_with_the_keyboard_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_that_says_no_is_a_page() {
     play("refusals", &[], as_it_is).await;
+}
+
+/// What a newcomer sees: from the demo's front page into an app, and to the mail it caught.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demos_front_page_leads_into_the_apps_and_to_the_mail() {
+    let folder = std::env::temp_dir().join(format!("lanyard-demo-seen-{}", std::process::id()));
+    let apps = AppsOfALab::bind().await;
+    let lab = Lab::in_real_time(|config| {
+        apps.configure(config);
+        config.state_dir.clone_from(&folder);
+        *config = state::configure(config.clone()).unwrap();
+    })
+    .await;
+    state::make_folder(&lab.app.config, &lab.app.env).unwrap();
+    lab.platform().await;
+    let world = demo::prepare(&lab.app, &mut |_| ()).await.unwrap();
+    std::fs::remove_dir_all(folder).unwrap();
+    let slugs = CLINICS.each_ref().map(|clinic| clinic.slug);
+    apps.serve(&lab, &slugs).await;
+    // The command serves these pages beside the issuer's; here the script leads there.
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let pages = format!("http://{}", listener.local_addr().unwrap());
+    let router = demo::routes::router(&lab.app, &world);
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, service).await });
+    let app = lab.app.clone();
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(std::time::Duration::from_millis(500));
+        loop {
+            ticks.tick().await;
+            lanyard::mail::deliver(&app).await.unwrap();
+        }
+    });
+    let shots = screenshots();
+    let given = [
+        ("PAGES", pages.as_str()),
+        ("RUTH", RUTH),
+        ("SCREENSHOTS", shots.as_str()),
+    ];
+    lab.run(Interpreter::Node, "browser/demo.mjs", &[], &given)
+        .await;
 }

@@ -9,9 +9,8 @@ import { advance, given, password } from "../clients/lab.mjs";
 
 export { issuer, password, step } from "../clients/lab.mjs";
 
-export const mara = given("MARA");
-export const ada = given("ADA");
-export const clinics = { juniper: given("JUNIPER"), birch: given("BIRCH") };
+export const { LANYARD_MARA: mara, LANYARD_ADA: ada } = process.env;
+export const clinics = { juniper: process.env.LANYARD_JUNIPER, birch: process.env.LANYARD_BIRCH };
 
 /** The apps' addresses at a clinic; without one, their own. */
 export function apps(clinic) {

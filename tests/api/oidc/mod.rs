@@ -8,8 +8,8 @@ mod cors;
 mod discovery;
 mod leaks;
 mod logout;
-mod standing;
 mod refresh;
+mod standing;
 mod userinfo;
 
 use base64::Engine as _;
