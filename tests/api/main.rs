@@ -15,6 +15,7 @@ mod catalog;
 mod cli;
 mod clients;
 mod demo;
+mod docs;
 mod embedded;
 mod http;
 mod lab;

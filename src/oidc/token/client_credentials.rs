@@ -14,8 +14,8 @@ use crate::oidc::client::{Client, ClientKind};
 /// Issues an access token for the client's own scopes and one of its resources.
 ///
 /// # Errors
-/// `unauthorized_client` for a client that acts for people or whose clinic is suspended; `invalid_scope` beyond what it has;
-/// `invalid_target` for a resource not its own.
+/// `unauthorized_client` for a client that acts for people or whose clinic is suspended;
+/// `invalid_scope` beyond what it has; `invalid_target` for a resource not its own.
 pub async fn issue(
     app: &App,
     client: &Client,
