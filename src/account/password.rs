@@ -6,7 +6,6 @@ use serde_json::json;
 use time::Duration;
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::service::record_refused;
 use crate::app::App;
 use crate::audit::{self, EventType};
 use crate::db::outbox::{self, MailKind};
@@ -15,6 +14,7 @@ use crate::identity::credential::{Credential, store as credentials};
 use crate::identity::membership::store as memberships;
 use crate::identity::password::{HashRefusal, MAX_PASSWORD_BYTES};
 use crate::identity::password_rules::{self, Weakness};
+use crate::identity::throttle::Pace;
 use crate::identity::throttle::policy::own_pace;
 use crate::identity::throttle::service::{self as throttle, Counted};
 use crate::sessions::present::{self, Presence, Present};
@@ -72,7 +72,7 @@ pub(super) async fn change(
     let (read, phc) = match checked {
         Ok(checked) => checked,
         Err(refusal) => {
-            record_refused(app, present, refusal.word()).await?;
+            refuse(app, present, refusal).await?;
             return Ok(Change::Refused(refusal));
         }
     };
@@ -96,13 +96,7 @@ async fn check(
     }
     let account = present.proof.account();
     let authority = Authority::<Identity>::account(present.proof.0);
-    let id = present.session.id.as_uuid();
-    let pace = own_pace(
-        &app.keys,
-        &app.config.throttle,
-        "password_change",
-        id.as_bytes(),
-    );
+    let pace = pace(app, present);
     let (counted, credential, context) = app
         .db
         .run(authority, async |tx| {
@@ -146,6 +140,34 @@ async fn check(
     })
 }
 
+/// The counter of guesses that are made with this session.
+fn pace(app: &App, present: &Present) -> Pace {
+    let id = present.session.id.as_uuid();
+    own_pace(
+        &app.keys,
+        &app.config.throttle,
+        "password_change",
+        id.as_bytes(),
+    )
+}
+
+/// Puts a refusal on the record. An attempt that was right, or never judged, was no guess.
+async fn refuse(app: &App, present: &Present, refusal: Refusal) -> Result<(), StoreError> {
+    let authority = Authority::<Identity>::account(present.proof.0);
+    let detail = json!({ "session": present.session.id, "reason": refusal.word() });
+    let counted = [pace(app, present)];
+    app.db
+        .run(authority, async |tx| {
+            match refusal {
+                Refusal::CurrentMismatch | Refusal::Throttled(_) => {}
+                Refusal::Weak(_) | Refusal::Unchanged => throttle::forgive(tx, &counted).await?,
+                Refusal::Busy => throttle::take_back(tx, &counted).await?,
+            }
+            audit::append(tx, &app.env, &app.keys, EventType::PasswordRefused, detail).await
+        })
+        .await
+}
+
 /// In a transaction that claims the session.
 async fn write(
     tx: &mut Tx<Identity>,
@@ -165,13 +187,7 @@ async fn write(
         return Ok(Change::SignedOut);
     };
     let this = &present.session;
-    let pace = own_pace(
-        &app.keys,
-        &app.config.throttle,
-        "password_change",
-        this.id.as_uuid().as_bytes(),
-    );
-    throttle::forgive(tx, &[pace]).await?;
+    throttle::forgive(tx, &[pace(app, &present)]).await?;
     let reason = EndReason::PasswordChanged;
     let ended = sessions::end_others(tx, app, account, Some(this.id), reason).await?;
     let secret = sessions::prove_again(tx, app, this, epoch).await?;

@@ -1,9 +1,6 @@
 //! What a person sees and does on her account page.
 
-use serde_json::json;
-
 use crate::app::App;
-use crate::audit::{self, EventType};
 use crate::db::{Authority, Identity, StoreError};
 use crate::identity::credential::store as credentials;
 use crate::identity::membership::{Membership, store as memberships};
@@ -124,19 +121,4 @@ pub(super) async fn ask_to_sign_in(
         })
         .await?;
     Ok(id)
-}
-
-/// Puts a refused change of password on the record.
-pub(super) async fn record_refused(
-    app: &App,
-    present: &Present,
-    reason: &'static str,
-) -> Result<(), StoreError> {
-    let authority = Authority::<Identity>::account(present.proof.0);
-    let detail = json!({ "session": present.session.id, "reason": reason });
-    app.db
-        .run(authority, async |tx| {
-            audit::append(tx, &app.env, &app.keys, EventType::PasswordRefused, detail).await
-        })
-        .await
 }

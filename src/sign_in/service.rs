@@ -105,22 +105,12 @@ pub(super) async fn attempt(
         Counted::Refused { wait, .. } => return Ok(Outcome::Throttled(wait)),
         Counted::Admitted(counted) => counted,
     };
-    let phc = read
-        .credential
-        .as_ref()
-        .map_or(DECOY, |credential| &credential.phc);
-    let matches = match app.hasher.verify(password, phc).await {
-        // The operator's fault is no help to whoever measures: the decoy takes its place.
-        Err(HashRefusal::OutOfBounds) => {
-            tracing::error!("a stored password hash is outside the bounds");
-            app.hasher.verify(password, DECOY).await.map(|_| false)
-        }
-        judged => judged,
-    };
-    let matches = match matches {
-        Ok(matches) => matches,
-        Err(HashRefusal::Busy) => return Ok(Outcome::Busy),
-        Err(HashRefusal::TooLong | HashRefusal::OutOfBounds) => false,
+    let Some(matches) = judge(app, password, read.credential.as_ref()).await else {
+        let claim = Authority::<Identity>::claim(locator);
+        app.db
+            .run(claim, async |tx| throttle::take_back(tx, &counted).await)
+            .await?;
+        return Ok(Outcome::Busy);
     };
     let verdict = match read.credential {
         None => Err(Refusal::UnknownLogin),
@@ -153,6 +143,29 @@ pub(super) async fn attempt(
             }
         })
         .await
+}
+
+/// Whether the password is the credential's; `None`: there was no seat to find out. Without a
+/// credential the decoy is hashed, so that all take as long.
+async fn judge(
+    app: &App,
+    password: &SecretString,
+    credential: Option<&Credential>,
+) -> Option<bool> {
+    let phc = credential.map_or(DECOY, |credential| &credential.phc);
+    let judged = match app.hasher.verify(password, phc).await {
+        // The operator's fault is no help to whoever measures: the decoy takes its place.
+        Err(HashRefusal::OutOfBounds) => {
+            tracing::error!("a stored password hash is outside the bounds");
+            app.hasher.verify(password, DECOY).await.map(|_| false)
+        }
+        judged => judged,
+    };
+    match judged {
+        Ok(matches) => Some(matches),
+        Err(HashRefusal::Busy) => None,
+        Err(HashRefusal::TooLong | HashRefusal::OutOfBounds) => Some(false),
+    }
 }
 
 async fn count(

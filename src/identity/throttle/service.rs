@@ -60,3 +60,11 @@ pub(crate) async fn forgive(tx: &mut Tx<Identity>, counted: &[Pace]) -> Result<(
     }
     Ok(())
 }
+
+/// Takes back an attempt that was never judged.
+pub(crate) async fn take_back(tx: &mut Tx<Identity>, counted: &[Pace]) -> Result<(), StoreError> {
+    for pace in counted {
+        store::forgive(tx, &pace.bucket).await?;
+    }
+    Ok(())
+}

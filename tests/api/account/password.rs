@@ -204,6 +204,22 @@ async fn guesses_at_the_current_password_are_throttled() {
     change(&browser, PASSWORD, NEW).await.goes_to("/account");
 }
 
+/// A person who searches for a good password is no guesser.
+#[tokio::test]
+async fn refused_new_passwords_do_not_count_as_guesses() {
+    let lab = Lab::with(|config| config.throttle.account_attempts = 2).await;
+    let ada = lab.person("Ada Byron").await;
+    let browser = lab.signed_in(&ada).await;
+    for _ in 0..4 {
+        says(
+            change(&browser, PASSWORD, "too short").await,
+            400,
+            "too short",
+        );
+    }
+    change(&browser, PASSWORD, NEW).await.goes_to("/account");
+}
+
 /// Two tabs change it at once: one does, and the other is told something true.
 #[tokio::test]
 async fn two_changes_at_once_are_one() {

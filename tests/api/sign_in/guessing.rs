@@ -212,7 +212,7 @@ async fn a_network_that_guesses_at_many_accounts_waits() {
 /// DOS-01: with all seats taken the answer is to come back, and nothing was checked.
 #[tokio::test]
 async fn more_passwords_than_there_are_seats_are_told_to_come_back() {
-    let lab = Lab::with(|config| {
+    let lab = Lab::apart(|config| {
         (config.password.parallelism, config.password.queue) = (1, 0);
         config.throttle.account_attempts = 100;
     })
@@ -242,4 +242,11 @@ async fn more_passwords_than_there_are_seats_are_told_to_come_back() {
         busy.iter()
             .all(|answer| answer.sentence() == "Enter your password")
     );
+    // What was not judged was no guess.
+    let counted: i32 = sqlx::query_scalar("select max(hits) from identity.throttle")
+        .fetch_one(&mut lab.database.superuser().await)
+        .await
+        .unwrap();
+    let judged = answers.iter().filter(|answer| answer.status == 403).count();
+    assert_eq!(usize::try_from(counted).unwrap(), judged);
 }
