@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::json;
+use time::OffsetDateTime;
 use tokio::sync::watch;
 
 use super::migrate;
@@ -65,7 +66,7 @@ async fn serve(
     reached.refuse_older_schema().await?;
     let db = reached.open(site, site.config.database.connections).await?;
     refuse_unsafe(&db).await?;
-    refuse_other_time(site)?;
+    refuse_other_time(site.env.now(), DatabaseClock::machine_now())?;
     let app = App::new(site.config.clone(), site.env.clone(), db, keys)
         .await
         .map_err(|e| site::ring(&e))?;
@@ -153,18 +154,18 @@ pub(super) async fn refuse_unsafe(db: &Db) -> Result<(), Failure> {
     Ok(())
 }
 
-fn refuse_other_time(site: &Site) -> Result<(), Failure> {
-    let difference = (site.env.now() - DatabaseClock::machine_now()).abs();
-    if difference > MAX_CLOCK_DIFFERENCE {
-        return Err(Failure::refused(
-            format!(
-                "this machine's clock is {} s off its database's",
-                difference.whole_seconds()
-            ),
-            "Set both by a time server: tokens are worth what their clocks are.",
-        ));
+fn refuse_other_time(databases: OffsetDateTime, machines: OffsetDateTime) -> Result<(), Failure> {
+    let difference = (databases - machines).abs();
+    if difference <= MAX_CLOCK_DIFFERENCE {
+        return Ok(());
     }
-    Ok(())
+    Err(Failure::refused(
+        format!(
+            "this machine's clock is {} s off its database's",
+            difference.whole_seconds()
+        ),
+        "Set both by a time server: tokens are worth what their clocks are.",
+    ))
 }
 
 fn ready(app: &App, reached: &Reached, addresses: &[(&'static str, SocketAddr)]) -> Reply {
@@ -191,4 +192,23 @@ fn ready(app: &App, reached: &Reached, addresses: &[(&'static str, SocketAddr)])
         "listening": listening,
     });
     Reply::new(&facts, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// CFG-01: a clock more than five minutes off the database's is not served from.
+    #[test]
+    fn a_machine_of_another_time_does_not_serve() {
+        let noon = time::macros::datetime!(2026-03-02 12:00 UTC);
+        let five = time::Duration::minutes(5);
+        for near in [noon, noon + five, noon - five] {
+            assert!(refuse_other_time(noon, near).is_ok());
+        }
+        let second = time::Duration::seconds(1);
+        for far in [noon + five + second, noon - five - second] {
+            assert!(refuse_other_time(noon, far).is_err());
+        }
+    }
 }

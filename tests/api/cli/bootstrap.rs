@@ -49,6 +49,7 @@ async fn redeem(desk: &Desk, secret: &BootstrapSecret, login: &str) -> RedeemOut
     redeemed.unwrap()
 }
 
+/// CFG-08: there is no default account; the secret is good once.
 #[tokio::test]
 async fn a_one_time_secret_makes_one_administrator() {
     let desk = Desk::open().await;
@@ -66,6 +67,7 @@ async fn a_one_time_secret_makes_one_administrator() {
     }
 }
 
+/// CFG-08: on use means on the first use, also at the same moment.
 #[tokio::test]
 async fn two_who_redeem_at_once_make_one_administrator() {
     let desk = Desk::open().await;
@@ -81,6 +83,7 @@ async fn two_who_redeem_at_once_make_one_administrator() {
     assert_eq!(made, 1);
 }
 
+/// CFG-08: it expires in an hour, to the second.
 #[tokio::test]
 async fn a_one_time_secret_is_good_for_an_hour_and_until_the_next() {
     let mut desk = Desk::open().await;

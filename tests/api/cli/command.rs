@@ -324,6 +324,35 @@ fn exit_codes_are_in_the_help_and_wrong_usage_is_two() {
     );
 }
 
+/// CFG-01: short or readable keys, plain http to others: each ends with one clear line.
+#[test]
+fn an_unsafe_start_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let site = Site::new();
+    let refused = |name: &str, value: &std::ffi::OsStr| {
+        let output = site.command("serve").env(name, value).output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "{name}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let keys = site.folder.path().join("keys");
+    std::fs::create_dir(&keys).unwrap();
+    let key = keys.join("master.key");
+    for (text, mode) in [("c2hvcnQ=\n", 0o644), ("", 0o644)] {
+        std::fs::write(&key, text).unwrap();
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(mode)).unwrap();
+        let said = refused("LANYARD_KEYS_DIR", keys.as_os_str());
+        assert!(said.contains("chmod 600"), "{said}");
+    }
+    if !rustix::process::geteuid().is_root() {
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+        assert!(refused("LANYARD_KEYS_DIR", keys.as_os_str()).contains("32 random bytes"));
+    }
+    let said = refused("LANYARD_ISSUER", "http://id.example.com".as_ref());
+    assert!(said.contains("must be https"), "{said}");
+    let said = refused("LANYARD_LISTEN_ISSUER", "0.0.0.0:8080".as_ref());
+    assert!(said.contains("reachable from other machines"), "{said}");
+}
+
 /// CFG-09: where no database answers, one clear line, its own code, and no password.
 #[test]
 fn an_unreachable_database_has_a_code_of_its_own() {

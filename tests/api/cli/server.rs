@@ -102,7 +102,8 @@ impl Drop for Server {
 }
 
 /// Issue 2 §1: with `DATABASE_URL` it uses that server, and serves with roles of its own there.
-/// A second master key is refused: it would give the logins other passwords.
+/// A superuser's URL is for `migrate` alone (CFG-01). A second master key is refused: it would
+/// give the logins other passwords.
 #[test]
 fn a_server_of_ones_own_is_used_and_another_master_key_is_refused() {
     let server = Server::start();
