@@ -244,10 +244,6 @@ pub struct Throttle {
     pub network_attempts: u32,
     /// The window of that.
     pub network_window: Duration,
-    /// Wrong secrets of one client.
-    pub client_attempts: u32,
-    /// The window of that.
-    pub client_window: Duration,
 }
 
 /// Where mail goes.
@@ -343,8 +339,6 @@ impl Default for Config {
                 account_window: Duration::minutes(15),
                 network_attempts: 100,
                 network_window: Duration::minutes(15),
-                client_attempts: 20,
-                client_window: Duration::minutes(5),
             },
             mail: Mail {
                 delivery: MailDelivery::None,

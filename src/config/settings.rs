@@ -273,24 +273,6 @@ pub(super) const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
-        key: "throttle.client_attempts",
-        meaning: "Wrong secrets of one client within its window.",
-        kind: Kind::Count {
-            least: 3,
-            most: 1000,
-            at: |c| &mut c.throttle.client_attempts,
-        },
-    },
-    Setting {
-        key: "throttle.client_window",
-        meaning: "The window of wrong client secrets.",
-        kind: Kind::Length {
-            least: minutes(1),
-            most: hours(24),
-            at: |c| &mut c.throttle.client_window,
-        },
-    },
-    Setting {
         key: "mail.delivery",
         meaning: "Where mail goes: none (it stays in the outbox), catcher (the demo's page), \
             directory (one .eml file a message).",
