@@ -12,6 +12,7 @@ async fn do_something(browser: &Browser) {
 
 /// Design §4: one second before the idle end the session lives, at it and after it it is over;
 /// twice round.
+/// WEB-11.
 #[tokio::test]
 async fn a_session_ends_at_its_idle_end_to_the_second() {
     let lab = Lab::new().await;
@@ -46,6 +47,7 @@ async fn a_session_ends_at_its_idle_end_to_the_second() {
 }
 
 /// Design §4: whatever is done, the absolute end stays where it was; twice round.
+/// WEB-11.
 #[tokio::test]
 async fn a_session_ends_at_its_absolute_end_to_the_second_however_busy() {
     let lab = Lab::with(|config| {
