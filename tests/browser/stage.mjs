@@ -37,7 +37,7 @@ export async function newBrowser(browser, options = {}) {
     reducedMotion: "reduce", // no color is looked at on its way to another
     ...options,
   });
-  context.setDefaultTimeout(20_000);
+  context.setDefaultTimeout(60_000);
   return Object.assign(context, watch(context));
 }
 
