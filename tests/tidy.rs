@@ -333,6 +333,7 @@ fn proofs_are_made_only_where_a_credential_was_checked() {
         "src/identity/credential/mod.rs",
         "src/oidc/family/service.rs",
         "src/oidc/token/authorization_code.rs",
+        "src/recovery/service.rs",
         "src/sessions/service.rs",
         "src/sign_in/service.rs",
     ]

@@ -12,13 +12,7 @@ use super::model::ClinicFacts;
 use crate::pages::Refusal;
 
 /// What the apps ask for; each person gets what her roles allow of it.
-pub const SCOPES: [&str; 5] = [
-    "profile",
-    "offline_access",
-    "profile:read",
-    "tenancy:read",
-    "visits:read",
-];
+pub const SCOPES: [&str; 4] = ["profile", "profile:read", "tenancy:read", "visits:read"];
 
 /// The API's name as an audience: its address (RFC 8707).
 pub fn audience(issuer: &str) -> String {

@@ -222,6 +222,8 @@ pub struct SessionCeiling {
     pub idle: Duration,
     /// Since sign-in.
     pub absolute: Duration,
+    /// Live ones of one person; one more ends the one that was idle longest.
+    pub most_per_person: u32,
 }
 
 /// How many passwords are hashed at once (19 MiB each).
@@ -329,6 +331,7 @@ impl Default for Config {
             session: SessionCeiling {
                 idle: Duration::minutes(30),
                 absolute: Duration::hours(24),
+                most_per_person: 20,
             },
             password: PasswordHashing {
                 parallelism: 2,

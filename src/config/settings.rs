@@ -218,6 +218,16 @@ pub(super) const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        key: "session.most_per_person",
+        meaning: "How many browsers one person may be signed in with at a time; one more signs \
+            out the one that was idle longest.",
+        kind: Kind::Count {
+            least: 1,
+            most: 50,
+            at: |c| &mut c.session.most_per_person,
+        },
+    },
+    Setting {
         key: "password.parallelism",
         meaning: "How many passwords are hashed at the same time, each with 19 MiB; best the \
             number of cores.",

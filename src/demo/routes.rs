@@ -47,12 +47,12 @@ pub fn router(app: &App, world: &World) -> Router {
 
 async fn front(State(demo): State<Demo>, id: RequestId) -> Response {
     let person = |member: &super::world::DemoMember| {
-        let address = sites::addresses(&demo.app.config, Some(member.clinic))
+        let address = sites::addresses(&demo.app.config, member.slug())
             .find(|(kind, _)| *kind == member.opens)
             .map(|(_, origin)| format!("{origin}/"));
         DemoPerson {
             clinic: face(member.clinic),
-            who: format!("{}, {}", member.name, super::table::roles(member)),
+            who: super::table::who(member),
             login: member.login.to_owned(),
             password: demo.world.password(member.login).to_owned(),
             opens: AppLink {

@@ -43,6 +43,7 @@ pub async fn seed(
     for clinic in &CLINICS {
         tenants.insert(clinic.slug, make_clinic(app, &operator, clinic).await?);
     }
+    tenants.insert(world::PLATFORM.slug, TenantId::PLATFORM);
     said("clinics are there");
     make_people(app, &operator, world, &tenants).await?;
     said("people are there");

@@ -4,14 +4,26 @@ use std::fmt::Write as _;
 
 use super::routes::FRONT;
 use super::state::World;
-use super::world::{CLINICS, DemoMember, MEMBERS};
+use super::world::{CLINICS, DemoMember, MEMBERS, PLATFORM};
 use crate::apps::{Kind, sites, words};
 use crate::config::Config;
 
 /// `patient, clinician and clinic admin`.
-pub(super) fn roles(member: &DemoMember) -> String {
+fn roles(member: &DemoMember) -> String {
     let roles: Vec<String> = member.roles.iter().map(|&role| role.to_owned()).collect();
     words::roles(&roles).to_lowercase()
+}
+
+/// `Maya Chen, MD (licensed in OR, WA): clinician`.
+pub(super) fn who(member: &DemoMember) -> String {
+    let (name, roles) = (member.name, roles(member));
+    match member.license() {
+        Some(license) => {
+            let states = license.states.join(", ");
+            format!("{name}, {} (licensed in {states}): {roles}", license.title)
+        }
+        None => format!("{name}: {roles}"),
+    }
 }
 
 /// The whole of it, lines ended by `\n`.
@@ -25,17 +37,19 @@ pub fn table(config: &Config, world: &World) -> String {
     line("");
     line(&format!("  Start here   {issuer}{FRONT}"));
     line("  Everybody and everything here is made up.");
-    for clinic in &CLINICS {
+    for clinic in CLINICS.iter().chain([&PLATFORM]) {
         line("");
         line(&format!("  {}", clinic.name));
-        for (kind, origin) in sites::addresses(config, Some(clinic.slug)) {
-            line(&format!("    {:<17} {origin}/", kind.name()));
+        let slug = (clinic.slug != PLATFORM.slug).then_some(clinic.slug);
+        for (kind, origin) in sites::addresses(config, slug) {
+            if slug.is_some() || kind == Kind::Console {
+                line(&format!("    {:<17} {origin}/", kind.name()));
+            }
         }
         line("");
         for member in MEMBERS.iter().filter(|member| member.clinic == clinic.slug) {
             let password = world.password(member.login);
-            let who = format!("{}, {}", member.name, roles(member));
-            line(&format!("    {who}"));
+            line(&format!("    {}", who(member)));
             line(&format!("      {:<28} {password}", member.login));
             line(&format!("      {}", member.to_try));
         }
@@ -45,8 +59,8 @@ pub fn table(config: &Config, world: &World) -> String {
 
 /// The same for programs.
 pub fn facts(config: &Config, world: &World) -> serde_json::Value {
-    let address = |kind: Kind, slug: &str| {
-        let mut all = sites::addresses(config, Some(slug));
+    let address = |kind: Kind, slug: Option<&str>| {
+        let mut all = sites::addresses(config, slug);
         all.find(|(other, _)| *other == kind)
             .map(|(_, origin)| format!("{origin}/"))
     };
@@ -57,7 +71,11 @@ pub fn facts(config: &Config, world: &World) -> serde_json::Value {
             "roles": member.roles,
             "login": member.login,
             "password": world.password(member.login),
-            "opens": address(member.opens, member.clinic),
+            "license": member.license().map(|license| serde_json::json!({
+                "title": license.title,
+                "states": license.states,
+            })),
+            "opens": address(member.opens, member.slug()),
             "to_try": member.to_try,
         })
     };
@@ -69,8 +87,30 @@ pub fn facts(config: &Config, world: &World) -> serde_json::Value {
     };
     serde_json::json!({
         "start": format!("{}{FRONT}", config.issuer.as_str()),
+        "issuer": config.issuer.as_str(),
         "clinics": CLINICS.iter().map(clinic).collect::<Vec<_>>(),
         "people": MEMBERS.iter().map(person).collect::<Vec<_>>(),
+        "clients": Kind::ALL.map(|kind| client(config, kind)),
+    })
+}
+
+/// One of the apps as the issuer knows it. Its secret is its own.
+fn client(config: &Config, kind: Kind) -> serde_json::Value {
+    let at = |path: &str| -> Vec<String> {
+        let hosts = std::iter::once(None).chain(CLINICS.iter().map(|clinic| Some(clinic.slug)));
+        hosts
+            .flat_map(|slug| sites::addresses(config, slug).filter(|(other, _)| *other == kind))
+            .map(|(_, origin)| format!("{origin}{path}"))
+            .collect()
+    };
+    serde_json::json!({
+        "client_id": kind.client_id(),
+        "name": kind.name(),
+        "kind": "web",
+        "is_third_party": false,
+        "redirect_uris": at(crate::apps::routes::CALLBACK),
+        "post_logout_redirect_uris": at(crate::pages::paths::SIGNED_OUT),
+        "opens": format!("{}/", at("")[0]),
     })
 }
 

@@ -38,6 +38,14 @@ pub const CLINICS: [DemoClinic; 3] = [
     },
 ];
 
+/// The tenant of the platform's own staff.
+pub const PLATFORM: DemoClinic = DemoClinic {
+    slug: "platform",
+    name: "The platform's own staff",
+    accent: "slate",
+    idle_seconds: None,
+};
+
 /// Long enough to sign in, short enough to watch.
 pub const WILLOW_IDLE_SECONDS: i64 = 6;
 
@@ -64,7 +72,7 @@ pub const RUTH: &str = "ruth.okafor@example.test";
 pub const IVY: &str = "ivy.stone@example.test";
 
 /// Everybody.
-pub const MEMBERS: [DemoMember; 12] = [
+pub const MEMBERS: [DemoMember; 14] = [
     DemoMember {
         login: "ana.ortiz@example.test",
         name: "Ana Ortiz",
@@ -162,7 +170,76 @@ pub const MEMBERS: [DemoMember; 12] = [
         opens: Kind::Clinician,
         to_try: "The same for those who work there.",
     },
+    DemoMember {
+        login: "piotr.nowak@example.test",
+        name: "Piotr Nowak",
+        clinic: PLATFORM.slug,
+        roles: &["platform_support"],
+        opens: Kind::Console,
+        to_try: "Support staff belong to the platform: no clinic's records open to you.",
+    },
+    DemoMember {
+        login: "dana.whitfield@example.test",
+        name: "Dana Whitfield",
+        clinic: PLATFORM.slug,
+        roles: &["super_admin"],
+        opens: Kind::Console,
+        to_try: "You run the platform, and see no patient either.",
+    },
 ];
+
+/// What a practitioner may practice as, and where. Made up like everything here; nothing reads it
+/// yet but the table.
+#[derive(Debug)]
+pub struct DemoLicense {
+    /// Whose.
+    pub login: &'static str,
+    /// Letters after the name.
+    pub title: &'static str,
+    /// Postal codes of the states.
+    pub states: &'static [&'static str],
+}
+
+/// The licenses of those who treat.
+pub const LICENSES: [DemoLicense; 5] = [
+    DemoLicense {
+        login: RUTH,
+        title: "MD",
+        states: &["OR"],
+    },
+    DemoLicense {
+        login: "maya.chen@example.test",
+        title: "MD",
+        states: &["OR", "WA"],
+    },
+    DemoLicense {
+        login: "noah.brooks@example.test",
+        title: "RN",
+        states: &["OR", "ID", "UT"],
+    },
+    DemoLicense {
+        login: "omar.haddad@example.test",
+        title: "DO",
+        states: &["CA"],
+    },
+    DemoLicense {
+        login: "hugo.marsh@example.test",
+        title: "PA-C",
+        states: &["NV"],
+    },
+];
+
+impl DemoMember {
+    /// What they may practice as, and where, if they treat.
+    pub fn license(&self) -> Option<&'static DemoLicense> {
+        LICENSES.iter().find(|license| license.login == self.login)
+    }
+
+    /// The slug of the hosts where they sign in; the platform's staff: the app's own.
+    pub fn slug(&self) -> Option<&'static str> {
+        (self.clinic != PLATFORM.slug).then_some(self.clinic)
+    }
+}
 
 /// A visit: clinic, patient, practitioner, hours from the seeding, how, how far.
 pub type DemoVisit = (
@@ -270,6 +347,7 @@ pub const VISITS: [DemoVisit; 11] = [
 pub fn clinic(slug: &str) -> &'static DemoClinic {
     CLINICS
         .iter()
+        .chain([&PLATFORM])
         .find(|clinic| clinic.slug == slug)
         .expect("every member's clinic is listed")
 }
@@ -284,6 +362,14 @@ mod tests {
         for member in &MEMBERS {
             assert_eq!(clinic(member.clinic).slug, member.clinic);
             assert!(member.login.ends_with("@example.test"), "{}", member.login);
+        }
+        for license in &LICENSES {
+            let treats = MEMBERS.iter().filter(|m| m.login == license.login);
+            assert!(
+                treats.flat_map(|m| m.roles).any(|role| *role != "patient"),
+                "{}",
+                license.login
+            );
         }
         for (slug, patient, practitioner, ..) in VISITS {
             assert!(

@@ -49,7 +49,7 @@ fn document(app: &App) -> Value {
         "jwks_uri": at("/jwks"),
         "end_session_endpoint": at("/logout"),
         "scopes_supported": [
-            "openid", "profile", "email", "offline_access",
+            "openid", "profile", "email",
             "profile:read", "tenancy:read", "visits:read"
         ],
         "response_types_supported": ["code"],

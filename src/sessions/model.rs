@@ -96,6 +96,8 @@ pub enum EndReason {
     Replaced,
     /// The account was disabled or recovered by an operator.
     Administered,
+    /// One more than a person may have began elsewhere, and this was idle longest.
+    Displaced,
 }
 
 impl EndReason {
@@ -109,6 +111,7 @@ impl EndReason {
             Self::PasswordChanged => "password_changed",
             Self::Replaced => "replaced",
             Self::Administered => "administered",
+            Self::Displaced => "displaced",
         }
     }
 }

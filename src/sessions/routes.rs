@@ -141,7 +141,8 @@ impl From<EndReason> for pages::EndReason {
             EndReason::EndedElsewhere
             | EndReason::PasswordChanged
             | EndReason::Replaced
-            | EndReason::Administered => Self::Elsewhere,
+            | EndReason::Administered
+            | EndReason::Displaced => Self::Elsewhere,
         }
     }
 }

@@ -73,6 +73,7 @@ pub struct Begun {
 }
 
 /// Begins a session for an account that just proved who she is, in a transaction of the account.
+/// One more than she may have ends the one that was idle longest (WEB-16).
 pub async fn begin(
     tx: &mut Tx<Identity>,
     app: &App,
@@ -103,6 +104,10 @@ pub async fn begin(
     };
     let digest = secret_digest(app, session.id, account, &secret);
     store::insert(tx, &session, digest.as_bytes(), &place).await?;
+    let most = app.config.session.most_per_person;
+    for displaced in store::mark_surplus_ended(tx, account, session.id, most, now).await? {
+        record_end(tx, app, displaced, EndReason::Displaced).await?;
+    }
     audit::append(
         tx,
         &app.env,

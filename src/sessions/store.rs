@@ -236,6 +236,39 @@ pub(crate) async fn mark_proved(
     Ok(())
 }
 
+/// Ends the live sessions of an account beyond `most`, those that were idle longest, but never
+/// `kept`; says which. Two sign-ins at once go one after the other.
+pub(crate) async fn mark_surplus_ended(
+    tx: &mut Tx<Identity>,
+    account: AccountId,
+    kept: SessionId,
+    most: u32,
+    at: OffsetDateTime,
+) -> Result<Vec<SessionId>, StoreError> {
+    sqlx::query("select from identity.account where account_id = $1 for no key update")
+        .bind(account)
+        .execute(tx.conn())
+        .await?;
+    let ended: Vec<SessionId> = sqlx::query_scalar(
+        "update identity.session set ended_at = $5, end_reason = $4
+         where session_id in (
+           select s.session_id
+           from identity.session s
+           where s.account_id = $1 and s.ended_at is null
+           order by s.session_id = $2 desc, s.active_at desc, s.session_id
+           offset $3)
+         returning session_id",
+    )
+    .bind(account)
+    .bind(kept)
+    .bind(i64::from(most))
+    .bind(EndReason::Displaced.name())
+    .bind(at)
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(ended)
+}
+
 #[derive(sqlx::FromRow)]
 struct TenantSessionRow {
     sid: Uuid,
