@@ -61,6 +61,8 @@ uuid_id! {
     FamilyId,
     /// A telehealth encounter.
     VisitId,
+    /// A device that makes time-based codes.
+    TotpId,
 }
 
 impl TenantId {

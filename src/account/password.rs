@@ -190,7 +190,7 @@ async fn write(
     throttle::forgive(tx, &[pace(app, &present)]).await?;
     let reason = EndReason::PasswordChanged;
     let ended = sessions::end_others(tx, app, account, Some(this.id), reason).await?;
-    let secret = sessions::prove_again(tx, app, this, epoch).await?;
+    let secret = sessions::renew(tx, app, this, epoch).await?;
     let detail = json!({ "session": this.id, "sessions_ended": ended });
     audit::append(tx, &app.env, &app.keys, EventType::PasswordChanged, detail).await?;
     outbox::post(tx, &app.env, account, &MailKind::PasswordChanged {}).await?;

@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::db::{Authority, Identity, StoreError};
 use crate::identity::credential::store as credentials;
+use crate::identity::factor::service::{self as factors, Inventory};
 use crate::identity::membership::{Membership, store as memberships};
 use crate::ids::{InteractionId, SessionId};
 use crate::oidc::interaction::{Pending, Purpose, service as interaction};
@@ -19,6 +20,8 @@ pub(super) struct Overview {
     pub(super) sessions: Vec<Session>,
     /// Her active memberships.
     pub(super) memberships: Vec<Membership>,
+    /// How many devices and recovery codes she has.
+    pub(super) factors: Inventory,
     /// When this session ends, now that she looked at the page.
     pub(super) clocks: Clocks,
 }
@@ -44,6 +47,7 @@ pub(super) async fn look(app: &App, present: &Present) -> Result<Overview, Store
                     .unwrap_or_default(),
                 sessions: listed,
                 memberships: memberships::list_active(tx, account).await?,
+                factors: factors::inventory(tx, account).await?,
                 clocks,
             })
         })
@@ -100,17 +104,21 @@ pub(super) async fn end_all(app: &App, present: &Present) -> Result<(), StoreErr
         .await
 }
 
-/// Begins an interaction that leads to the account page.
-pub(super) async fn ask_to_sign_in(
+/// Begins an interaction that leads to one of the account's pages.
+///
+/// - `login`: who has to sign in, if that is known
+pub(super) async fn ask(
     app: &App,
     browser: &KeyedDigest,
+    purpose: Purpose,
+    login: Option<String>,
 ) -> Result<InteractionId, StoreError> {
     let pending = Pending {
-        purpose: Purpose::Account,
+        purpose,
         client_name: None,
         tenant: None,
         clinic: None,
-        login: None,
+        login,
         has_chosen: false,
         anew: false,
     };

@@ -16,9 +16,19 @@ pub enum EventType {
     CodeRedeemed,
     CodeRejected,
     CodeReplayed,
+    FactorAdded,
+    FactorGraceUsed,
+    FactorPolicyChanged,
+    FactorProved,
+    FactorRefused,
+    FactorRemoved,
+    FactorReset,
+    FactorThrottled,
     MembershipCreated,
     PasswordChanged,
     PasswordRefused,
+    RecoveryCodeMade,
+    RecoveryCodeUsed,
     RefreshRejected,
     RefreshRetried,
     RefreshReuseDetected,
@@ -55,9 +65,19 @@ impl EventType {
         Self::CodeRedeemed,
         Self::CodeRejected,
         Self::CodeReplayed,
+        Self::FactorAdded,
+        Self::FactorGraceUsed,
+        Self::FactorPolicyChanged,
+        Self::FactorProved,
+        Self::FactorRefused,
+        Self::FactorRemoved,
+        Self::FactorReset,
+        Self::FactorThrottled,
         Self::MembershipCreated,
         Self::PasswordChanged,
         Self::PasswordRefused,
+        Self::RecoveryCodeMade,
+        Self::RecoveryCodeUsed,
         Self::RefreshRejected,
         Self::RefreshRetried,
         Self::RefreshReuseDetected,
@@ -94,9 +114,19 @@ impl EventType {
             Self::CodeRedeemed => "code.redeemed",
             Self::CodeRejected => "code.rejected",
             Self::CodeReplayed => "code.replayed",
+            Self::FactorAdded => "factor.added",
+            Self::FactorGraceUsed => "factor.grace_used",
+            Self::FactorPolicyChanged => "factor.policy_changed",
+            Self::FactorProved => "factor.proved",
+            Self::FactorRefused => "factor.refused",
+            Self::FactorRemoved => "factor.removed",
+            Self::FactorReset => "factor.reset",
+            Self::FactorThrottled => "factor.throttled",
             Self::MembershipCreated => "membership.created",
             Self::PasswordChanged => "password.changed",
             Self::PasswordRefused => "password.refused",
+            Self::RecoveryCodeMade => "recovery_code.made",
+            Self::RecoveryCodeUsed => "recovery_code.used",
             Self::RefreshRejected => "refresh.rejected",
             Self::RefreshRetried => "refresh.retried",
             Self::RefreshReuseDetected => "refresh.reuse_detected",
@@ -134,7 +164,9 @@ mod tests {
             };
             let inserts = text.split("insert into audit.event_type").skip(1);
             for insert in inserts.filter_map(|rest| rest.split(';').next()) {
-                let names = insert.lines().filter_map(|line| line.trim().strip_prefix("('"));
+                let names = insert
+                    .lines()
+                    .filter_map(|line| line.trim().strip_prefix("('"));
                 there.extend(names.filter_map(|rest| Some(rest.split('\'').next()?.to_owned())));
             }
         }

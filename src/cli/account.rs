@@ -60,6 +60,14 @@ pub(super) fn run(asked: Asked, site: &Site) -> Result<Reply, Failure> {
             refuse_administrators(Some(&tenant), &role)?;
             site.operate(async |operator| join(operator, &login, &tenant, role, name).await)
         }
+        Asked::Factors { login } => {
+            let login = parse_login(&login)?;
+            site.operate(async |operator| factors(operator, &login).await)
+        }
+        Asked::ResetFactors { login } => {
+            let login = parse_login(&login)?;
+            site.operate(async |operator| reset_factors(operator, &login).await)
+        }
         Asked::Recover { login, password } => {
             let login = parse_login(&login)?;
             let password = typed::password(password, &site.env)?;
@@ -255,6 +263,43 @@ async fn recover(
     let text = format!(
         "Account {account} has a new password; its sessions and grants have ended.{secret_text}"
     );
+    Ok(Reply::new(&facts, text))
+}
+
+async fn factors(operator: &Operator<'_>, login: &Login) -> Result<Reply, Failure> {
+    let found = operator.find_factors(login).await;
+    let (account, there) = found.map_err(|e| site::store(&e))?.ok_or_else(nobody)?;
+    let grace = if there.grace_is_left {
+        "One sign-in without any is left."
+    } else {
+        "No sign-in without any is left."
+    };
+    let text = format!(
+        "Account {account} has {} devices and {} recovery codes. {grace}",
+        there.devices, there.recovery_codes
+    );
+    let facts = json!({
+        "account_id": account.to_string(),
+        "devices": there.devices,
+        "recovery_codes": there.recovery_codes,
+        "grace_is_left": there.grace_is_left,
+    });
+    Ok(Reply::new(&facts, text))
+}
+
+async fn reset_factors(operator: &Operator<'_>, login: &Login) -> Result<Reply, Failure> {
+    let found = operator.reset_factors(login).await;
+    let (account, taken) = found.map_err(|e| site::store(&e))?.ok_or_else(nobody)?;
+    let text = format!(
+        "Took {} devices and {} recovery codes off account {account}; its sessions and grants \
+         have ended. It has one sign-in without any.",
+        taken.devices, taken.recovery_codes
+    );
+    let facts = json!({
+        "account_id": account.to_string(),
+        "devices": taken.devices,
+        "recovery_codes": taken.recovery_codes,
+    });
     Ok(Reply::new(&facts, text))
 }
 

@@ -114,10 +114,20 @@ pub(super) struct Serve {
     pub(super) plane: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub(super) enum Demo {
     /// Say where the demo is, who can sign in, and with what.
     Info,
+    /// The sign-in code of someone who is made up, as her phone would show it now.
+    #[command(
+        after_help = "Example:\n  lanyard demo code ruth.okafor@example.test\n\n\
+        A code is good once. Who has just signed in waits for the next one, or takes \
+        `next` of `--output json`."
+    )]
+    Code {
+        /// What she signs in with.
+        login: String,
+    },
     /// Throw the demo's world away; the next start makes a new one.
     Reset,
 }
@@ -159,6 +169,27 @@ pub(super) enum Tenant {
         /// Its slug.
         slug: String,
     },
+    /// Whom a clinic asks for a second factor at sign-in. Staff are always asked.
+    #[command(
+        after_help = "Example:\n  lanyard tenant factors juniper --of everybody\n\n\
+        Who has none yet may put it off once."
+    )]
+    Factors {
+        /// Its slug.
+        slug: String,
+        /// Patients too, or staff alone.
+        #[arg(long, value_enum)]
+        of: Whom,
+    },
+}
+
+/// Whom a clinic asks for a second factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Whom {
+    /// Every member.
+    Everybody,
+    /// Every role but patient.
+    Staff,
 }
 
 /// Where a password comes from: never from an option.
@@ -220,6 +251,24 @@ pub(super) enum Account {
         /// What the clinic calls the person [default: the account's name].
         #[arg(long)]
         name: Option<String>,
+    },
+    /// What an account has of second factors.
+    #[command(after_help = "Example:\n  lanyard account factors --login ada@juniper.example")]
+    Factors {
+        /// The account's login.
+        #[arg(long)]
+        login: String,
+    },
+    /// Take all second factors of an account away, for a person who lost them; every session and
+    /// grant of it ends.
+    #[command(
+        after_help = "Example:\n  lanyard account reset-factors --login ada@juniper.example\n\n\
+                      Make sure who asks: from then on the password alone gets in, once."
+    )]
+    ResetFactors {
+        /// The account's login.
+        #[arg(long)]
+        login: String,
     },
     /// Give an account a new password; every session and grant of it ends.
     #[command(

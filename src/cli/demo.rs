@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::config::{Config, Given};
 use crate::demo::{self, DemoError, Step, World, state, table};
 use crate::http::chain;
+use crate::identity::totp::model::step_ends_at;
 use crate::secret::Keys;
 use crate::server::{self, Face};
 
@@ -34,6 +35,7 @@ pub(super) fn run(
     match action {
         Some(Demo::Reset) => return reset(&asked),
         Some(Demo::Info) => return info(asked),
+        Some(Demo::Code { login }) => return code(asked, &login),
         None => {}
     }
     let mut config = state::configure(asked).map_err(|e| failure(&e))?;
@@ -176,8 +178,8 @@ fn say_step(output: Output, step: &Step) {
     ));
 }
 
-/// `lanyard demo info`: works while the demo runs and while it does not.
-fn info(asked: Config) -> Result<Reply, Failure> {
+/// The world that was made, whether it is served just now or not.
+fn made(asked: Config) -> Result<(Site, World), Failure> {
     let config = state::configure(asked).map_err(|e| failure(&e))?;
     let nothing = || Failure::refused("there is no demo yet", "Start it: `lanyard demo`.");
     let site = Site::of(config);
@@ -186,7 +188,34 @@ fn info(asked: Config) -> Result<Reply, Failure> {
     }
     let keys = Keys::derive(&*site.master()?);
     let world = World::load(&site.config, &keys).map_err(|e| failure(&e))?;
-    let world = world.ok_or_else(nothing)?;
+    Ok((site, world.ok_or_else(nothing)?))
+}
+
+/// `lanyard demo code`.
+fn code(asked: Config, login: &str) -> Result<Reply, Failure> {
+    let (site, world) = made(asked)?;
+    let secret = world.code_secret(login).ok_or_else(|| {
+        Failure::refused(
+            format!("`{login}` has no device that makes sign-in codes"),
+            "`lanyard demo info` shows who has one.",
+        )
+    })?;
+    let now = site.env.now();
+    let next_at = step_ends_at(now);
+    let code = secret.code_at(now);
+    let seconds = (next_at - now).whole_seconds();
+    let facts = json!({
+        "code": code,
+        "seconds": seconds,
+        "next": secret.code_at(next_at),
+    });
+    let text = format!("{code}   good for {seconds} seconds, and once");
+    Ok(Reply::new(&facts, text))
+}
+
+/// `lanyard demo info`: works while the demo runs and while it does not.
+fn info(asked: Config) -> Result<Reply, Failure> {
+    let (site, world) = made(asked)?;
     let facts = table::facts(&site.config, &world);
     Ok(Reply::new(&facts, table::table(&site.config, &world)))
 }

@@ -9,9 +9,11 @@ use crate::identity::administration;
 use crate::identity::bootstrap::{
     BootstrapSecret, IssuedBootstrap, RedeemOutcome, service as bootstrap,
 };
+use crate::identity::factor::{Inventory, service as factors};
 use crate::identity::model::{
     Account, AccountOutcome, EnrollOutcome, Login, MembershipOutcome, NewAccount, NewMembership,
 };
+use crate::identity::totp::{TotpSecret, service as totp};
 use crate::ids::{AccountId, ClientId, TenantId};
 use crate::oidc::client::service::{self as clients, RegisterOutcome, RotateOutcome};
 use crate::oidc::client::{Client, NewClient};
@@ -124,6 +126,64 @@ impl<'a> Operator<'a> {
         let work = async |tx: &mut _| {
             administration::recover_account(tx, self.env, self.keys, login, phc).await
         };
+        self.db.run(authority, work).await
+    }
+
+    /// What the account of that login has of second factors. `None`: no such login.
+    pub async fn find_factors(
+        &self,
+        login: &Login,
+    ) -> Result<Option<(AccountId, Inventory)>, StoreError> {
+        let authority = Authority::job(Job::AdministerAccounts).read_only();
+        let work = async |tx: &mut _| {
+            let Some(account) = administration::find_account(tx, self.keys, login).await? else {
+                return Ok(None);
+            };
+            let inventory = factors::inventory(tx, account.id).await?;
+            Ok(Some((account.id, inventory)))
+        };
+        self.db.run(authority, work).await
+    }
+
+    /// Takes all second factors of an account away; its sessions and grants end, and it gets a
+    /// sign-in of grace again. Gives what was taken. `None`: no such login.
+    pub async fn reset_factors(
+        &self,
+        login: &Login,
+    ) -> Result<Option<(AccountId, Inventory)>, StoreError> {
+        let authority = Authority::job(Job::AdministerAccounts);
+        let work = async |tx: &mut _| {
+            let Some(account) = administration::find_account(tx, self.keys, login).await? else {
+                return Ok(None);
+            };
+            let taken = factors::reset(tx, self.env, self.keys, account.id).await?;
+            Ok(Some((account.id, taken)))
+        };
+        self.db.run(authority, work).await
+    }
+
+    /// Lets a clinic ask a second factor of everybody, or of its staff alone; false if it does
+    /// already.
+    pub async fn require_factor(
+        &self,
+        tenant: TenantId,
+        of_everybody: bool,
+    ) -> Result<bool, StoreError> {
+        let authority = Authority::job_in(Job::AdministerAccounts, tenant);
+        let work = async |tx: &mut _| {
+            factors::save_policy(tx, self.env, self.keys, tenant, of_everybody).await
+        };
+        self.db.run(authority, work).await
+    }
+
+    /// Gives a made-up person a device of that secret, if she has none.
+    pub(crate) async fn plant_device(
+        &self,
+        account: AccountId,
+        secret: &TotpSecret,
+    ) -> Result<(), StoreError> {
+        let authority = Authority::job(Job::AdministerAccounts);
+        let work = async |tx: &mut _| totp::plant(tx, self.env, self.keys, account, secret).await;
         self.db.run(authority, work).await
     }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::json;
 use time::OffsetDateTime;
 
-use super::args::Tenant as Asked;
+use super::args::{Tenant as Asked, Whom};
 use super::operator::Operator;
 use super::output::{Failure, Reply, table};
 use super::site::{self, Site};
@@ -49,6 +49,9 @@ pub(super) fn run(asked: &Asked, site: &Site) -> Result<Reply, Failure> {
         }
         Asked::Resume { slug } => {
             site.operate(async |o| set_status(o, slug, TenantStatus::Active).await)
+        }
+        Asked::Factors { slug, of } => {
+            site.operate(async |operator| require_factor(operator, slug, *of).await)
         }
     }
 }
@@ -162,4 +165,24 @@ async fn set_status(
         &facts,
         format!("Clinic {slug} {verb} {status}."),
     ))
+}
+
+async fn require_factor(operator: &Operator<'_>, slug: &str, of: Whom) -> Result<Reply, Failure> {
+    let tenant = load(operator, slug).await?;
+    let of_everybody = of == Whom::Everybody;
+    let changed = operator
+        .require_factor(tenant.id, of_everybody)
+        .await
+        .map_err(|e| site::store(&e))?;
+    let (word, whom) = if of_everybody {
+        ("everybody", "every member")
+    } else {
+        ("staff", "staff alone")
+    };
+    let facts = json!({
+        "tenant_id": tenant.id.to_string(), "slug": slug, "of": word, "changed": changed,
+    });
+    let verb = if changed { "asks" } else { "already asked" };
+    let text = format!("Clinic {slug} {verb} {whom} for a second factor.");
+    Ok(Reply::new(&facts, text))
 }

@@ -23,6 +23,19 @@ pub enum MailKind {
     },
     /// Her password was changed.
     PasswordChanged {},
+    /// A device for second factors was set up.
+    FactorAdded {},
+    /// One was removed.
+    FactorRemoved {},
+    /// An operator took all second factors away.
+    FactorsReset {},
+    /// New recovery codes were made.
+    RecoveryCodesMade {},
+    /// One was used.
+    RecoveryCodeUsed {
+        /// How many are still good.
+        left: i64,
+    },
 }
 
 impl MailKind {
@@ -32,6 +45,11 @@ impl MailKind {
             Self::ReusedToken { .. } => "reused_token",
             Self::NewDevice { .. } => "new_device",
             Self::PasswordChanged {} => "password_changed",
+            Self::FactorAdded {} => "factor_added",
+            Self::FactorRemoved {} => "factor_removed",
+            Self::FactorsReset {} => "factors_reset",
+            Self::RecoveryCodesMade {} => "recovery_codes_made",
+            Self::RecoveryCodeUsed { .. } => "recovery_code_used",
         }
     }
 

@@ -14,10 +14,13 @@ use crate::app::App;
 use crate::apps::sites;
 use crate::http::layers::{self, RequestId};
 use crate::http::page;
-use crate::pages::{AppLink, DemoPage, DemoPerson};
+use crate::identity::totp::model::step_ends_at;
+use crate::pages::{AppLink, DemoCode, DemoCodesPage, DemoPage, DemoPerson};
 
 /// The front page.
 pub const FRONT: &str = "/demo";
+/// What everybody's phone shows.
+pub const CODES: &str = "/demo/codes";
 /// The catcher.
 pub const MAIL: &str = "/demo/mail";
 
@@ -31,6 +34,7 @@ pub(super) struct Demo {
 pub fn router(app: &App, world: &World) -> Router {
     Router::new()
         .route(FRONT, get(front))
+        .route(CODES, get(codes))
         .route(MAIL, get(catcher::mail))
         .route("/demo/mail/{message}", get(catcher::message))
         .layer(middleware::from_fn_with_state(
@@ -66,8 +70,33 @@ async fn front(State(demo): State<Demo>, id: RequestId) -> Response {
     let shown = DemoPage {
         frame: page::frame(&id),
         people: MEMBERS.iter().map(person).collect(),
+        codes_href: CODES.to_owned(),
         mail_href: MAIL.to_owned(),
         discovery_href: "/.well-known/openid-configuration".to_owned(),
+    };
+    page::page(StatusCode::OK, &shown)
+}
+
+/// `GET /demo/codes`: the phones of all who have one, since nobody here has.
+async fn codes(State(demo): State<Demo>, id: RequestId) -> Response {
+    let now = demo.app.env.now();
+    let mut people: Vec<DemoCode> = Vec::new();
+    for member in &MEMBERS {
+        let is_there = people.iter().any(|known| known.login == member.login);
+        if let Some(secret) = demo.world.code_secret(member.login).filter(|_| !is_there) {
+            people.push(DemoCode {
+                who: member.name.to_owned(),
+                login: member.login.to_owned(),
+                code: secret.code_at(now),
+            });
+        }
+    }
+    let left = (step_ends_at(now) - now).whole_seconds();
+    let shown = DemoCodesPage {
+        frame: page::frame(&id),
+        people,
+        seconds_left: u32::try_from(left).unwrap_or_default(),
+        home_href: FRONT.to_owned(),
     };
     page::page(StatusCode::OK, &shown)
 }

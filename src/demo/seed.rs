@@ -153,16 +153,20 @@ async fn make_account(
         login: login.clone(),
         name: name.clone(),
     };
-    match operator.create_account(&new, &phc).await? {
-        AccountOutcome::Created(id) => Ok(id),
+    let account = match operator.create_account(&new, &phc).await? {
+        AccountOutcome::Created(id) => id,
         // Made before a crash: the password is the one that was drawn before it, too.
         AccountOutcome::LoginTaken => {
             let there = operator.find_account(&login).await?;
-            Ok(there
+            there
                 .ok_or(DemoError::Contradiction("a login that is taken by nobody"))?
-                .id)
+                .id
         }
+    };
+    if let Some(secret) = world.code_secret(login.as_str()) {
+        operator.plant_device(account, &secret).await?;
     }
+    Ok(account)
 }
 
 async fn plant_visits(app: &App, slug: &str, tenant: TenantId) -> Result<(), DemoError> {

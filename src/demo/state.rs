@@ -10,9 +10,10 @@ use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 
 use super::DemoError;
-use super::world::MEMBERS;
+use super::world::{MEMBERS, has_device};
 use crate::config::{Config, MailDelivery};
 use crate::env::Env;
+use crate::identity::totp::TotpSecret;
 use crate::secret::{Keys, MasterKey};
 
 /// Names a folder that is the demo's, and may be thrown away.
@@ -157,6 +158,9 @@ fn write(path: &Path, content: &[u8]) -> io::Result<()> {
 pub struct World {
     /// Password by login.
     pub passwords: BTreeMap<String, String>,
+    /// The secrets of sign-in codes by login, as an authenticator app takes them.
+    #[serde(default)]
+    pub code_secrets: BTreeMap<String, String>,
     /// Whether everything that they are for is in the database.
     pub is_seeded: bool,
 }
@@ -187,8 +191,17 @@ impl World {
             .iter()
             .map(|member| (member.login.to_owned(), password(env)))
             .collect();
+        let code_secrets = MEMBERS
+            .iter()
+            .filter(|member| has_device(member.login))
+            .map(|member| {
+                let secret = TotpSecret::new(env.random_bytes());
+                (member.login.to_owned(), secret.text())
+            })
+            .collect();
         Self {
             passwords,
+            code_secrets,
             is_seeded: false,
         }
     }
@@ -202,6 +215,11 @@ impl World {
             folder: path,
             source,
         })
+    }
+
+    /// What one person's device makes codes from; `None` if she has none.
+    pub fn code_secret(&self, login: &str) -> Option<TotpSecret> {
+        TotpSecret::parse(self.code_secrets.get(login)?)
     }
 
     /// One person's.

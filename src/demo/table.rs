@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::routes::FRONT;
 use super::state::World;
-use super::world::{CLINICS, DemoMember, MEMBERS, PLATFORM};
+use super::world::{CLINICS, DemoMember, MEMBERS, PLATFORM, has_device};
 use crate::apps::{Kind, sites, words};
 use crate::config::Config;
 
@@ -51,6 +51,12 @@ pub fn table(config: &Config, world: &World) -> String {
             let password = world.password(member.login);
             line(&format!("    {}", who(member)));
             line(&format!("      {:<28} {password}", member.login));
+            if has_device(member.login) {
+                line(&format!(
+                    "      sign-in code: lanyard demo code {}",
+                    member.login
+                ));
+            }
             line(&format!("      {}", member.to_try));
         }
     }
@@ -71,6 +77,7 @@ pub fn facts(config: &Config, world: &World) -> serde_json::Value {
             "roles": member.roles,
             "login": member.login,
             "password": world.password(member.login),
+            "code_secret": world.code_secret(member.login).map(|secret| secret.text()),
             "license": member.license().map(|license| serde_json::json!({
                 "title": license.title,
                 "states": license.states,

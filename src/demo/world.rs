@@ -68,6 +68,8 @@ pub struct DemoMember {
 
 /// Who uses all three apps: the physician who founded the clinic.
 pub const RUTH: &str = "ruth.okafor@example.test";
+/// Who works there and has no device for sign-in codes yet.
+pub const NOAH: &str = "noah.brooks@example.test";
 /// Whose clinic signs out quickly.
 pub const IVY: &str = "ivy.stone@example.test";
 
@@ -107,12 +109,13 @@ pub const MEMBERS: [DemoMember; 14] = [
         to_try: "You see the patients assigned to you, not Ruth's.",
     },
     DemoMember {
-        login: "noah.brooks@example.test",
+        login: NOAH,
         name: "Noah Brooks",
         clinic: "juniper",
         roles: &["nurse"],
         opens: Kind::Clinician,
-        to_try: "A nurse sees all visits of the clinic.",
+        to_try: "A nurse sees all visits of the clinic. He has no sign-in codes yet: set them \
+                 up with any authenticator app, or put it off once.",
     },
     DemoMember {
         login: "grace.kim@example.test",
@@ -342,6 +345,12 @@ pub const VISITS: [DemoVisit; 11] = [
         VisitState::Completed,
     ),
 ];
+
+/// Whether a login comes with a device for sign-in codes: all who work somewhere, but Noah.
+pub fn has_device(login: &str) -> bool {
+    let works = |member: &DemoMember| member.roles.iter().any(|&role| role != "patient");
+    login != NOAH && MEMBERS.iter().any(|m| m.login == login && works(m))
+}
 
 /// The clinic of that slug.
 pub fn clinic(slug: &str) -> &'static DemoClinic {

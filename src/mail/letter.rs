@@ -50,6 +50,41 @@ impl Letter {
                      back in.\n"
                 ),
             },
+            MailKind::FactorAdded {} => factors_changed(
+                "A device for sign-in codes was added",
+                "a device that makes sign-in codes was added to your account.",
+                &when,
+                &account,
+            ),
+            MailKind::FactorRemoved {} => factors_changed(
+                "A device for sign-in codes was removed",
+                "a device that makes sign-in codes was removed from your account.",
+                &when,
+                &account,
+            ),
+            MailKind::FactorsReset {} => factors_changed(
+                "Your sign-in codes were taken off your account",
+                "your clinic's support took all devices and recovery codes off your account, and \
+                 signed you out everywhere. When you sign in again you are asked to set up a new \
+                 device.",
+                &when,
+                &account,
+            ),
+            MailKind::RecoveryCodesMade {} => factors_changed(
+                "New recovery codes were made for your account",
+                "new recovery codes were made for your account. Older ones are no longer good.",
+                &when,
+                &account,
+            ),
+            MailKind::RecoveryCodeUsed { left } => factors_changed(
+                "A recovery code was used to sign in",
+                &format!(
+                    "someone signed in to your account with a recovery code. Codes that are still \
+                     good: {left}."
+                ),
+                &when,
+                &account,
+            ),
             MailKind::ReusedToken { client_name } => Self {
                 subject: "We signed you out of an app",
                 body: format!(
@@ -82,6 +117,22 @@ impl Letter {
             self.subject,
         );
         format!("{header}\n{}", self.body).replace('\n', "\r\n")
+    }
+}
+
+/// What is said of every change of factors: what happened, when, what to do.
+fn factors_changed(subject: &'static str, what: &str, when: &str, account: &str) -> Letter {
+    Letter {
+        subject,
+        body: format!(
+            "Hello,\n\n\
+             {what}\n\n\
+             When: {when}\n\n\
+             If you know about this, there is nothing to do.\n\n\
+             If you do not, sign out everywhere and change your password here, and tell your \
+             clinic's front desk:\n\
+             {account}\n"
+        ),
     }
 }
 
@@ -120,6 +171,11 @@ mod tests {
                 device: "A browser".into(),
             },
             MailKind::PasswordChanged {},
+            MailKind::FactorAdded {},
+            MailKind::FactorRemoved {},
+            MailKind::FactorsReset {},
+            MailKind::RecoveryCodesMade {},
+            MailKind::RecoveryCodeUsed { left: 9 },
             MailKind::ReusedToken {
                 client_name: "Patient portal".into(),
             },

@@ -8,6 +8,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::oidc::authorize::request::{ACR_MFA, ACR_PASSWORD};
 use crate::signing::Alg;
 
 /// How long verifiers may keep the keys: the bound of an emergency rotation until revocation is
@@ -65,7 +66,7 @@ fn document(app: &App) -> Value {
             "iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "tid",
             "name", "email"
         ],
-        "acr_values_supported": ["urn:lanyard:acr:password"],
+        "acr_values_supported": [ACR_PASSWORD, ACR_MFA],
         "prompt_values_supported": ["none", "login", "select_account"],
         "claims_parameter_supported": false,
         "request_parameter_supported": false,

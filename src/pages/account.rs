@@ -23,6 +23,10 @@ pub struct AccountPage {
     pub sessions: Vec<SessionRow>,
     /// Active memberships, by name.
     pub memberships: Vec<MembershipRow>,
+    /// Her devices that make sign-in codes.
+    pub devices: u32,
+    /// Her recovery codes that are still good.
+    pub codes_left: u32,
     /// What the person has just done, if they come from a form.
     pub notice: Option<AccountNotice>,
 }

@@ -13,6 +13,8 @@ pub struct DemoPage {
     pub frame: Frame,
     /// Who can sign in, grouped by clinic in the order given.
     pub people: Vec<DemoPerson>,
+    /// What the phones of those show who have sign-in codes.
+    pub codes_href: String,
     /// The mail catcher.
     pub mail_href: String,
     /// The issuer's discovery document.
@@ -39,6 +41,37 @@ pub struct DemoPerson {
 impl Page for DemoPage {
     fn sentence(&self) -> &'static str {
         "Try Lanyard"
+    }
+}
+
+/// What the made-up people's phones show just now.
+#[derive(Debug, Template)]
+#[template(path = "demo_codes.html")]
+pub struct DemoCodesPage {
+    /// Around it.
+    pub frame: Frame,
+    /// Those who have a device.
+    pub people: Vec<DemoCode>,
+    /// How long these codes are shown; then come the next ones.
+    pub seconds_left: u32,
+    /// Back to the demo's front page.
+    pub home_href: String,
+}
+
+/// One person's phone.
+#[derive(Debug, Clone)]
+pub struct DemoCode {
+    /// Whose.
+    pub who: String,
+    /// What they sign in with.
+    pub login: String,
+    /// Six digits: public, since everything here is made up.
+    pub code: String,
+}
+
+impl Page for DemoCodesPage {
+    fn sentence(&self) -> &'static str {
+        "Sign-in codes"
     }
 }
 

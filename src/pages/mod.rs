@@ -21,6 +21,7 @@ mod assets;
 #[cfg(test)]
 mod contrast;
 mod demo;
+mod factor;
 mod frame;
 #[cfg(test)]
 mod gallery;
@@ -30,6 +31,7 @@ mod invariants;
 mod moment;
 mod notice;
 pub mod paths;
+mod qr;
 mod roles;
 mod sign_in;
 
@@ -43,11 +45,18 @@ pub use apps::{
     VisitsHomePage, WelcomePage,
 };
 pub use assets::{Asset, asset, css_href, icon_href, script_href};
-pub use demo::{DemoPage, DemoPerson, MailListPage, MailMessagePage, MailRow};
+pub use demo::{
+    DemoCode, DemoCodesPage, DemoPage, DemoPerson, MailListPage, MailMessagePage, MailRow,
+};
+pub use factor::{
+    CodePage, CodeProblem, EnrollPage, EnrollProblem, FactorDevice, FactorNotice, FactorsPage,
+    RecoveryCodePage, RecoveryCodesPage,
+};
 pub use frame::{Clinic, Frame, SessionFacts};
 pub use hidden::Hidden;
 pub use moment::{clock_time, day_and_time, time_ago};
 pub use notice::{EndReason, ErrorPage, Link, LogoutConfirmPage, SignedOutPage};
+pub use qr::Qr;
 pub use roles::role_words;
 pub use sign_in::{
     ChooserPage, ClinicChoice, IdentifierPage, IdentifierProblem, PasswordPage, PasswordProblem,

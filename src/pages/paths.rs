@@ -6,6 +6,14 @@ pub const SIGN_IN: &str = "/sign-in";
 pub const SIGN_IN_PASSWORD: &str = "/sign-in/password";
 /// Issuer. `GET ?flow=`: [`super::ChooserPage`]; `POST csrf, flow, organization`.
 pub const SIGN_IN_CLINIC: &str = "/sign-in/clinic";
+/// Issuer. `GET ?flow=`: [`super::CodePage`]; `POST csrf, flow, code`.
+pub const SIGN_IN_CODE: &str = "/sign-in/code";
+/// Issuer. `GET ?flow=`: [`super::RecoveryCodePage`]; `POST csrf, flow, code`.
+pub const SIGN_IN_RECOVERY_CODE: &str = "/sign-in/recovery-code";
+/// Issuer. `GET ?flow=`: [`super::EnrollPage`]; `POST csrf, flow, code`.
+pub const SIGN_IN_ENROLL: &str = "/sign-in/enroll";
+/// Issuer. `POST csrf, flow`: she uses her one sign-in without a second factor.
+pub const SIGN_IN_ENROLL_LATER: &str = "/sign-in/enroll/later";
 /// Issuer. `GET`: [`super::AccountPage`].
 pub const ACCOUNT: &str = "/account";
 /// Issuer. `POST csrf, session`: ends one session of the account.
@@ -14,6 +22,16 @@ pub const ACCOUNT_END_SESSION: &str = "/account/sessions/end";
 pub const ACCOUNT_END_ALL: &str = "/account/sessions/end-all";
 /// Issuer. `GET`: [`super::ChangePasswordPage`]; `POST csrf, current_password, new_password`.
 pub const ACCOUNT_PASSWORD: &str = "/account/password";
+/// Issuer. `GET`: [`super::FactorsPage`].
+pub const ACCOUNT_FACTORS: &str = "/account/codes";
+/// Issuer. `GET`: [`super::EnrollPage`]; `POST csrf, code, name`.
+pub const ACCOUNT_FACTORS_ADD: &str = "/account/codes/add";
+/// Issuer. `POST csrf, device`: removes one.
+pub const ACCOUNT_FACTORS_REMOVE: &str = "/account/codes/remove";
+/// Issuer. `POST csrf, device, name`: gives one another name.
+pub const ACCOUNT_FACTORS_RENAME: &str = "/account/codes/rename";
+/// Issuer. `POST csrf`: [`super::RecoveryCodesPage`] with new ones.
+pub const ACCOUNT_RECOVERY_CODES: &str = "/account/codes/recovery";
 /// Issuer. `POST csrf, logout`: the person said yes on [`super::LogoutConfirmPage`].
 pub const LOGOUT_CONFIRM: &str = "/logout/confirm";
 

@@ -31,7 +31,9 @@ pub async fn open_for_tenant(
     let fresh = TenantSession {
         sid: TenantSessionId::from_uuid(app.env.random_uuid()),
         subject,
-        auth_time: whole_second(session.proved_at) - Duration::seconds(skew.into()),
+        auth_time: whole_second(session.authenticated_with_all_at())
+            - Duration::seconds(skew.into()),
+        amr: session.amr.clone(),
         opened_at: app.env.now(),
     };
     let tenant = tx.tenant()?;

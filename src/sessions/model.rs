@@ -26,12 +26,24 @@ pub struct Session {
     pub authenticated_at: OffsetDateTime,
     /// When she last proved who she is; sign-in at first, later a step-up.
     pub proved_at: OffsetDateTime,
+    /// When she last proved a second factor in this session; none since her password, if none.
+    pub factor_proved_at: Option<OffsetDateTime>,
+    /// Whether the account's one sign-in without a second factor is this one.
+    pub is_graced: bool,
     /// When she last did something: the idle clock.
     pub active_at: OffsetDateTime,
     /// Times in which nothing was done, oldest first, each longer than all later ones.
     pub silences: Vec<Silence>,
     /// Browser and system, as she would say it.
     pub device_label: String,
+}
+
+impl Session {
+    /// The instant that `auth_time` tells of: when everything that the session claims was proved.
+    /// With a second factor that is the factor's, so that a password alone never makes it fresh.
+    pub fn authenticated_with_all_at(&self) -> OffsetDateTime {
+        self.factor_proved_at.unwrap_or(self.proved_at)
+    }
 }
 
 /// A time in which nothing was done.
@@ -125,6 +137,8 @@ pub struct TenantSession {
     pub subject: SubjectId,
     /// The `auth_time` claim.
     pub auth_time: OffsetDateTime,
+    /// The `amr` claim, as it was when this tenant last got a code.
+    pub amr: Vec<String>,
     /// When this tenant was first opened in the session: older silences are no concern of it.
     pub opened_at: OffsetDateTime,
 }

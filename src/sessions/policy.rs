@@ -115,6 +115,8 @@ mod tests {
             amr: vec!["pwd".into()],
             authenticated_at: SIGN_IN,
             proved_at: SIGN_IN,
+            factor_proved_at: None,
+            is_graced: false,
             active_at,
             silences: Vec::new(),
             device_label: String::new(),

@@ -88,9 +88,11 @@ pub async fn begin(
         id: SessionId::from_uuid(app.env.random_uuid()),
         account,
         password_epoch,
-        amr: vec!["pwd".to_owned()],
+        amr: vec![PASSWORD.to_owned()],
         authenticated_at: now,
         proved_at: now,
+        factor_proved_at: None,
+        is_graced: false,
         active_at: now,
         silences: Vec::new(),
         device_label: device.label.chars().take(120).collect(),
@@ -119,30 +121,82 @@ pub async fn begin(
     Ok(Begun { session, secret })
 }
 
-/// Notes that she proved who she is again in a live session: a new cookie secret, a later
-/// `proved_at`; the absolute clock stays.
+/// Notes that she proved her password again in a live session: a new cookie secret, a later
+/// `proved_at`; the absolute clock stays. The proof begins anew: a second factor that was proved
+/// in the session before, or the grace, counts no longer.
 pub async fn prove_again(
     tx: &mut Tx<Identity>,
     app: &App,
     session: &Session,
     password_epoch: i32,
 ) -> Result<SessionSecret, StoreError> {
-    let secret = SessionSecret::new(app.env.random_bytes());
-    let digest = secret_digest(app, session.id, session.account, &secret);
+    let (secret, digest) = fresh_secret(app, session);
     let now = app.env.now();
     // A clinic that the silence until now logged off stays so.
     let silences = policy::silences_after(session, now);
     store::mark_active(tx, session, &silences, now).await?;
     store::mark_proved(tx, session.id, digest.as_bytes(), password_epoch, now).await?;
-    audit::append(
-        tx,
-        &app.env,
-        &app.keys,
-        EventType::SessionSignedIn,
-        json!({ "session": session.id, "amr": session.amr, "again": true }),
-    )
-    .await?;
+    record_sign_in(tx, app, session, &[PASSWORD]).await?;
     Ok(secret)
+}
+
+/// The same after she changed her password in the session: what she proved in it goes on counting.
+pub async fn renew(
+    tx: &mut Tx<Identity>,
+    app: &App,
+    session: &Session,
+    password_epoch: i32,
+) -> Result<SessionSecret, StoreError> {
+    let (secret, digest) = fresh_secret(app, session);
+    let now = app.env.now();
+    let silences = policy::silences_after(session, now);
+    store::mark_active(tx, session, &silences, now).await?;
+    store::mark_renewed(tx, session.id, digest.as_bytes(), password_epoch, now).await?;
+    let amr: Vec<&str> = session.amr.iter().map(String::as_str).collect();
+    record_sign_in(tx, app, session, &amr).await?;
+    Ok(secret)
+}
+
+/// How a session says that a password was proved (RFC 8176 §2).
+const PASSWORD: &str = "pwd";
+/// The same with a second factor: `otp` covers every password that is good once, a time-based code
+/// as well as a recovery code (record 0014).
+const WITH_FACTOR: [&str; 3] = [PASSWORD, "otp", "mfa"];
+
+/// Notes that she proved a second factor in a live session: a new cookie secret, and `amr`.
+pub async fn prove_factor(
+    tx: &mut Tx<Identity>,
+    app: &App,
+    session: &Session,
+) -> Result<SessionSecret, StoreError> {
+    let (secret, digest) = fresh_secret(app, session);
+    let now = app.env.now();
+    let silences = policy::silences_after(session, now);
+    store::mark_active(tx, session, &silences, now).await?;
+    let amr = WITH_FACTOR.map(str::to_owned);
+    store::mark_factor_proved(tx, session.id, digest.as_bytes(), &amr, now).await?;
+    Ok(secret)
+}
+
+/// Lets a session go on without a second factor; the account's grace was spent just before.
+pub async fn grace(tx: &mut Tx<Identity>, app: &App, session: SessionId) -> Result<(), StoreError> {
+    store::mark_graced(tx, session, app.env.now()).await
+}
+
+fn fresh_secret(app: &App, session: &Session) -> (SessionSecret, crate::secret::KeyedDigest) {
+    let secret = SessionSecret::new(app.env.random_bytes());
+    let digest = secret_digest(app, session.id, session.account, &secret);
+    (secret, digest)
+}
+
+async fn record_sign_in(
+    tx: &mut Tx<Identity>,
+    app: &App,
+    session: &Session,
+    amr: &[&str],
+) -> Result<(), StoreError> {
+    let detail = json!({ "session": session.id, "amr": amr, "again": true });
+    audit::append(tx, &app.env, &app.keys, EventType::SessionSignedIn, detail).await
 }
 
 /// Ends one session of the transaction's account; false if it was not live or not hers.

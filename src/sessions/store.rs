@@ -17,6 +17,8 @@ struct SessionRow {
     amr: Vec<String>,
     authenticated_at: OffsetDateTime,
     proved_at: OffsetDateTime,
+    factor_proved_at: Option<OffsetDateTime>,
+    graced_at: Option<OffsetDateTime>,
     active_at: OffsetDateTime,
     silences: sqlx::types::Json<Vec<Silence>>,
     device_label: String,
@@ -50,6 +52,8 @@ impl From<SessionRow> for StoredSession {
                 amr: row.amr,
                 authenticated_at: row.authenticated_at,
                 proved_at: row.proved_at,
+                factor_proved_at: row.factor_proved_at,
+                is_graced: row.graced_at.is_some(),
                 active_at: row.active_at,
                 silences: row.silences.0,
                 device_label: row.device_label,
@@ -81,8 +85,8 @@ pub(crate) async fn find(
 ) -> Result<Option<StoredSession>, StoreError> {
     let row: Option<SessionRow> = sqlx::query_as(
         "select s.session_id, s.account_id, s.password_epoch, s.amr,
-                s.authenticated_at, s.proved_at, s.active_at, s.silences, s.device_label,
-                s.ended_at,
+                s.authenticated_at, s.proved_at, s.factor_proved_at, s.graced_at, s.active_at,
+                s.silences, s.device_label, s.ended_at,
                 a.password_epoch as account_epoch, a.status as account_status
          from identity.session s
          join identity.account a using (account_id)
@@ -101,8 +105,8 @@ pub(crate) async fn list(
 ) -> Result<Vec<StoredSession>, StoreError> {
     let rows: Vec<SessionRow> = sqlx::query_as(
         "select s.session_id, s.account_id, s.password_epoch, s.amr,
-                s.authenticated_at, s.proved_at, s.active_at, s.silences, s.device_label,
-                s.ended_at,
+                s.authenticated_at, s.proved_at, s.factor_proved_at, s.graced_at, s.active_at,
+                s.silences, s.device_label, s.ended_at,
                 a.password_epoch as account_epoch, a.status as account_status
          from identity.session s
          join identity.account a using (account_id)
@@ -212,9 +216,33 @@ pub(crate) async fn mark_others_ended(
     Ok(ended)
 }
 
-/// A new secret for the same session after she proved who she is again, and the epoch it now
-/// stands in.
+/// A new secret for the same session after she proved her password again, and the epoch it now
+/// stands in. What else she had proved in it before counts no longer.
 pub(crate) async fn mark_proved(
+    tx: &mut Tx<Identity>,
+    session: SessionId,
+    secret_digest: &[u8],
+    password_epoch: i32,
+    at: OffsetDateTime,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "update identity.session
+         set secret_digest = $2, password_epoch = $3, proved_at = $4, amr = '{pwd}',
+             factor_proved_at = null, graced_at = null,
+             active_at = greatest(active_at, $4)
+         where session_id = $1 and ended_at is null",
+    )
+    .bind(session)
+    .bind(secret_digest)
+    .bind(password_epoch)
+    .bind(at)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// A new secret and epoch after her password was changed in the session; what she proved stays.
+pub(crate) async fn mark_renewed(
     tx: &mut Tx<Identity>,
     session: SessionId,
     secret_digest: &[u8],
@@ -269,12 +297,60 @@ pub(crate) async fn mark_surplus_ended(
     Ok(ended)
 }
 
+/// A new secret for the same session after she proved a second factor.
+pub(crate) async fn mark_factor_proved(
+    tx: &mut Tx<Identity>,
+    session: SessionId,
+    secret_digest: &[u8],
+    amr: &[String],
+    at: OffsetDateTime,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "update identity.session
+         set secret_digest = $2, amr = $3, factor_proved_at = $4,
+             active_at = greatest(active_at, $4)
+         where session_id = $1 and ended_at is null",
+    )
+    .bind(session)
+    .bind(secret_digest)
+    .bind(amr)
+    .bind(at)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Lets this session go on without a second factor.
+pub(crate) async fn mark_graced(
+    tx: &mut Tx<Identity>,
+    session: SessionId,
+    at: OffsetDateTime,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "update identity.session set graced_at = $2
+         where session_id = $1 and ended_at is null",
+    )
+    .bind(session)
+    .bind(at)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
 #[derive(sqlx::FromRow)]
 struct TenantSessionRow {
     sid: Uuid,
     subject_id: SubjectId,
     auth_time: OffsetDateTime,
+    amr: Vec<String>,
     opened_at: OffsetDateTime,
+}
+
+#[derive(sqlx::FromRow)]
+struct SidRow {
+    session_id: SessionId,
+    #[sqlx(flatten)]
+    in_tenant: TenantSessionRow,
 }
 
 impl From<TenantSessionRow> for TenantSession {
@@ -283,13 +359,14 @@ impl From<TenantSessionRow> for TenantSession {
             sid: TenantSessionId::from_uuid(row.sid),
             subject: row.subject_id,
             auth_time: row.auth_time,
+            amr: row.amr,
             opened_at: row.opened_at,
         }
     }
 }
 
 /// Opens the session for one tenant, or finds it open. `auth_time` of an open one moves only when
-/// she `just_proved` who she is for this tenant.
+/// she `just_proved` who she is for this tenant; `amr` is the session's at this moment.
 pub(crate) async fn open_tenant_session(
     tx: &mut Tx<Identity>,
     tenant: TenantId,
@@ -299,11 +376,12 @@ pub(crate) async fn open_tenant_session(
 ) -> Result<TenantSession, StoreError> {
     let row: TenantSessionRow = sqlx::query_as(
         "insert into identity.tenant_session as t
-           (tenant_id, session_id, subject_id, sid, auth_time, opened_at)
-         values ($1, $2, $3, $4, $5, $6)
+           (tenant_id, session_id, subject_id, sid, auth_time, opened_at, amr)
+         values ($1, $2, $3, $4, $5, $6, $8)
          on conflict (tenant_id, session_id)
-           do update set auth_time = case when $7 then excluded.auth_time else t.auth_time end
-         returning sid, subject_id, auth_time, opened_at",
+           do update set amr = excluded.amr,
+             auth_time = case when $7 then excluded.auth_time else t.auth_time end
+         returning sid, subject_id, auth_time, amr, opened_at",
     )
     .bind(tenant)
     .bind(session)
@@ -312,6 +390,7 @@ pub(crate) async fn open_tenant_session(
     .bind(fresh.auth_time)
     .bind(fresh.opened_at)
     .bind(just_proved)
+    .bind(&fresh.amr)
     .fetch_one(tx.conn())
     .await?;
     Ok(TenantSession::from(row))
@@ -324,7 +403,7 @@ pub(crate) async fn find_tenant_session(
     session: SessionId,
 ) -> Result<Option<TenantSession>, StoreError> {
     let row: Option<TenantSessionRow> = sqlx::query_as(
-        "select sid, subject_id, auth_time, opened_at
+        "select sid, subject_id, auth_time, amr, opened_at
          from identity.tenant_session
          where tenant_id = $1 and session_id = $2",
     )
@@ -341,8 +420,8 @@ pub(crate) async fn find_by_sid(
     tenant: TenantId,
     sid: TenantSessionId,
 ) -> Result<Option<(SessionId, TenantSession)>, StoreError> {
-    let row: Option<(SessionId, SubjectId, OffsetDateTime, OffsetDateTime)> = sqlx::query_as(
-        "select session_id, subject_id, auth_time, opened_at
+    let row: Option<SidRow> = sqlx::query_as(
+        "select session_id, sid, subject_id, auth_time, amr, opened_at
          from identity.tenant_session
          where tenant_id = $1 and sid = $2",
     )
@@ -350,17 +429,7 @@ pub(crate) async fn find_by_sid(
     .bind(sid)
     .fetch_optional(tx.conn())
     .await?;
-    Ok(row.map(|(session, subject, auth_time, opened_at)| {
-        (
-            session,
-            TenantSession {
-                sid,
-                subject,
-                auth_time,
-                opened_at,
-            },
-        )
-    }))
+    Ok(row.map(|row| (row.session_id, TenantSession::from(row.in_tenant))))
 }
 
 /// The strictest limits of a member's roles, the tenant and the app, in one tenant. `None`: no

@@ -280,7 +280,7 @@ async fn enter(
         let begun = sessions::begin(tx, app, proof, epoch, &device).await?;
         (begun.session, begun.secret)
     };
-    if attempt.interaction.pending.purpose == Purpose::Account {
+    if !matches!(attempt.interaction.pending.purpose, Purpose::Authorize(_)) {
         tx.proceed(interaction::authority(attempt.interaction.id))
             .await?;
         interaction::finish(tx, app, attempt.interaction.id).await?;

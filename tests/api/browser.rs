@@ -189,6 +189,7 @@ async fn the_demos_front_page_leads_into_the_apps_and_to_the_mail() {
     let given = [
         ("PAGES", pages.as_str()),
         ("RUTH", RUTH),
+        ("RUTHS_PHONE", world.code_secrets[RUTH].as_str()),
         ("SCREENSHOTS", shots.as_str()),
     ];
     lab.run(Interpreter::Node, "browser/demo.mjs", &[], &given)

@@ -17,6 +17,7 @@ mod clients;
 mod demo;
 mod docs;
 mod embedded;
+mod factors;
 mod http;
 mod lab;
 mod mail;

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 
 import { given } from "../clients/lab.mjs";
-import { issuer, look, newBrowser, says, scene, signIn, step } from "./stage.mjs";
+import { issuer, look, newBrowser, proveFactor, says, scene, signIn, step } from "./stage.mjs";
 
 const ruth = given("RUTH");
 
@@ -32,6 +32,7 @@ await scene(async (browser) => {
     await made_up();
     await page.click("#sign-in");
     await signIn(page, login, password);
+    await proveFactor(page, given("RUTHS_PHONE"));
     for (const [app, sentence] of [
       ["Patient portal", "Your visits"],
       ["Clinician portal", "Your patients' visits"],

@@ -5,7 +5,7 @@ import path from "node:path";
 import { createRequire } from "node:module";
 
 import { launch, watch } from "./chromium.mjs";
-import { advance, given, password } from "../clients/lab.mjs";
+import { advance, codeNow, given, password } from "../clients/lab.mjs";
 
 export { issuer, password, step } from "../clients/lab.mjs";
 
@@ -66,7 +66,14 @@ export async function says(page, sentence) {
   assert.match(await page.title(), new RegExp(sentence.replace("?", "\\?")));
 }
 
-/** Fills in the two forms of the sign-in that the page shows. */
+/** Types the code of her device; `secret`: if it is not the one that everybody in town has. */
+export async function proveFactor(page, secret) {
+  await says(page, "Enter your code");
+  await page.fill("#code", await codeNow(secret));
+  await page.click("#confirm");
+}
+
+/** Fills in the forms of the sign-in that the page shows. Who works in town has a device. */
 export async function signIn(page, login, secret = password) {
   await says(page, "Sign in to continue");
   await page.fill("#login", login);
@@ -74,6 +81,7 @@ export async function signIn(page, login, secret = password) {
   await says(page, "Enter your password");
   await page.fill("#password", secret);
   await page.click("#sign-in");
+  if (login === mara && secret === password) await proveFactor(page);
 }
 
 /**

@@ -1,7 +1,9 @@
 // One sign-in opens three apps; one logout closes them. node three_apps.mjs with-script|without-script
 import assert from "node:assert/strict";
 
-import { apps, clinics, issuer, look, mara, newBrowser, says, scene, signIn, step } from "./stage.mjs";
+import {
+  apps, clinics, issuer, look, mara, newBrowser, proveFactor, says, scene, signIn, step,
+} from "./stage.mjs";
 
 const scripted = process.argv[2] === "with-script";
 const at = apps("juniper");
@@ -39,6 +41,13 @@ await scene(async (browser) => {
     await see("password-problem");
     await page.fill("#password", process.env.LANYARD_PASSWORD);
     await page.click("#sign-in");
+    await says(page, "Enter your code");
+    await see("code");
+    await page.fill("#code", "000000");
+    await page.click("#confirm");
+    await page.locator("#problem").waitFor();
+    await see("code-problem");
+    await proveFactor(page);
     await says(page, "Your visits");
     assert.equal(new URL(page.url()).origin, at.patient);
     assert.equal(await page.locator("#visits tbody tr").count(), 1);

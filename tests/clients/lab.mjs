@@ -32,6 +32,9 @@ export const register = (client) => tell("/clients", client);
 /** Moves the server's clock. */
 export const advance = (seconds) => tell("/clock", { seconds });
 
+/** What a device shows now: everybody's, or that of a secret. */
+export const codeNow = async (secret) => (await tell("/code", { secret })).code;
+
 /** Runs one step and says so. */
 export async function step(name, work) {
   try {

@@ -1,5 +1,6 @@
 //! The account's pages, one a file.
 
+pub(crate) mod factors;
 mod overview;
 mod password;
 mod sessions;
@@ -8,11 +9,14 @@ use axum::Router;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 
+use super::factors::demand;
 use super::service;
 use crate::app::App;
 use crate::http::browser::SetCookies;
 use crate::http::page::PageError;
 use crate::http::visit::Visit;
+use crate::identity::factor::Demand;
+use crate::oidc::interaction::Purpose;
 use crate::pages::{EndReason, Frame, Hidden, SessionFacts, paths};
 use crate::sessions::Clocks;
 use crate::sessions::present::{self, Presence, Present};
@@ -25,22 +29,38 @@ pub fn routes() -> Router<App> {
             paths::ACCOUNT_PASSWORD,
             get(password::show).post(password::take),
         )
+        .route(paths::ACCOUNT_FACTORS, get(factors::show))
+        .route(
+            paths::ACCOUNT_FACTORS_ADD,
+            get(factors::show_add).post(factors::add),
+        )
+        .route(paths::ACCOUNT_FACTORS_REMOVE, post(factors::remove))
+        .route(paths::ACCOUNT_FACTORS_RENAME, post(factors::rename))
+        .route(paths::ACCOUNT_RECOVERY_CODES, post(factors::renew_codes))
         .route(paths::ACCOUNT_END_SESSION, post(self::sessions::end_one))
         .route(paths::ACCOUNT_END_ALL, post(self::sessions::end_all))
 }
 
-/// The live session behind the browser, or where to go instead: to sign in, or to the page that
-/// says why the session is over.
+/// The live session behind the browser, all of whose proof was given, or where to go instead: to
+/// sign in, to the rest of it, or to the page that says why the session is over.
 async fn signed_in(visit: &Visit) -> Result<Result<Box<Present>, Response>, PageError> {
     let presence = present::find(&visit.app, visit.browser.session.as_ref()).await?;
     Ok(match presence {
-        Presence::Here(present) => Ok(present),
+        Presence::Here(present) => match demand(&visit.app, &present).await? {
+            Demand::Nothing => Ok(present),
+            Demand::Prove => Err(asked_at(visit, paths::SIGN_IN_CODE).await?),
+            Demand::Enroll { .. } => Err(asked_at(visit, paths::SIGN_IN_ENROLL).await?),
+        },
         Presence::Over(reason) => Err(signed_out(EndReason::from(reason))),
-        Presence::Nobody => {
-            let flow = service::ask_to_sign_in(&visit.app, visit.browser.digest()).await?;
-            Err(Redirect::to(&format!("{}?flow={flow}", paths::SIGN_IN)).into_response())
-        }
+        Presence::Nobody => Err(asked_at(visit, paths::SIGN_IN).await?),
     })
+}
+
+/// To a page of signing in that leads back here.
+async fn asked_at(visit: &Visit, path: &str) -> Result<Response, PageError> {
+    let (app, browser) = (&visit.app, visit.browser.digest());
+    let flow = service::ask(app, browser, Purpose::Account, None).await?;
+    Ok(Redirect::to(&format!("{path}?flow={flow}")).into_response())
 }
 
 /// To the page that says why, without the cookie.

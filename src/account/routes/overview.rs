@@ -52,6 +52,8 @@ async fn look(visit: &Visit) -> Result<Response, PageError> {
         now: visit.app.env.now(),
         sessions: sessions.collect(),
         memberships: memberships.collect(),
+        devices: u32::try_from(seen.factors.devices).unwrap_or_default(),
+        codes_left: u32::try_from(seen.factors.recovery_codes).unwrap_or_default(),
         notice: match visit.parameter("done").as_deref() {
             Some(SESSION_ENDED) => Some(AccountNotice::SessionEnded),
             Some(PASSWORD_CHANGED) => Some(AccountNotice::PasswordChanged),

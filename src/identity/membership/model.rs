@@ -26,6 +26,8 @@ pub struct Membership {
     pub subject: SubjectId,
     /// Her roles there.
     pub roles: Vec<String>,
+    /// Whether one of them, or the clinic, asks for a second factor.
+    pub requires_factor: bool,
 }
 
 /// A member within one tenant, with all that a token is made of.

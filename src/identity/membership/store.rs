@@ -10,6 +10,7 @@ struct MembershipRow {
     clinic: Clinic,
     subject_id: SubjectId,
     roles: Vec<String>,
+    requires_factor: bool,
 }
 
 /// The active memberships of the transaction's account in active clinics, by clinic name.
@@ -21,7 +22,13 @@ pub(crate) async fn list_active(
         "select c.tenant_id, c.slug, c.name, c.accent, true as is_active, m.subject_id,
                 array(select r.role from identity.membership_role r
                       where r.tenant_id = m.tenant_id and r.subject_id = m.subject_id
-                      order by r.role) as roles
+                      order by r.role) as roles,
+                exists (select from identity.membership_role r
+                        join identity.role on role.role = r.role
+                        where r.tenant_id = m.tenant_id and r.subject_id = m.subject_id
+                          and role.requires_factor)
+                  or exists (select from identity.factor_policy f
+                             where f.tenant_id = m.tenant_id) as requires_factor
          from identity.membership m
          join identity.clinic c on c.tenant_id = m.tenant_id
          where m.account_id = $1 and m.status = 'active' and c.status = 'active'
@@ -35,6 +42,7 @@ pub(crate) async fn list_active(
         clinic: row.clinic,
         subject: row.subject_id,
         roles: row.roles,
+        requires_factor: row.requires_factor,
     };
     Ok(rows.into_iter().map(membership).collect())
 }

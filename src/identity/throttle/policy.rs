@@ -3,6 +3,7 @@
 use time::Duration;
 
 use crate::config;
+use crate::ids::AccountId;
 use crate::secret::{KeyedDigest, Keys};
 
 /// Attempts on one account from all places where its person is not known, before strangers wait
@@ -70,6 +71,38 @@ pub fn own_pace(keys: &Keys, config: &config::Throttle, name: &'static str, of: 
         when_full: WhenFull::Wait,
         is_own: true,
     }
+}
+
+/// The counters of guesses of an account's second factor, in the order they are asked. They are
+/// apart from those of its password, which whoever guesses here can empty by signing in. Beyond
+/// the limits of one browser and of one network all places together have one.
+pub fn factor_paces(
+    keys: &Keys,
+    config: &config::Throttle,
+    account: AccountId,
+    spot: Spot<'_>,
+) -> Vec<Pace> {
+    let account = account.as_uuid();
+    let account = account.as_bytes();
+    let own = |name, place: &KeyedDigest| Pace {
+        bucket: keys.digest(name, account, &[place.as_bytes()]),
+        ..own_pace(keys, config, name, account)
+    };
+    let shared = |name, limit, window, when_full| Pace {
+        bucket: keys.digest(name, account, &[]),
+        limit,
+        window,
+        name,
+        when_full,
+        is_own: false,
+    };
+    let all = STRANGERS * config.account_attempts;
+    vec![
+        own("factor_at_browser", spot.browser),
+        own("factor_at_network", spot.network),
+        shared("factor_all", all, STRANGERS_WINDOW, WhenFull::AskNext),
+        shared("factor_one", 1, STRANGER_WINDOW, WhenFull::OnlyIfAsked),
+    ]
 }
 
 /// The counters for one attempt on the account of `login_locator`, in the order they are asked.

@@ -167,6 +167,8 @@ fn say(app: &App, browser: &Browser, answer: Answer) -> Response {
     let to = |path: &str, flow: InteractionId| Redirect::to(&format!("{path}?flow={flow}"));
     let response = match answer {
         Answer::SignIn(flow) => to(paths::SIGN_IN, flow).into_response(),
+        Answer::ProveFactor(flow) => to(paths::SIGN_IN_CODE, flow).into_response(),
+        Answer::EnrollFactor(flow) => to(paths::SIGN_IN_ENROLL, flow).into_response(),
         Answer::ChooseClinic(flow) => to(paths::SIGN_IN_CLINIC, flow).into_response(),
         Answer::Code(request, code) => grant(app, &request, &code),
         Answer::Refuse(request, error) => {

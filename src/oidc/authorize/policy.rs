@@ -3,6 +3,8 @@
 use time::{Duration, OffsetDateTime};
 
 use super::AuthorizeError;
+use super::request::asks_for_factor;
+use crate::identity::factor::{self, Demand};
 use crate::ids::{SubjectId, TenantId};
 use crate::oidc::interaction::{AuthorizeRequest, Prompt};
 
@@ -18,8 +20,16 @@ pub struct Facts {
 /// A standing session and where it may lead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionFacts {
-    /// When she last proved who she is.
-    pub proved_at: OffsetDateTime,
+    /// When she last proved her password.
+    pub password_at: OffsetDateTime,
+    /// When she last proved a second factor in the session, if she did.
+    pub factor_at: Option<OffsetDateTime>,
+    /// Whether her account has a device to prove one with.
+    pub has_device: bool,
+    /// Whether this session is the account's one sign-in of grace.
+    pub is_graced: bool,
+    /// Whether that sign-in is still to be had.
+    pub grace_is_left: bool,
     /// The same as the clinic's tokens say it: never later.
     pub auth_time: OffsetDateTime,
     /// The clinic that is asked for, chosen or clear.
@@ -35,6 +45,8 @@ pub enum ClinicChoice {
         tenant: TenantId,
         /// Who she is there.
         subject: SubjectId,
+        /// Whether her roles there, or the clinic, ask for a second factor.
+        requires_factor: bool,
     },
     /// One of hers, where the session is over by its clocks.
     Lapsed,
@@ -63,6 +75,13 @@ pub enum Step {
         /// Whether the present session may not be gone on with.
         anew: bool,
     },
+    /// Show the page that asks for a second factor.
+    ProveFactor,
+    /// Show the page that sets one up.
+    EnrollFactor {
+        /// Whether she may say "not now".
+        may_postpone: bool,
+    },
     /// Show the chooser.
     ChooseClinic,
     /// Go back with an error.
@@ -79,11 +98,32 @@ pub fn decide(request: &AuthorizeRequest, facts: &Facts, now: OffsetDateTime) ->
     let Some(session) = &facts.session else {
         return sign_in(false);
     };
-    let just_proved = facts
-        .asked_at
-        .is_some_and(|asked| asked <= session.proved_at);
-    if must_prove_again(request, session.auth_time, now) && !just_proved {
+    let since = |at: OffsetDateTime| facts.asked_at.is_some_and(|asked| asked <= at);
+    let password_just = since(session.password_at);
+    let factor_just = session.factor_at.is_some_and(since);
+    // Whoever has a device has proved who she is when she has proved it too.
+    let just_proved = if session.has_device {
+        factor_just
+    } else {
+        password_just
+    };
+    let prove_factor = || ask(Step::ProveFactor, AuthorizeError::LoginRequired);
+    if request.prompt.contains(&Prompt::Login) && !password_just {
         return sign_in(false);
+    }
+    let must_prove_again =
+        request.prompt.contains(&Prompt::Login) || is_too_old(request, session, now);
+    if must_prove_again && !just_proved {
+        // A live session and the second factor are two: the password is not asked again.
+        return if session.has_device {
+            prove_factor()
+        } else {
+            sign_in(false)
+        };
+    }
+    // Before anything is said of where she may go: half a proof is none (LOGIN-10).
+    if session.has_device && session.factor_at.is_none() {
+        return prove_factor();
     }
     match session.clinic {
         ClinicChoice::Lapsed => sign_in(true),
@@ -95,7 +135,11 @@ pub fn decide(request: &AuthorizeRequest, facts: &Facts, now: OffsetDateTime) ->
             AuthorizeError::AccessDenied
         }),
         ClinicChoice::Unclear => ask(Step::ChooseClinic, AuthorizeError::AccountSelectionRequired),
-        ClinicChoice::Member { tenant, subject } => {
+        ClinicChoice::Member {
+            tenant,
+            subject,
+            requires_factor,
+        } => {
             let hinted_other = request
                 .hint
                 .is_some_and(|hint| hint != (tenant, subject.as_uuid()));
@@ -105,24 +149,33 @@ pub fn decide(request: &AuthorizeRequest, facts: &Facts, now: OffsetDateTime) ->
             if hinted_other {
                 return Step::Refuse(AuthorizeError::LoginRequired);
             }
-            Step::Issue {
-                tenant,
-                subject,
-                just_proved,
+            match factor::policy::demand(&factor::Facts {
+                has_device: session.has_device,
+                is_proved: session.factor_at.is_some(),
+                is_required: requires_factor,
+                is_asked: asks_for_factor(request),
+                is_graced: session.is_graced,
+                grace_is_left: session.grace_is_left,
+            }) {
+                Demand::Nothing => Step::Issue {
+                    tenant,
+                    subject,
+                    just_proved,
+                },
+                Demand::Prove => prove_factor(),
+                Demand::Enroll { may_postpone } => ask(
+                    Step::EnrollFactor { may_postpone },
+                    AuthorizeError::LoginRequired,
+                ),
             }
         }
     }
 }
 
-fn must_prove_again(
-    request: &AuthorizeRequest,
-    auth_time: OffsetDateTime,
-    now: OffsetDateTime,
-) -> bool {
-    request.prompt.contains(&Prompt::Login)
-        || request
-            .max_age
-            .is_some_and(|seconds| now - auth_time >= Duration::seconds(seconds.into()))
+fn is_too_old(request: &AuthorizeRequest, session: &SessionFacts, now: OffsetDateTime) -> bool {
+    request
+        .max_age
+        .is_some_and(|seconds| now - session.auth_time >= Duration::seconds(seconds.into()))
 }
 
 #[cfg(test)]
@@ -155,6 +208,7 @@ mod tests {
         ClinicChoice::Member {
             tenant: TenantId::from_uuid(Uuid::from_u128(7)),
             subject: SubjectId::from_uuid(Uuid::from_u128(8)),
+            requires_factor: false,
         }
     }
 
@@ -162,7 +216,11 @@ mod tests {
         let proved_at = NOW - Duration::seconds(proved_ago);
         Facts {
             session: Some(SessionFacts {
-                proved_at,
+                password_at: proved_at,
+                factor_at: None,
+                has_device: false,
+                is_graced: false,
+                grace_is_left: true,
                 auth_time: proved_at,
                 clinic,
             }),

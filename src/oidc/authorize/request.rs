@@ -8,8 +8,10 @@ use crate::http::form::{Malformed, Parameters};
 use crate::oidc::client::{Client, ClientKind, Profile};
 use crate::oidc::interaction::{AuthorizeRequest, Prompt};
 
-/// The one context of authentication that this release can give.
+/// The context of authentication in which a password was proved (record 0014).
 pub const ACR_PASSWORD: &str = "urn:lanyard:acr:password";
+/// The one in which a second factor was proved as well.
+pub const ACR_MFA: &str = "urn:lanyard:acr:mfa";
 /// Scopes of the protocol itself; all others belong to a module.
 pub const PROTOCOL_SCOPES: [&str; 3] = ["openid", "profile", "email"];
 
@@ -181,6 +183,21 @@ fn max_age(given: &Parameters) -> Result<Option<u32>, AuthorizeError> {
     }
 }
 
+/// The context that a session with these methods is in.
+pub fn acr_of(amr: &[String]) -> &'static str {
+    if amr.iter().any(|method| method == "mfa") {
+        ACR_MFA
+    } else {
+        ACR_PASSWORD
+    }
+}
+
+/// Whether nothing but a second factor would do.
+pub fn asks_for_factor(request: &AuthorizeRequest) -> bool {
+    let has = |acr: &str| request.acr_values.iter().any(|value| value == acr);
+    has(ACR_MFA) && !has(ACR_PASSWORD)
+}
+
 /// `acr_values`, and an `acr` that the `claims` parameter calls essential.
 fn acr_values(given: &Parameters) -> Result<Vec<String>, AuthorizeError> {
     let words = optional(given, "acr_values")?.unwrap_or_default();
@@ -205,7 +222,8 @@ fn acr_values(given: &Parameters) -> Result<Vec<String>, AuthorizeError> {
                 .collect();
         }
     }
-    if !values.is_empty() && !values.iter().any(|acr| acr == ACR_PASSWORD) {
+    let is_known = |acr: &String| acr == ACR_PASSWORD || acr == ACR_MFA;
+    if !values.is_empty() && !values.iter().any(is_known) {
         return Err(AuthorizeError::UnmetAuthenticationRequirements);
     }
     Ok(values)

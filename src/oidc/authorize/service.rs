@@ -22,6 +22,10 @@ use crate::oidc::interaction::{
 pub(super) enum Answer {
     /// Go to the sign-in pages.
     SignIn(InteractionId),
+    /// Go to the page that asks for a second factor.
+    ProveFactor(InteractionId),
+    /// Go to the page that sets one up.
+    EnrollFactor(InteractionId),
     /// Go to the chooser.
     ChooseClinic(InteractionId),
     /// Back to the client with a code.
@@ -110,11 +114,13 @@ pub(super) async fn begin(
         began_at: None,
     };
     let outcome = settle(app, browser.session.as_ref(), &asked).await?;
-    let anew = match outcome {
+    let (anew, leads): (bool, fn(InteractionId) -> Answer) = match outcome {
         Outcome::Code(code) => return Ok(Answer::Code(Box::new(request), code)),
         Outcome::Refuse(error) => return Ok(Answer::Refuse(Box::new(request), error)),
-        Outcome::SignIn { anew } => Some(anew),
-        Outcome::ChooseClinic => None,
+        Outcome::SignIn { anew } => (anew, Answer::SignIn),
+        Outcome::ProveFactor => (false, Answer::ProveFactor),
+        Outcome::EnrollFactor => (false, Answer::EnrollFactor),
+        Outcome::ChooseClinic => (false, Answer::ChooseClinic),
     };
     let clinic = find_clinic(app, &wanted).await?;
     let pending = Pending {
@@ -128,7 +134,7 @@ pub(super) async fn begin(
         client_name: Some(client.name.clone()),
         login: None,
         has_chosen: false,
-        anew: anew.unwrap_or_default(),
+        anew,
     };
     let id = interaction::fresh_id(app);
     app.db
@@ -136,11 +142,7 @@ pub(super) async fn begin(
             interaction::begin(tx, app, id, browser.digest(), &pending).await
         })
         .await?;
-    Ok(if anew.is_some() {
-        Answer::SignIn(id)
-    } else {
-        Answer::ChooseClinic(id)
-    })
+    Ok(leads(id))
 }
 
 /// Coming back from the sign-in pages; `None`: no such interaction of this browser.
@@ -194,6 +196,8 @@ pub(super) async fn resume(
             keep(app, &goes_on(pending)).await?;
             Answer::SignIn(id)
         }
+        Outcome::ProveFactor => Answer::ProveFactor(id),
+        Outcome::EnrollFactor => Answer::EnrollFactor(id),
         Outcome::ChooseClinic => Answer::ChooseClinic(id),
         // Finished meanwhile by another tab of the browser: its code was given there.
         Outcome::Code(code) => {

@@ -9,6 +9,7 @@ use super::policy::{self, ClinicChoice, Facts, SessionFacts, Step};
 use crate::app::App;
 use crate::audit::{self, EventType};
 use crate::db::{Authority, Identity, StoreError, Tx};
+use crate::identity::factor;
 use crate::identity::membership::{Membership, store as membership};
 use crate::ids::TenantId;
 use crate::oidc::client::Client;
@@ -49,6 +50,8 @@ pub(super) enum Outcome {
     Code(SecretString),
     Refuse(AuthorizeError),
     SignIn { anew: bool },
+    ProveFactor,
+    EnrollFactor,
     ChooseClinic,
 }
 
@@ -114,6 +117,9 @@ async fn settle_in(
 fn without_session(step: &Step) -> Outcome {
     match *step {
         Step::SignIn { anew } => Outcome::SignIn { anew },
+        Step::ProveFactor => Outcome::ProveFactor,
+        // The page itself asks again whether she may say "not now".
+        Step::EnrollFactor { .. } => Outcome::EnrollFactor,
         Step::ChooseClinic => Outcome::ChooseClinic,
         Step::Refuse(error) => Outcome::Refuse(error),
         Step::Issue { .. } => Outcome::Refuse(AuthorizeError::LoginRequired),
@@ -128,11 +134,17 @@ async fn look(
     proof: sessions::Proof,
     asked: &Asked<'_>,
 ) -> Result<SessionFacts, StoreError> {
+    let factors = factor::service::standing(tx, proof.account()).await?;
     let facts = |clinic, auth_time| SessionFacts {
-        proved_at: session.proved_at,
+        password_at: session.proved_at,
+        factor_at: session.factor_proved_at,
+        has_device: factors.has_device,
+        is_graced: session.is_graced,
+        grace_is_left: factors.grace_is_left,
         auth_time,
         clinic,
     };
+    let proved_at = session.authenticated_with_all_at();
     let hers = membership::list_active(tx, proof.account()).await?;
     let mut fitting = hers.iter().filter(|m| asked.wanted.is(m));
     let (first, second) = (fitting.next(), fitting.next());
@@ -143,12 +155,13 @@ async fn look(
         } else {
             ClinicChoice::Stranger
         };
-        return Ok(facts(clinic, session.proved_at));
+        return Ok(facts(clinic, proved_at));
     };
     if second.is_some() || (asked.chooses && hers.len() > 1) {
-        return Ok(facts(ClinicChoice::Unclear, session.proved_at));
+        return Ok(facts(ClinicChoice::Unclear, proved_at));
     }
-    let (tenant, subject) = (one.clinic.tenant_id, one.subject);
+    let (tenant, subject, requires_factor) =
+        (one.clinic.tenant_id, one.subject, one.requires_factor);
     tx.proceed(Authority::member(proof.0, tenant, subject))
         .await?;
     let client_app = asked.client.app.as_deref().unwrap_or_default();
@@ -156,10 +169,14 @@ async fn look(
     let seen = sessions::find_for_tenant(tx, session.id).await?;
     let opened_at = seen.as_ref().map_or(app.env.now(), |seen| seen.opened_at);
     // A tenant that sees the session for the first time will be told an earlier instant.
-    let auth_time = seen.map_or(session.proved_at - Duration::MINUTE, |seen| seen.auth_time);
+    let auth_time = seen.map_or(proved_at - Duration::MINUTE, |seen| seen.auth_time);
     let clocks = crate::sessions::policy::clocks(session, opened_at, limits);
     let clinic = if clocks.is_live(app.env.now()) {
-        ClinicChoice::Member { tenant, subject }
+        ClinicChoice::Member {
+            tenant,
+            subject,
+            requires_factor,
+        }
     } else {
         ClinicChoice::Lapsed
     };

@@ -55,6 +55,8 @@ pub enum Purpose {
     Authorize(Box<AuthorizeRequest>),
     /// For her own account page.
     Account,
+    /// To change her second factors, which wants a fresh proof.
+    Factors,
 }
 
 /// What the row keeps.

@@ -12,7 +12,7 @@ use super::{SessionEndsIn, TokenResponse};
 use crate::app::App;
 use crate::identity::membership::Member;
 use crate::ids::{TenantId, TenantSessionId};
-use crate::oidc::authorize::request::{ACR_PASSWORD, PROTOCOL_SCOPES};
+use crate::oidc::authorize::request::{PROTOCOL_SCOPES, acr_of};
 use crate::oidc::client::Client;
 use crate::sessions::Clocks;
 use crate::sessions::service::Standing;
@@ -161,8 +161,8 @@ fn sign_in<'a>(issue: &Issue<'a>) -> SignInClaims<'a> {
     SignInClaims {
         sid: issue.standing.in_tenant.sid,
         auth_time: issue.standing.in_tenant.auth_time.unix_timestamp(),
-        acr: ACR_PASSWORD,
-        amr: &issue.standing.session.amr,
+        acr: acr_of(&issue.standing.in_tenant.amr),
+        amr: &issue.standing.in_tenant.amr,
     }
 }
 

@@ -14,6 +14,23 @@ pub(super) fn demo(all: &mut Vec<Shown>, words: Words) {
     };
     show!(
         all,
+        "demo-codes",
+        DemoCodesPage {
+            frame: Frame {
+                demo_banner: true,
+                ..Frame::new("Lanyard", "0193b2c8-5d1f")
+            },
+            people: vec![DemoCode {
+                who: words.person.to_owned(),
+                login: words.login.to_owned(),
+                code: "123456".to_owned(),
+            }],
+            seconds_left: 1,
+            home_href: "/demo".to_owned(),
+        }
+    );
+    show!(
+        all,
         "demo",
         DemoPage {
             frame: Frame {
@@ -36,6 +53,7 @@ pub(super) fn demo(all: &mut Vec<Shown>, words: Words) {
                     "Open the console without signing in again.",
                 ),
             ],
+            codes_href: "/codes".to_owned(),
             mail_href: "/mail".to_owned(),
             discovery_href: "http://localhost:8080/.well-known/openid-configuration".to_owned(),
         }

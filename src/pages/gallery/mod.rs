@@ -3,6 +3,7 @@
 
 mod apps;
 mod demo;
+mod factor;
 
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -61,6 +62,7 @@ pub(super) fn gallery(words: Words) -> Vec<Shown> {
     let mut all = Vec::new();
     sign_in(&mut all, words);
     account(&mut all, words);
+    factor::factors(&mut all, words);
     notices(&mut all, words);
     apps::apps(&mut all, words);
     demo::demo(&mut all, words);
@@ -196,7 +198,7 @@ fn account(all: &mut Vec<Shown>, words: Words) {
         last_active_at: NOW - time::Duration::minutes(minutes),
         is_this_device,
     };
-    let page = |notice, accent| AccountPage {
+    let page = |notice: Option<AccountNotice>, accent| AccountPage {
         frame: Frame {
             demo_banner: false,
             ..live(words, App::Patient, accent)
@@ -209,6 +211,8 @@ fn account(all: &mut Vec<Shown>, words: Words) {
             session("b2", words.text, 44, false),
             session("c3", "Chrome on Android", 60 * 24 * 3, false),
         ],
+        devices: u32::from(notice.is_none()),
+        codes_left: 9,
         memberships: vec![
             MembershipRow {
                 clinic: clinic(words.clinic, Accent::Juniper),

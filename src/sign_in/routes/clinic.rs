@@ -5,9 +5,11 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::{find, flow, frame, leads_to, onward, to};
+use crate::account::factors as factor;
 use crate::http::own_form::OwnForm;
 use crate::http::page::{PageError, page_leading_to};
 use crate::http::visit::Visit;
+use crate::identity::factor::Demand;
 use crate::pages::{ChooserPage, Clinic, ClinicChoice, Hidden, paths, role_words};
 use crate::sessions::present::{self, Presence};
 use crate::sign_in::chooser;
@@ -24,6 +26,10 @@ async fn offer(visit: &Visit) -> Result<Response, PageError> {
     let Presence::Here(present) = presence else {
         return Ok(to(paths::SIGN_IN, &interaction));
     };
+    // Where she belongs is told to whoever has proved all that she has.
+    if factor::demand(&visit.app, &present).await? == Demand::Prove {
+        return Ok(to(paths::SIGN_IN_CODE, &interaction));
+    }
     let offered = chooser::offer(&visit.app, &present).await?;
     let clinics = offered
         .memberships
@@ -66,6 +72,9 @@ async fn take_choice(visit: &Visit, fields: &Fields) -> Result<Response, PageErr
     let Presence::Here(present) = presence else {
         return Ok(to(paths::SIGN_IN, &interaction));
     };
+    if factor::demand(&visit.app, &present).await? == Demand::Prove {
+        return Ok(to(paths::SIGN_IN_CODE, &interaction));
+    }
     let slug = &fields.organization;
     // A clinic that is not hers is as one that is not there.
     if !chooser::choose(&visit.app, &present, &mut interaction, slug).await? {

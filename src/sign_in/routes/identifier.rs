@@ -18,7 +18,7 @@ pub(super) async fn show(visit: Visit) -> Response {
         let interaction = find(&visit, visit.parameter("flow").as_deref()).await?;
         let hint = match &interaction.pending.purpose {
             Purpose::Authorize(request) => request.login_hint.as_deref(),
-            Purpose::Account => None,
+            Purpose::Account | Purpose::Factors => None,
         };
         let login = interaction
             .pending

@@ -1,14 +1,16 @@
 //! The pages of signing in, one a file.
 
 mod clinic;
+mod factor;
 mod identifier;
 mod password;
 
 use axum::Router;
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use url::Url;
 
+use crate::account::routes::factors::CONFIRMED;
 use crate::app::App;
 use crate::db::StoreError;
 use crate::http::page::PageError;
@@ -29,6 +31,19 @@ pub fn routes() -> Router<App> {
             paths::SIGN_IN_PASSWORD,
             get(password::show).post(password::take),
         )
+        .route(
+            paths::SIGN_IN_CODE,
+            get(factor::show_code).post(factor::take_code),
+        )
+        .route(
+            paths::SIGN_IN_RECOVERY_CODE,
+            get(factor::show_recovery).post(factor::take_recovery),
+        )
+        .route(
+            paths::SIGN_IN_ENROLL,
+            get(factor::show_enroll).post(factor::take_enroll),
+        )
+        .route(paths::SIGN_IN_ENROLL_LATER, post(factor::later))
         .route(paths::SIGN_IN_CLINIC, get(clinic::show).post(clinic::take))
 }
 
@@ -94,9 +109,15 @@ fn to(path: &str, interaction: &Interaction) -> Response {
 
 /// Where the flow goes on when she has signed in.
 fn onward(interaction: &Interaction) -> Response {
+    Redirect::to(&onward_path(interaction)).into_response()
+}
+
+/// The same as a link.
+fn onward_path(interaction: &Interaction) -> String {
     match interaction.pending.purpose {
-        Purpose::Authorize(_) => to(RESUME, interaction),
-        Purpose::Account => Redirect::to(paths::ACCOUNT).into_response(),
+        Purpose::Authorize(_) => format!("{RESUME}?flow={}", interaction.id),
+        Purpose::Account => paths::ACCOUNT.to_owned(),
+        Purpose::Factors => format!("{}?done={CONFIRMED}", paths::ACCOUNT_FACTORS),
     }
 }
 

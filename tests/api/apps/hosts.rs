@@ -45,9 +45,10 @@ async fn every_page_is_guarded_by_its_headers_and_every_cookie_by_its_attributes
     let lab = AppsLab::new().await;
     let browser = lab.lab.browser();
     let asked = browser.everywhere(&lab.at(Kind::Patient, "/sign-in")).await;
-    let mut answer = browser
+    let sent = browser
         .sign_in_at(asked, &lab.ruth.login, crate::lab::world::PASSWORD)
         .await;
+    let mut answer = lab.lab.prove_factor(&browser, sent).await;
     let name = "__Host-lanyard_patient";
     while answer.cookie_line(name).is_none() {
         let to = answer.location().expect("the callback comes");

@@ -76,10 +76,11 @@ impl AppsLab {
         self.prove(browser, asked, who).await
     }
 
-    /// Fills in the issuer's two pages, of which `asked` is the first; where that leads.
+    /// Fills in the issuer's pages, of which `asked` is the first; where that leads.
     pub(crate) async fn prove(&self, browser: &Browser, asked: Answer, who: &Person) -> Answer {
         let sent = browser.sign_in_at(asked, &who.login, PASSWORD).await;
-        browser.onward(sent).await
+        let seen = self.lab.prove_factor(browser, sent).await;
+        browser.onward(seen).await
     }
 
     /// Waits until the issuer has heard of what was done just now: no request waits for that.

@@ -11,6 +11,8 @@ use axum::routing::post;
 use axum::{Json, Router};
 use lanyard::app::App;
 use lanyard::cli::Operator;
+use lanyard::env::Clock as _;
+use lanyard::identity::totp::TotpSecret;
 use lanyard::ids::{ClientId, TenantId};
 use lanyard::oidc::client::service::RegisterOutcome;
 use lanyard::oidc::client::{
@@ -24,6 +26,7 @@ use tokio::process::Command;
 use tokio::sync::Mutex;
 
 use super::server::{Lab, LabClock};
+use super::world::SHARED_SECRET;
 
 /// A script that is still running then hangs; it is killed.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -114,6 +117,7 @@ impl Lab {
         let router = Router::new()
             .route("/clients", post(register))
             .route("/clock", post(advance))
+            .route("/code", post(code))
             .with_state(desk);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -137,6 +141,21 @@ struct Advance {
 async fn advance(State(desk): State<Desk>, Json(by): Json<Advance>) -> Json<Value> {
     desk.clock.advance(time::Duration::seconds(by.seconds));
     Json(json!({}))
+}
+
+#[derive(Deserialize)]
+struct Phone {
+    /// Whose device it is, if not one that the lab planted.
+    secret: Option<String>,
+}
+
+/// What a device shows now.
+async fn code(State(desk): State<Desk>, Json(phone): Json<Phone>) -> Json<Value> {
+    let secret = match &phone.secret {
+        Some(text) => TotpSecret::parse(text).unwrap(),
+        None => TotpSecret::new(SHARED_SECRET),
+    };
+    Json(json!({ "code": secret.code_at(desk.clock.now()) }))
 }
 
 /// A client that a script wants to be.

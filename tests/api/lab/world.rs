@@ -1,16 +1,23 @@
 //! Synthetic clinics and people, planted as the superuser, and what the database says happened.
 
 use lanyard::identity::password::Hasher;
-use lanyard::ids::{AccountId, SubjectId, TenantId};
+use lanyard::identity::totp::{TotpSecret, place};
+use lanyard::ids::{AccountId, SubjectId, TenantId, TotpId};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
-use super::browser::Browser;
+use super::browser::{Answer, Browser};
 use super::server::Lab;
 
 /// Everyone's password.
 pub(crate) const PASSWORD: &str = "quiet river under seven bridges";
+
+/// What every planted device makes its codes from.
+pub(super) const SHARED_SECRET: [u8; 20] = *b"exactly twenty bytes";
+/// So many planted devices has who works at a clinic. A lab's clock stands still, and of each
+/// device a code is good once.
+const DEVICES: usize = 8;
 
 /// A clinic.
 #[derive(Clone, Debug)]
@@ -119,14 +126,60 @@ impl Lab {
 
     /// Someone signs in, for the account page.
     pub(crate) async fn sign_in(&self, browser: &Browser, who: &Person) {
-        browser
-            .sign_in(&who.login, PASSWORD)
-            .await
-            .goes_to("/account");
+        let answer = browser.sign_in(&who.login, PASSWORD).await;
+        answer.goes_to("/account");
+        let shown = self.prove_factor(browser, answer).await;
+        assert_eq!(shown.sentence(), "Your account", "{}", shown.body);
     }
 
-    /// Makes a person a member of a clinic, with roles.
+    /// What everybody's device shows now.
+    pub(crate) fn code(&self) -> String {
+        TotpSecret::new(SHARED_SECRET).code_at(self.now())
+    }
+
+    /// Follows an answer to a password, and types the code if it is asked for.
+    pub(crate) async fn prove_factor(&self, browser: &Browser, answer: Answer) -> Answer {
+        let page = browser.follow(answer).await;
+        if page.sentence() != "Enter your code" {
+            return page;
+        }
+        let sent = browser
+            .submit(&page, "code-form", &[("code", &self.code())])
+            .await;
+        browser.follow(sent).await
+    }
+
+    /// Gives someone so many devices, whose codes are all [`Lab::code`].
+    pub(crate) async fn plant_devices(&self, who: &Person, count: usize) {
+        for number in 0..count {
+            let id = TotpId::from_uuid(self.app.env.random_uuid());
+            let keys = &self.app.keys;
+            sqlx::query(
+                "insert into identity.totp
+                   (totp_id, account_id, name, secret_sealed, created_at, confirmed_at)
+                 values ($1, $2, $3, $4, $5, $5)",
+            )
+            .bind(id)
+            .bind(who.account)
+            .bind(format!("Phone {number}"))
+            .bind(keys.wrap(&self.app.env, &place(id), &SHARED_SECRET))
+            .bind(self.now())
+            .execute(&mut self.database.superuser().await)
+            .await
+            .unwrap();
+        }
+    }
+
+    /// Makes a person a member of a clinic, with roles; who works there gets devices.
     pub(crate) async fn join(&self, who: &Person, to: TenantId, roles: &[&str]) -> SubjectId {
+        if roles.iter().any(|&role| role != "patient") {
+            self.plant_devices(who, DEVICES).await;
+        }
+        self.join_bare(who, to, roles).await
+    }
+
+    /// The same without devices: whoever works there has to set one up.
+    pub(crate) async fn join_bare(&self, who: &Person, to: TenantId, roles: &[&str]) -> SubjectId {
         let subject = self.app.env.random_uuid();
         let mut boss = self.database.superuser().await;
         sqlx::query(

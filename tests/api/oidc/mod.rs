@@ -6,6 +6,7 @@ mod authorize;
 mod code;
 mod cors;
 mod discovery;
+mod factors;
 mod leaks;
 mod logout;
 mod refresh;
@@ -153,11 +154,8 @@ impl World {
         let answer = browser
             .submit(&page, "password-form", &[("password", PASSWORD)])
             .await;
-        browser
-            .follow(answer)
-            .await
-            .location()
-            .expect("back to the client")
+        let seen = self.lab.prove_factor(browser, answer).await;
+        seen.location().expect("back to the client")
     }
 
     /// Signs in and redeems: the tokens of a fresh session.

@@ -46,7 +46,15 @@ acl as (
 /// Tables that stand before any tenant, or are the same for all; each with its reason.
 /// A table with people or secrets in it is here only because no tenant's transaction reaches it
 /// but by its own policies.
-pub(super) const WITHOUT_TENANT: [(&str, &str); 17] = [
+pub(super) const WITHOUT_TENANT: [(&str, &str); 19] = [
+    (
+        "identity.totp",
+        "an account's devices for sign-in codes, before any tenant",
+    ),
+    (
+        "identity.recovery_code",
+        "an account's, never within a tenant's context",
+    ),
     (
         "identity.bootstrap",
         "the first administrator's one-time secret, before any tenant",

@@ -18,10 +18,11 @@ async fn a_person_of_two_clinics_chooses_among_hers_alone() {
     // Nobody is asked before she has signed in.
     browser.get(&path).await.goes_to("/sign-in");
     let page = browser.get(&format!("/sign-in?flow={flow}")).await;
-    browser
-        .sign_in_at(page, &ada.login, PASSWORD)
-        .await
-        .goes_to("/authorize/resume");
+    let answer = browser.sign_in_at(page, &ada.login, PASSWORD).await;
+    answer.goes_to("/authorize/resume");
+    // Nor before she has proved all that she has (LOGIN-10).
+    browser.get(&path).await.goes_to("/sign-in/code");
+    lab.prove_factor(&browser, answer).await;
 
     let page = browser.get(&path).await.page("Choose your clinic");
     for shown in [

@@ -14,7 +14,11 @@ use uuid::Uuid;
 use crate::lab::{Browser, Lab};
 
 /// A request of an app that waits for the browser's person; gives its `flow`.
-async fn waiting_request(lab: &Lab, browser: &Browser, tenant: Option<TenantId>) -> Uuid {
+pub(crate) async fn waiting_request(
+    lab: &Lab,
+    browser: &Browser,
+    tenant: Option<TenantId>,
+) -> Uuid {
     if browser.cookie("__Host-lanyard_browser").is_none() {
         browser.get("/account").await;
     }
