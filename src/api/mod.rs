@@ -1,38 +1,104 @@
 //! `/api/v1`: the domain modules behind the verifier, as any other API would stand.
 //!
 //! Every route names one permission key; [`ROUTES`] is the list, and a route that is not on it is
-//! not mounted. The same routes stand under `/api/v1/clinics/{clinic}`, where a token of another
-//! clinic is refused (JWT-16).
+//! neither mounted nor described. The same routes stand under `/api/v1/clinics/{clinic}`, where a
+//! token of another clinic is refused (JWT-16).
 
 mod inside;
+pub mod openapi;
 
 use std::collections::HashMap;
 
 use axum::Router;
-use axum::routing::{MethodRouter, get};
+use axum::response::IntoResponse;
+use axum::routing::{MethodFilter, MethodRouter, get, on};
+use http::Method;
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
 use lanyard_verifier::{Guard, Permissions, Verifier};
 
+use self::openapi::{Body, Words};
 use crate::app::App;
 use crate::db::{Authority, Identity, Job, StoreError};
+use crate::http::problem::Problem;
 use crate::identity::membership::store as membership;
-use crate::{tenancy, visits};
+use crate::tenancy::members::routes as members;
+use crate::visits::routes as visits;
 
-/// Path, scope, permission key.
-pub const ROUTES: [(&str, &str, &str); 4] = [
-    ("/me", "profile:read", "tenancy.profile.read"),
-    ("/clinic", "tenancy:read", "tenancy.clinic.read"),
-    ("/members", "tenancy:read", "tenancy.member.read"),
-    ("/visits", "visits:read", "visits.visit.read"),
+/// One operation of the API.
+#[derive(Debug)]
+pub struct Route {
+    /// How it is asked.
+    pub method: Method,
+    /// Below `/api/v1`.
+    pub path: &'static str,
+    /// What the app must have been granted.
+    pub scope: &'static str,
+    /// What one of the person's roles must carry.
+    pub permission: &'static str,
+    handler: fn(MethodFilter) -> MethodRouter<App>,
+    words: Words,
+}
+
+/// The list.
+pub static ROUTES: [Route; 4] = [
+    Route {
+        method: Method::GET,
+        path: "/me",
+        scope: "profile:read",
+        permission: "tenancy.profile.read",
+        handler: |method| on(method, members::me),
+        words: Words {
+            id: "readMe",
+            summary: "The caller and her clinic",
+            parameters: Vec::new,
+            answer: Body::of::<members::MeBody>(),
+        },
+    },
+    Route {
+        method: Method::GET,
+        path: "/clinic",
+        scope: "tenancy:read",
+        permission: "tenancy.clinic.read",
+        handler: |method| on(method, members::clinic),
+        words: Words {
+            id: "readClinic",
+            summary: "The token's clinic",
+            parameters: Vec::new,
+            answer: Body::of::<members::ClinicBody>(),
+        },
+    },
+    Route {
+        method: Method::GET,
+        path: "/members",
+        scope: "tenancy:read",
+        permission: "tenancy.member.read",
+        handler: |method| on(method, members::members),
+        words: Words {
+            id: "listMembers",
+            summary: "Who belongs to the clinic, by name; the reading is on the record",
+            parameters: Vec::new,
+            answer: Body::of::<members::MembersBody>(),
+        },
+    },
+    Route {
+        method: Method::GET,
+        path: "/visits",
+        scope: "visits:read",
+        permission: "visits.visit.read",
+        handler: |method| on(method, visits::list),
+        words: Words {
+            id: "listVisits",
+            summary: "The visits that one of the caller's roles shows; the reading is on the record",
+            parameters: visits::parameters,
+            answer: Body::of::<visits::VisitsBody>(),
+        },
+    },
 ];
 
-fn handler(path: &str) -> MethodRouter<App> {
-    match path {
-        "/me" => get(tenancy::members::routes::me),
-        "/clinic" => get(tenancy::members::routes::clinic),
-        "/members" => get(tenancy::members::routes::members),
-        "/visits" => get(visits::routes::list),
-        // A unit test mounts the whole list.
-        other => unreachable!("{other} is on the list without a handler"),
+impl Route {
+    fn mounted(&self, guard: Guard) -> MethodRouter<App> {
+        let method = MethodFilter::try_from(self.method.clone()).expect("a method of the standard");
+        (self.handler)(method).route_layer(guard)
     }
 }
 
@@ -54,30 +120,36 @@ pub async fn router(app: &App) -> Result<Router<App>, StoreError> {
         .permissions(permissions)
         .resource(audience(app))
         .resource_name("Lanyard API")
-        .scopes_supported(ROUTES.map(|(_, scope, _)| scope))
+        .scopes_supported(ROUTES.iter().map(|route| route.scope))
         .build()
         .expect("issuer and audience are not empty");
     let mut api = Router::new();
-    for (path, scope, permission) in ROUTES {
-        let guard = || Guard::scope(scope).and(Guard::permission(permission));
-        let in_clinic = guard().and(Guard::tenant_in_path(
-            &format!("/api/v1/clinics/{{clinic}}{path}"),
-            inside::Directory(app.clone()),
-        ));
+    for route in &ROUTES {
+        let path = format!("/api/v1{}", route.path);
+        let path_in_clinic = format!("/api/v1/clinics/{{clinic}}{}", route.path);
+        let guard = Guard::scope(route.scope).and(Guard::permission(route.permission));
+        let own_clinic = Guard::tenant_in_path(&path_in_clinic, inside::Directory(app.clone()));
+        let in_clinic = guard.clone().and(own_clinic);
         api = api
-            .route(
-                &format!("/api/v1{path}"),
-                handler(path).route_layer(guard()),
-            )
-            .route(
-                &format!("/api/v1/clinics/{{clinic}}{path}"),
-                handler(path).route_layer(in_clinic),
-            );
+            .route(&path, route.mounted(guard))
+            .route(&path_in_clinic, route.mounted(in_clinic));
     }
     let metadata = verifier.metadata_path().to_owned();
     Ok(api
+        .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
         .layer(verifier.layer())
-        .route_service(&metadata, verifier.metadata_service()))
+        .route_service(&metadata, verifier.metadata_service())
+        .route(openapi::PATH, get(description())))
+}
+
+/// What the API offers, for tools: public, and readable by a page of any origin.
+fn description() -> impl IntoResponse + Clone {
+    let headers = [
+        (CONTENT_TYPE, "application/json"),
+        (CACHE_CONTROL, "public, max-age=3600"),
+        (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+    ];
+    (headers, axum::body::Bytes::from(openapi::text()))
 }
 
 async fn permissions(app: &App) -> Result<Permissions, StoreError> {
@@ -95,16 +167,4 @@ async fn permissions(app: &App) -> Result<Permissions, StoreError> {
     Ok(table
         .into_iter()
         .fold(Permissions::new(), |all, (role, keys)| all.role(role, keys)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_route_on_the_list_has_a_handler() {
-        for (path, _, _) in ROUTES {
-            drop(handler(path));
-        }
-    }
 }

@@ -1,10 +1,11 @@
-//! Errors of `/api/v1`: problem details (RFC 9457).
+//! Errors of `/api/v1`: problem details (RFC 9457), in the verifier's form.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::db::StoreError;
 
@@ -20,8 +21,33 @@ pub enum Problem {
     Forbidden,
     /// Nothing there, or another tenant's: the same.
     NotFound,
+    /// The caller's: there is something, and it does not do that.
+    MethodNotAllowed,
     /// Ours: the database failed.
     Store(StoreError),
+}
+
+/// A problem on the wire.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemBody {
+    /// Always `about:blank`: the code says more.
+    #[serde(rename = "type")]
+    #[schema(value_type = String, examples("about:blank"))]
+    kind: &'static str,
+    /// The status in words. For people; it may change.
+    #[schema(value_type = String, examples("Not Found"))]
+    title: &'static str,
+    /// The answer's status.
+    #[schema(examples(404))]
+    status: u16,
+    /// A constant word, for programs.
+    #[schema(value_type = String, examples("not_found"))]
+    code: &'static str,
+    /// The query parameter that can't be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, examples("as"))]
+    field: Option<&'static str>,
 }
 
 impl From<StoreError> for Problem {
@@ -30,36 +56,54 @@ impl From<StoreError> for Problem {
     }
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let (status, title, field) = match &self {
-            Self::BadRequest { field } => (
-                StatusCode::BAD_REQUEST,
-                "The request is malformed",
-                Some(*field),
-            ),
-            Self::Forbidden => (StatusCode::FORBIDDEN, "Your roles do not open this", None),
-            Self::NotFound => (StatusCode::NOT_FOUND, "There is nothing here", None),
-            Self::Store(StoreError::Unavailable(_) | StoreError::TransactionPooler) => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "Try again in a moment",
-                None,
-            ),
+impl Problem {
+    const fn status(&self) -> StatusCode {
+        match self {
+            Self::BadRequest { .. } => StatusCode::BAD_REQUEST,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Store(StoreError::Unavailable(_) | StoreError::TransactionPooler) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Store(
                 StoreError::Conflict { .. } | StoreError::Corrupt { .. } | StoreError::Query(_),
-            ) => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "Something failed on our side",
-                None,
-            ),
-        };
+            ) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::BadRequest { .. } => "invalid_request",
+            Self::Forbidden => "insufficient_role",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::Store(StoreError::Unavailable(_) | StoreError::TransactionPooler) => {
+                "temporarily_unavailable"
+            }
+            Self::Store(
+                StoreError::Conflict { .. } | StoreError::Corrupt { .. } | StoreError::Query(_),
+            ) => "server_error",
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
         if let Self::Store(error) = &self {
             tracing::error!(detail = %super::chain(error), "api");
         }
-        let mut body = json!({ "type": "about:blank", "title": title, "status": status.as_u16() });
-        if let Some(field) = field {
-            body["field"] = field.into();
-        }
+        let status = self.status();
+        let body = ProblemBody {
+            kind: "about:blank",
+            title: status.canonical_reason().unwrap_or_default(),
+            status: status.as_u16(),
+            code: self.code(),
+            field: match self {
+                Self::BadRequest { field } => Some(field),
+                _ => None,
+            },
+        };
         let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(

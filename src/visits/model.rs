@@ -16,6 +16,9 @@ pub enum VisitKind {
 }
 
 impl VisitKind {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Video, Self::Phone, Self::InPerson];
+
     /// As stored and on the wire.
     pub const fn name(self) -> &'static str {
         match self {
@@ -27,9 +30,7 @@ impl VisitKind {
 
     /// The kind of that name.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Video, Self::Phone, Self::InPerson]
-            .into_iter()
-            .find(|kind| kind.name() == name)
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }
 
@@ -47,6 +48,14 @@ pub enum VisitState {
 }
 
 impl VisitState {
+    /// Every one.
+    pub const ALL: [Self; 4] = [
+        Self::Scheduled,
+        Self::Running,
+        Self::Completed,
+        Self::Canceled,
+    ];
+
     /// As stored and on the wire.
     pub const fn name(self) -> &'static str {
         match self {
@@ -59,14 +68,7 @@ impl VisitState {
 
     /// The state of that name.
     pub fn parse(name: &str) -> Option<Self> {
-        [
-            Self::Scheduled,
-            Self::Running,
-            Self::Completed,
-            Self::Canceled,
-        ]
-        .into_iter()
-        .find(|state| state.name() == name)
+        Self::ALL.into_iter().find(|state| state.name() == name)
     }
 }
 

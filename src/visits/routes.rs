@@ -6,7 +6,11 @@ use axum::extract::{Query, State};
 use lanyard_verifier::Verified;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
+use utoipa::ToSchema;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::openapi::schema::{Object, Schema, Type};
 
+use super::model::{VisitKind, VisitState};
 use super::policy;
 use super::service::{self, NamedVisit};
 use crate::app::App;
@@ -22,21 +26,61 @@ pub struct ListQuery {
     as_class: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+/// Somebody of a visit.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Person)]
 struct PersonBody {
+    /// Her `sub` in this clinic.
+    #[schema(value_type = Uuid)]
     id: SubjectId,
+    /// As the clinic calls her.
+    #[schema(examples("Ada Quill"))]
     name: String,
 }
 
-#[derive(Debug, Serialize)]
+/// One telehealth encounter.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Visit)]
 struct VisitBody {
+    #[schema(value_type = Uuid)]
     id: VisitId,
+    /// UTC.
     #[serde(with = "time::serde::rfc3339")]
+    #[schema(examples("2026-03-02T14:30:00Z"))]
     starts_at: OffsetDateTime,
+    /// How they meet.
+    #[schema(schema_with = kinds)]
     kind: &'static str,
+    /// How far it is.
+    #[schema(schema_with = states)]
     state: &'static str,
     patient: PersonBody,
     practitioner: PersonBody,
+}
+
+fn kinds() -> Schema {
+    one_of(VisitKind::ALL.map(VisitKind::name))
+}
+
+fn states() -> Schema {
+    one_of(VisitState::ALL.map(VisitState::name))
+}
+
+fn one_of<const N: usize>(words: [&'static str; N]) -> Schema {
+    let object = Object::builder().schema_type(Type::String);
+    object.enum_values(Some(words)).build().into()
+}
+
+/// What the description of the API says of [`ListQuery`].
+pub fn parameters() -> Vec<Parameter> {
+    let class = Parameter::builder()
+        .name("as")
+        .parameter_in(ParameterIn::Query)
+        .description(Some(
+            "In which of her roles the caller looks. Without it, in the one that shows least.",
+        ))
+        .schema(Some(one_of(policy::CLASS_NAMES)));
+    vec![class.build()]
 }
 
 impl From<NamedVisit> for VisitBody {
@@ -63,8 +107,9 @@ impl From<NamedVisit> for VisitBody {
     }
 }
 
-/// A list of visits on the wire.
-#[derive(Debug, Serialize)]
+/// Visits, the latest first.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Visits)]
 pub struct VisitsBody {
     visits: Vec<VisitBody>,
 }
@@ -78,8 +123,11 @@ pub async fn list(
     let Ok(Query(query)) = query else {
         return Err(Problem::BadRequest { field: "as" });
     };
-    let class = policy::may_list(caller.roles(), query.as_class.as_deref())
-        .map_err(|policy::NotInThatRole| Problem::Forbidden)?;
+    let class =
+        policy::may_list(caller.roles(), query.as_class.as_deref()).map_err(|why| match why {
+            policy::MayNot::NoSuchClass => Problem::BadRequest { field: "as" },
+            policy::MayNot::NotInThatRole => Problem::Forbidden,
+        })?;
     let authority = Authority::<Tenancy>::of(&caller, class);
     let visits = app
         .db

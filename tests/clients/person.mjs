@@ -4,8 +4,48 @@ import assert from "node:assert/strict";
 
 const AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
 
+/** `Secure` cookies too: localhost counts as a secure place. Ports of a host share them. */
+class Jar {
+  #cookies = new Map(); // by name
+
+  keep(answer) {
+    for (const line of answer.headers.getSetCookie()) {
+      const [pair, ...attributes] = line.split(";").map((part) => part.trim());
+      const name = pair.slice(0, pair.indexOf("="));
+      if (attributes.some((a) => a.toLowerCase() === "max-age=0")) this.#cookies.delete(name);
+      else this.#cookies.set(name, pair.slice(name.length + 1));
+    }
+  }
+
+  toString() {
+    return [...this.#cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+  }
+}
+
+/** The same browser at the app's own host. `serve` answers a `Request`, as `fetch` does. */
+export class Visitor {
+  #cookies = new Jar();
+
+  constructor(serve = (request) => fetch(request)) {
+    this.serve = serve;
+  }
+
+  /** Asks for one page; a redirect is given back and not followed. */
+  async open(address, form) {
+    const request = new Request(address, {
+      method: form ? "POST" : "GET",
+      headers: { "user-agent": AGENT, cookie: `${this.#cookies}` },
+      body: form && new URLSearchParams(form),
+      redirect: "manual",
+    });
+    const answer = await this.serve(request);
+    this.#cookies.keep(answer);
+    return answer;
+  }
+}
+
 export class Person {
-  #cookies = new Map(); // by name; one host, and ports share its cookies
+  #cookies = new Jar();
   #issuer;
 
   constructor(issuer, login, password) {
@@ -43,21 +83,13 @@ export class Person {
   }
 
   async #send(method, url, fields) {
-    const cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+    const cookie = `${this.#cookies}`;
     const headers = { "user-agent": AGENT, "sec-fetch-site": "same-origin", cookie };
     if (fields) headers.origin = "null"; // from a page with `Referrer-Policy: no-referrer`
     const body = fields && new URLSearchParams(fields);
     const answer = await fetch(url, { method, headers, body, redirect: "manual" });
-    for (const line of answer.headers.getSetCookie()) this.#keep(line);
+    this.#cookies.keep(answer);
     return answer;
-  }
-
-  /** `Secure` cookies too: localhost counts as a secure place. */
-  #keep(line) {
-    const [pair, ...attributes] = line.split(";").map((part) => part.trim());
-    const name = pair.slice(0, pair.indexOf("="));
-    if (attributes.some((a) => a.toLowerCase() === "max-age=0")) this.#cookies.delete(name);
-    else this.#cookies.set(name, pair.slice(name.length + 1));
   }
 
   #knownForm({ url, html }) {

@@ -10,13 +10,26 @@ import urllib.request
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
 
 
+NOBODY = "http://127.0.0.1:49152"  # where nobody listens: a redirect there is where she ends
+
+
 class Page:
     def __init__(self, answer):
-        self.url, self.status = answer.url, answer.status
+        self.url, self.status, self.headers = answer.url, answer.status, answer.headers
         self.text = answer.read().decode()
+        to = answer.headers.get("Location", "")
+        if to.startswith(NOBODY):
+            self.url = to
 
     def json(self):
         return json.loads(self.text)
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, request, answer, code, reason, headers, to):
+        if to.startswith(NOBODY):
+            return None
+        return super().redirect_request(request, answer, code, reason, headers, to)
 
 
 class Person:
@@ -28,7 +41,9 @@ class Person:
         policy = http.cookiejar.DefaultCookiePolicy(secure_protocols=("https", "http"))
         cookies = http.cookiejar.CookieJar(policy)
         self.browser = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(cookies)
+            urllib.request.ProxyHandler({}),
+            urllib.request.HTTPCookieProcessor(cookies),
+            _Redirects(),
         )
 
     def get(self, address: str) -> Page:
@@ -51,6 +66,7 @@ class Person:
 
     def _send(self, request: urllib.request.Request) -> Page:
         request.add_header("User-Agent", AGENT)
+        request.add_header("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
         try:
             return Page(self.browser.open(request))
         except urllib.error.HTTPError as refused:

@@ -5,6 +5,7 @@ use axum::extract::State;
 use lanyard_verifier::Verified;
 use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::model::{ClinicFacts, MemberFacts};
 use super::store;
@@ -17,12 +18,21 @@ use crate::ids::{SubjectId, TenantId};
 /// More members than a page shows.
 const MOST_MEMBERS: i64 = 200;
 
-/// A member on the wire.
-#[derive(Debug, Serialize)]
+/// A person as a member of the clinic.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Member)]
 pub struct MemberBody {
+    /// The `sub` of her tokens in this clinic; another one in every other.
+    #[schema(value_type = Uuid)]
     id: SubjectId,
+    /// As the clinic calls her.
+    #[schema(examples("Ada Quill"))]
     name: String,
+    /// `active`, `suspended` or `ended`.
+    #[schema(examples("active"))]
     status: String,
+    /// Sorted.
+    #[schema(examples(json!(["patient"])))]
     roles: Vec<String>,
 }
 
@@ -37,13 +47,24 @@ impl From<MemberFacts> for MemberBody {
     }
 }
 
-/// A clinic on the wire.
-#[derive(Debug, Serialize)]
+/// A clinic.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Clinic)]
 pub struct ClinicBody {
+    /// The `tid` of its tokens.
+    #[schema(value_type = Uuid)]
     id: TenantId,
+    /// In its addresses.
+    #[schema(examples("juniper"))]
     slug: String,
+    /// As it calls itself.
+    #[schema(examples("Juniper Family Clinic"))]
     name: String,
+    /// The name of its color.
+    #[schema(examples("juniper"))]
     accent: String,
+    /// `active` or `suspended`.
+    #[schema(examples("active"))]
     status: String,
 }
 
@@ -60,10 +81,13 @@ impl From<ClinicFacts> for ClinicBody {
 }
 
 /// The caller and her clinic.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Me)]
 pub struct MeBody {
     me: MemberBody,
     clinic: ClinicBody,
+    /// What the app was granted.
+    #[schema(examples(json!(["openid", "profile:read"])))]
     scopes: Vec<String>,
 }
 
@@ -103,8 +127,9 @@ pub async fn clinic(State(app): State<App>, caller: Verified) -> Result<Json<Cli
         .ok_or(Problem::NotFound)
 }
 
-/// A list of members on the wire.
-#[derive(Debug, Serialize)]
+/// Members by name, 200 at most.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Members)]
 pub struct MembersBody {
     members: Vec<MemberBody>,
 }

@@ -19,7 +19,7 @@ use lanyard::oidc::client::{
     AuthMethod, ClientKind, ClientName, IdTokenAlg, NewClient, Profile, RedirectUri, WebOrigin,
 };
 use secrecy::ExposeSecret as _;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::process::Command;
@@ -158,45 +158,70 @@ async fn code(State(desk): State<Desk>, Json(phone): Json<Phone>) -> Json<Value>
     Json(json!({ "code": secret.code_at(desk.clock.now()) }))
 }
 
-/// A client that a script wants to be.
-#[derive(Deserialize)]
-struct Wanted {
-    kind: String,
-    auth_method: String,
-    id_token_alg: String,
-    redirect_uri: String,
-    post_logout_redirect_uri: String,
-    origin: Option<String>,
-    scopes: Vec<String>,
+/// A client that somebody wants to be.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Wanted {
+    pub(crate) kind: String,
+    pub(crate) profile: Option<String>,
+    pub(crate) auth_method: String,
+    pub(crate) id_token_alg: Option<String>,
+    pub(crate) redirect_uri: Option<String>,
+    pub(crate) post_logout_redirect_uri: Option<String>,
+    pub(crate) origin: Option<String>,
+    pub(crate) scopes: Vec<String>,
+    /// Another API than `/api/v1`.
+    pub(crate) audience: Option<String>,
 }
 
-/// Registers a client of the platform, as its operator would.
-async fn register(State(desk): State<Desk>, Json(wanted): Json<Wanted>) -> Json<Value> {
-    let id = format!("their-{}", desk.app.env.random_uuid().simple());
-    let address = |text: &str| vec![RedirectUri::parse(text).unwrap()];
-    let new = NewClient {
-        tenant: TenantId::PLATFORM,
-        id: ClientId::parse(&id).unwrap(),
-        name: ClientName::parse("Somebody's app").unwrap(),
-        kind: ClientKind::parse(&wanted.kind).unwrap(),
-        profile: Profile::Strict,
-        auth_method: AuthMethod::parse(&wanted.auth_method).unwrap(),
-        id_token_alg: IdTokenAlg::parse(&wanted.id_token_alg).unwrap(),
-        redirect_uris: address(&wanted.redirect_uri),
-        post_logout_redirect_uris: address(&wanted.post_logout_redirect_uri),
-        origins: wanted
-            .origin
-            .iter()
-            .map(|origin| WebOrigin::parse(origin).unwrap())
-            .collect(),
-        scopes: wanted.scopes,
-        audiences: vec![format!("{}/api/v1", desk.app.issuer())],
-        app: None,
-    };
-    let operator = Operator::new(&desk.app.db, &desk.app.env, &desk.app.keys);
-    let RegisterOutcome::Registered(secret) = operator.register_client(&new).await.unwrap() else {
-        panic!("{id} was not registered");
-    };
-    let secret = secret.map(|shown| shown.secret().expose_secret().to_owned());
-    Json(json!({ "client_id": id, "client_secret": secret }))
+/// What an operator is shown of a client.
+#[derive(Debug, Serialize)]
+pub(crate) struct Registered {
+    pub(crate) client_id: String,
+    pub(crate) client_secret: Option<String>,
+}
+
+async fn register(State(desk): State<Desk>, Json(wanted): Json<Wanted>) -> Json<Registered> {
+    Json(wanted.register(&desk.app).await)
+}
+
+impl Wanted {
+    /// Registers a client of the platform, as its operator would.
+    pub(crate) async fn register(&self, app: &App) -> Registered {
+        let id = format!("their-{}", app.env.random_uuid().simple());
+        let address = |text: &Option<String>| {
+            let parsed = text.iter().map(|text| RedirectUri::parse(text).unwrap());
+            parsed.collect::<Vec<_>>()
+        };
+        let profile = self.profile.as_deref().unwrap_or("strict");
+        let id_token_alg = self.id_token_alg.as_deref().unwrap_or("RS256");
+        let own = || lanyard::api::audience(app);
+        let new = NewClient {
+            tenant: TenantId::PLATFORM,
+            id: ClientId::parse(&id).unwrap(),
+            name: ClientName::parse("Somebody's app").unwrap(),
+            kind: ClientKind::parse(&self.kind).unwrap(),
+            profile: Profile::parse(profile).unwrap(),
+            auth_method: AuthMethod::parse(&self.auth_method).unwrap(),
+            id_token_alg: IdTokenAlg::parse(id_token_alg).unwrap(),
+            redirect_uris: address(&self.redirect_uri),
+            post_logout_redirect_uris: address(&self.post_logout_redirect_uri),
+            origins: self
+                .origin
+                .iter()
+                .map(|origin| WebOrigin::parse(origin).unwrap())
+                .collect(),
+            scopes: self.scopes.clone(),
+            audiences: vec![self.audience.clone().unwrap_or_else(own)],
+            app: None,
+        };
+        let operator = Operator::new(&app.db, &app.env, &app.keys);
+        let outcome = operator.register_client(&new).await.unwrap();
+        let RegisterOutcome::Registered(secret) = outcome else {
+            panic!("{id} was not registered: {outcome:?}");
+        };
+        Registered {
+            client_id: id,
+            client_secret: secret.map(|shown| shown.secret().expose_secret().to_owned()),
+        }
+    }
 }

@@ -139,8 +139,8 @@ async fn every_route_refuses_without_a_token_and_without_its_permission() {
     nobody.lab.join(&nobody.person, nobody.clinic.id, &[]).await;
     let (_, tokens) = nobody.tokens(&client).await;
     let token = tokens["access_token"].as_str().unwrap();
-    for (path, scope, _) in lanyard::api::ROUTES {
-        let path = format!("/api/v1{path}");
+    for route in &lanyard::api::ROUTES {
+        let (path, scope) = (format!("/api/v1{}", route.path), route.scope);
         let without = nobody.lab.browser().get(&path).await;
         assert_eq!(without.status, 401, "{path}");
         assert!(

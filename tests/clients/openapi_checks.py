@@ -1,0 +1,63 @@
+"""openapi-spec-validator and schemathesis (PyPI) over the description of the API and a server."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import jsonschema
+from openapi_spec_validator import validate
+
+from lab import ISSUER, badge, said
+
+SEED, CALLS = "20260302", "12"
+description = Path(os.environ["LANYARD_OPENAPI"])
+document = json.loads(description.read_text())
+
+validate(document)
+said("the description is OpenAPI 3.1")
+
+examples = 0
+for name, schema in document["components"]["schemas"].items():
+    for field, described in schema.get("properties", {}).items():
+        for example in described.get("examples", []):
+            jsonschema.validate(example, described)
+            examples += 1
+assert examples > 10, examples
+said("its examples are what they are examples of")
+
+
+def run(title: str, *more: str, config: str = ""):
+    """One run, its seed and its number of calls fixed; what it finds is a failure."""
+    token = badge("openid profile:read tenancy:read visits:read")["access_token"]
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Path(folder) / "schemathesis.toml"
+        settings.write_text(config)
+        ended = subprocess.run(
+            [
+                *(Path(sys.executable).parent / "st", "--config-file", settings, "run"),
+                *(description, "--url", f"{ISSUER}/api/v1"),
+                *("-H", f"Authorization: Bearer {token}", "--checks", "all"),
+                *("--seed", SEED, "--max-examples", CALLS, "--generation-deterministic"),
+                *("--no-color", "--continue-on-failure"),
+                *more,
+            ],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+        )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "No issues found" in ended.stdout, ended.stdout
+    said(title)
+
+
+run("schemathesis finds nothing in any clinic's addresses")
+clinic = os.environ["LANYARD_CLINIC"]
+run(
+    "schemathesis finds nothing in the token's own clinic",
+    "--include-path-regex",
+    "clinics",
+    config=f'[parameters]\n"path.clinic" = "{clinic}"\n',
+)
