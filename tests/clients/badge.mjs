@@ -9,7 +9,7 @@ const redirect_uri = "http://127.0.0.1:49152/callback"; // nobody listens: the p
 
 /**
  * A public client, one person signed in to it, and its tokens. `age`: everything happened so many
- * seconds ago. `signedInAgo`: the sign-in did, the tokens are fresh.
+ * seconds ago. `signedInAgo`: the sign-in did, the tokens are fresh. `as`: whose, if not a new one's.
  */
 export async function badge(wanted = {}) {
   const { scope = "openid visits:read", alg = "RS256", audience, age = 0 } = wanted;
@@ -19,10 +19,11 @@ export async function badge(wanted = {}) {
     auth_method: "none",
     id_token_alg: alg,
     redirect_uri,
+    post_logout_redirect_uri: redirect_uri,
     scopes: scope.split(" "),
     audience,
   });
-  const person = new Person(issuer, login, password);
+  const person = wanted.as ?? new Person(issuer, login, password);
 
   /** One more sign-in of hers, or a code without one. */
   async function tokens(more = {}) {
@@ -62,5 +63,5 @@ export async function badge(wanted = {}) {
   await advance(age);
   const refresh = () =>
     redeem({ grant_type: "refresh_token", refresh_token: given.refresh_token, client_id });
-  return { ...given, client_id, tokens, refresh };
+  return { ...given, client_id, person, tokens, refresh };
 }

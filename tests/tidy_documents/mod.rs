@@ -66,6 +66,30 @@ fn exists(named: &str) -> bool {
     root().join(plain).exists() || made.contains(&named)
 }
 
+/// House §17: a test that a document names by `path::name` is there.
+#[test]
+fn every_test_that_the_documents_name_exists() {
+    let mut findings = Vec::new();
+    let mut count = 0;
+    for document in sources("docs", &[".md"]) {
+        for (number, line) in document.lines() {
+            let quoted = line.split('`').skip(1).step_by(2);
+            let tests = quoted
+                .filter(|named| is_path(named))
+                .filter_map(|n| n.split_once("::"));
+            for (path, name) in tests {
+                count += 1;
+                let text = fs::read_to_string(root().join(path)).unwrap_or_default();
+                if !text.contains(&format!("fn {name}(")) {
+                    findings.push(format!("{}:{number}: {path} has no {name}", document.path));
+                }
+            }
+        }
+    }
+    assert_none(&findings);
+    assert!(count > 15, "the documents name {count} tests");
+}
+
 fn links(line: &str) -> impl Iterator<Item = &str> {
     line.split("](")
         .skip(1)
