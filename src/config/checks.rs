@@ -21,6 +21,7 @@ pub(super) fn between_settings(config: &Config) -> Vec<Problem> {
     if !config.issuer.is_https() {
         problems.extend(plain_http(config));
     }
+    problems.extend(own_tls(config));
     problems.extend(shared_addresses(config));
     if let Err(e) = tracing_subscriber::EnvFilter::try_new(&config.log.filter) {
         problems.push(Problem::new("log.filter", e.to_string()));
@@ -49,6 +50,40 @@ fn plain_http(config: &Config) -> Vec<Problem> {
             )
         })
         .collect()
+}
+
+/// TLS has both its files, and where it has none, others come through a declared proxy (HTTP-11).
+fn own_tls(config: &Config) -> Vec<Problem> {
+    let tls = &config.tls;
+    match (&tls.cert_file, &tls.key_file) {
+        (Some(_), None) => vec![Problem::new("tls.key_file", "tls.cert_file needs its key")],
+        (None, Some(_)) => vec![Problem::new(
+            "tls.cert_file",
+            "tls.key_file needs its chain",
+        )],
+        (Some(_), Some(_)) if !config.issuer.is_https() => {
+            vec![Problem::new(
+                "tls",
+                "with TLS the issuer is an https address",
+            )]
+        }
+        (None, None) if config.issuer.is_https() && config.proxy.trusted.is_empty() => faces(
+            config,
+        )
+        .into_iter()
+        .filter(|(key, _)| *key != "listen.operations")
+        .flat_map(|(key, addresses)| addresses.iter().map(move |a| (key, a)))
+        .filter(|(_, address)| !address.ip().is_loopback())
+        .map(|(key, address)| {
+            let message = format!(
+                "{address} would serve other machines by plain HTTP: name the proxy in front \
+                     (proxy.trusted), or a certificate (tls.cert_file, tls.key_file)"
+            );
+            Problem::new(key, message)
+        })
+        .collect(),
+        (Some(_), Some(_)) | (None, None) => Vec::new(),
+    }
 }
 
 /// Two faces never share an address; port 0 means one that the system picks.

@@ -8,7 +8,7 @@ use super::checks::between_settings;
 use super::error::{ConfigError, Problem};
 use super::model::Config;
 use super::setting::{Kind, Setting};
-use super::settings::SETTINGS;
+use super::settings;
 use super::value;
 
 /// The file that is read if `--config` names none and it is there.
@@ -144,8 +144,7 @@ impl Effective {
 
     /// Every key with its value and source; no secret.
     pub fn shown(&self) -> Vec<ShownSetting> {
-        SETTINGS
-            .iter()
+        settings::all()
             .map(|setting| ShownSetting {
                 key: setting.key,
                 value: setting.shown(&self.config),
@@ -157,7 +156,7 @@ impl Effective {
 
 /// The key's line in the table.
 pub(super) fn find(key: &str) -> Option<&'static Setting> {
-    SETTINGS.iter().find(|s| s.key == key)
+    settings::all().find(|s| s.key == key)
 }
 
 /// The nearest known word, if it is near enough to be meant.
@@ -215,9 +214,7 @@ impl Loading {
                 format!("{prefix}.{name}")
             };
             let place = format!("{}: {key}", path.display());
-            let is_a_table = SETTINGS
-                .iter()
-                .any(|s| s.key.starts_with(&format!("{key}.")));
+            let is_a_table = settings::all().any(|s| s.key.starts_with(&format!("{key}.")));
             match (find(&key), value) {
                 (Some(setting), value) => match texts(value) {
                     Some(given) => {
@@ -231,7 +228,7 @@ impl Loading {
                     self.read_table(path, &key, inner);
                 }
                 (None, _) => {
-                    let message = unknown(&key, SETTINGS.iter().map(|s| s.key));
+                    let message = unknown(&key, settings::all().map(|s| s.key));
                     self.problems
                         .push(Problem::new(path.display().to_string(), message));
                 }
@@ -240,7 +237,7 @@ impl Loading {
     }
 
     fn read_environment(&mut self, environment: &BTreeMap<String, String>) {
-        let variables: Vec<String> = SETTINGS.iter().map(Setting::variable).collect();
+        let variables: Vec<String> = settings::all().map(Setting::variable).collect();
         for (variable, text) in environment {
             if !variable.starts_with(PREFIX)
                 || NO_SETTINGS.contains(&variable.as_str())
@@ -248,7 +245,7 @@ impl Loading {
             {
                 continue;
             }
-            let Some(setting) = SETTINGS.iter().find(|s| s.variable() == *variable) else {
+            let Some(setting) = settings::all().find(|s| s.variable() == *variable) else {
                 let message = unknown(variable, variables.iter().map(String::as_str));
                 self.problems.push(Problem::new("environment", message));
                 continue;
@@ -329,6 +326,10 @@ impl Setting {
             Kind::Choice { give, .. } => Some(give(&config).to_owned()),
             Kind::Count { at, .. } => Some(at(&mut config).to_string()),
             Kind::Length { at, .. } => Some(value::duration_text(*at(&mut config))),
+            Kind::Networks { at } => {
+                let networks: Vec<_> = at(&mut config).iter().map(ToString::to_string).collect();
+                (!networks.is_empty()).then(|| networks.join(","))
+            }
             Kind::OptionalPath { at } => at(&mut config)
                 .as_ref()
                 .map(|path| path.display().to_string()),

@@ -1,7 +1,7 @@
 //! Configuration: one TOML file, the environment over it, parsed once into typed, bounded values.
 //!
 //! Invariants
-//! 1. [`settings::SETTINGS`] is the only list of keys: the parser, `config explain`, and
+//! 1. [`settings::all`] is the only list of keys: the parser, `config explain`, and
 //!    docs/CONFIGURATION.md are made from it.
 //! 2. The default is the safe value; nothing here weakens a check.
 //! 3. A secret comes from a file of its own (or `DATABASE_URL`) and is never shown.
@@ -11,6 +11,7 @@ mod error;
 mod load;
 mod model;
 mod reference;
+mod serving;
 mod setting;
 mod settings;
 mod value;
@@ -23,4 +24,5 @@ pub use model::{
     PasswordHashing, PlaneName, Planes, SessionCeiling, Throttle,
 };
 pub use reference::{Explanation, explain, reference};
+pub use serving::{Limits, Proxy, Shutdown, Tls};
 pub(crate) use value::duration;

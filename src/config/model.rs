@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use time::Duration;
 use url::Url;
 
+use super::serving::{Limits, Proxy, Shutdown, Tls};
 use crate::db::embedded::privilege;
 
 /// Everything an operator may say. Valid once [`super::Effective::load`] returned it.
@@ -23,6 +24,14 @@ pub struct Config {
     pub listen: Listen,
     /// The three apps of our own.
     pub apps: Apps,
+    /// The process's own TLS.
+    pub tls: Tls,
+    /// The proxies in front.
+    pub proxy: Proxy,
+    /// What clients may take.
+    pub limits: Limits,
+    /// How the process ends.
+    pub shutdown: Shutdown,
     /// What this process writes: the private cluster, the demo's mail.
     pub state_dir: PathBuf,
     /// Where `master.key` lies.
@@ -85,7 +94,7 @@ impl fmt::Display for Issuer {
 pub struct Listen {
     /// Issuer, account pages and API.
     pub issuer: Vec<SocketAddr>,
-    /// `/livez` and `/readyz`: not for the public.
+    /// `/livez`, `/readyz` and `/metrics`: not for the public.
     pub operations: Vec<SocketAddr>,
 }
 
@@ -312,6 +321,10 @@ impl Default for Config {
                 clinician: app(8082),
                 console: app(8083),
             },
+            tls: Tls::default(),
+            proxy: Proxy::default(),
+            limits: Limits::default(),
+            shutdown: Shutdown::default(),
             state_dir,
             keys_dir,
             database: Database {

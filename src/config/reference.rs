@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::load::{Effective, find, nearest};
 use super::model::Config;
 use super::setting::{Kind, Setting};
-use super::settings::SETTINGS;
+use super::settings;
 use super::value;
 
 /// What there is to know of one key.
@@ -34,9 +34,9 @@ pub struct Explanation {
 /// # Errors
 /// One sentence with the nearest key, if there is no such one.
 pub fn explain(effective: &Effective, key: &str) -> Result<Explanation, String> {
-    let by_variable = || SETTINGS.iter().find(|s| s.variable() == key);
+    let by_variable = || settings::all().find(|s| s.variable() == key);
     let Some(setting) = find(key).or_else(by_variable) else {
-        return Err(match nearest(key, SETTINGS.iter().map(|s| s.key)) {
+        return Err(match nearest(key, settings::all().map(|s| s.key)) {
             Some(near) => format!("there is no key `{key}`; did you mean `{near}`?"),
             None => format!("there is no key `{key}`; `lanyard config show` lists all"),
         });
@@ -57,7 +57,7 @@ pub fn explain(effective: &Effective, key: &str) -> Result<Explanation, String> 
 pub fn reference() -> String {
     let mut page = String::from(INTRODUCTION);
     let mut table = None;
-    for setting in SETTINGS {
+    for setting in settings::all() {
         let own_table = setting.key.rsplit_once('.').map_or("", |(table, _)| table);
         if table != Some(own_table) {
             table = Some(own_table);
@@ -106,7 +106,8 @@ a test compares the two.
 - A key or variable that is not known is an error. Durations need a unit: `s`, `m`, `h` or `d`.
 - Relative paths count from the working directory.
 - An http issuer is for one machine: its host must be a loopback, and so must all addresses
-  listened on.
+  listened on. With an https issuer, an address of the issuer or an app that is no loopback needs
+  `tls` or `proxy.trusted`; the operations address is plain HTTP and holds no secret.
 
 `lanyard config check` says all that is wrong, `config show` every value and where it came from,
 `config explain KEY` one key. Nothing shows a secret.
@@ -118,6 +119,9 @@ issuer = \"https://id.example.com\"
 
 [listen]
 issuer = [\"0.0.0.0:8080\"]
+
+[proxy]
+trusted = [\"10.0.0.0/8\"]
 
 [database]
 url_file = \"/run/secrets/database_url\"
@@ -144,6 +148,7 @@ impl Setting {
             Kind::Choice { .. } => "word",
             Kind::Count { .. } => "whole number",
             Kind::Length { .. } => "duration",
+            Kind::Networks { .. } => "list of networks",
             Kind::OptionalPath { .. } | Kind::Path { .. } => "path",
             Kind::Origin { .. } | Kind::TheIssuer => "URL",
             Kind::Planes => "words",
@@ -156,7 +161,8 @@ impl Setting {
         match &self.kind {
             Kind::Addresses {
                 may_be_off: true, ..
-            } => "none or more".to_owned(),
+            }
+            | Kind::Networks { .. } => "none or more".to_owned(),
             Kind::Addresses { .. } => "one or more".to_owned(),
             Kind::Choice { of, .. } => of.join(", "),
             Kind::Count { least, most, .. } => format!("{least} to {most}"),

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use secrecy::SecretString;
 use time::Duration;
 use url::Url;
@@ -40,6 +41,9 @@ pub(super) enum Kind {
         least: Duration,
         most: Duration,
         at: fn(&mut Config) -> &mut Duration,
+    },
+    Networks {
+        at: fn(&mut Config) -> &mut Vec<IpNet>,
     },
     OptionalPath {
         at: fn(&mut Config) -> &mut Option<PathBuf>,
@@ -82,6 +86,11 @@ impl Setting {
             *at(config) = addresses;
             return Ok(());
         }
+        if let Kind::Networks { at } = &self.kind {
+            let networks: Result<_, _> = given.iter().map(|t| value::network(t)).collect();
+            *at(config) = networks?;
+            return Ok(());
+        }
         if matches!(self.kind, Kind::Planes) {
             config.planes = given.join(",").parse::<Planes>()?;
             return Ok(());
@@ -94,7 +103,9 @@ impl Setting {
 
     fn take_one(&self, config: &mut Config, text: &str) -> Result<(), String> {
         match &self.kind {
-            Kind::Addresses { .. } | Kind::Planes => unreachable!("taken as lists"),
+            Kind::Addresses { .. } | Kind::Networks { .. } | Kind::Planes => {
+                unreachable!("taken as lists")
+            }
             Kind::Choice { of, take, .. } => {
                 if !of.contains(&text) {
                     return Err(format!("`{text}` is none of {}", of.join(", ")));

@@ -3,6 +3,7 @@
 use time::Duration;
 
 use super::model::{LogFormat, MailDelivery};
+use super::serving;
 use super::setting::{Kind, Setting};
 
 const fn seconds(n: i64) -> Duration {
@@ -16,7 +17,11 @@ const fn hours(n: i64) -> Duration {
 }
 
 /// Every key there is, in the order of the reference.
-pub(super) const SETTINGS: &[Setting] = &[
+pub(super) fn all() -> impl Iterator<Item = &'static Setting> {
+    SETTINGS.iter().chain(serving::SETTINGS)
+}
+
+const SETTINGS: &[Setting] = &[
     Setting {
         key: "issuer",
         meaning: "The public address of this deployment and the `iss` of every token; http only \
@@ -55,7 +60,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "listen.operations",
-        meaning: "Addresses of the health checks; keep them from the public.",
+        meaning: "Addresses of the health checks and metrics, plain HTTP; keep them from the public.",
         kind: Kind::Addresses {
             may_be_off: false,
             at: |c| &mut c.listen.operations,

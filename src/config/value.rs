@@ -1,7 +1,8 @@
 //! From an operator's text to a typed value, and back.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
+use ipnet::IpNet;
 use time::Duration;
 use url::{Host, Url};
 
@@ -75,6 +76,13 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
         format!("`{text}` is no address: write IP:PORT, as in 127.0.0.1:8080 or [::1]:8080")
     })
+}
+
+/// `10.0.0.0/8`, or one address.
+pub(super) fn network(text: &str) -> Result<IpNet, String> {
+    let one = text.parse::<IpAddr>().map(IpNet::from);
+    one.or_else(|_| text.parse())
+        .map_err(|_| format!("`{text}` is no network: write 10.0.0.0/8, fd00::/8, or one address"))
 }
 
 #[cfg(test)]

@@ -94,13 +94,24 @@ fn a_lifetime_outside_its_bounds_is_refused() {
     assert!(said.contains("session.idle"), "{said}");
 }
 
-/// CFG-01: plain http is for one machine, and so is what it listens on.
+/// CFG-01, HTTP-11: plain http is for one machine, and so is what it listens on.
 #[test]
 fn an_http_issuer_is_for_this_machine_alone() {
     assert!(refused("issuer = \"http://id.example.com\"\n", &[]).contains("must be https"));
     let open = "[listen]\nissuer = [\"0.0.0.0:8080\"]\n";
     assert!(refused(open, &[]).contains("reachable from other machines"));
-    assert!(load(&format!("issuer = \"https://id.example.com\"\n{open}"), &[]).is_ok());
+    // An https issuer by plain HTTP: behind a declared proxy alone.
+    let https = format!("issuer = \"https://id.example.com\"\n{open}");
+    assert!(refused(&https, &[]).contains("proxy.trusted"));
+    let proxy = ("LANYARD_PROXY_TRUSTED", "10.0.0.0/8,fd00::1");
+    assert!(load(&https, &[proxy]).is_ok());
+    assert!(refused(&https, &[("LANYARD_PROXY_TRUSTED", "proxy")]).contains("no network"));
+    let cert = ("LANYARD_TLS_CERT_FILE", "cert.pem");
+    let key = ("LANYARD_TLS_KEY_FILE", "key.pem");
+    assert!(load(&https, &[cert, key]).is_ok());
+    assert!(refused(&https, &[cert]).contains("tls.key_file"));
+    assert!(refused(&https, &[key]).contains("tls.cert_file"));
+    assert!(refused("", &[cert, key]).contains("https"));
 }
 
 /// CFG-06: and what a broken URL says never holds its password.
