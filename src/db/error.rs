@@ -35,27 +35,33 @@ pub enum StoreError {
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match &error {
-            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => {
-                Self::Unavailable(error)
-            }
+            sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_) => Self::Unavailable(error),
             sqlx::Error::Database(refusal) => match refusal.constraint() {
                 Some(constraint) if refusal.code().is_some_and(|c| c.starts_with("23")) => {
                     Self::Conflict {
                         constraint: constraint.to_owned(),
                     }
                 }
-                // Class 57: shutting down, crashed, canceled; class 53: out of connections or disk.
-                _ if refusal.code().is_some_and(|c| {
-                    c.starts_with("57P") || c.starts_with("53") || c.starts_with("08")
-                }) =>
-                {
-                    Self::Unavailable(error)
-                }
+                _ if refusal.code().is_some_and(|code| passes(&code)) => Self::Unavailable(error),
                 _ => Self::Query(error),
             },
             _ => Self::Query(error),
         }
     }
+}
+
+/// Whether a refusal of the server's is of its present state and not of the statement: another try
+/// may go through.
+fn passes(sqlstate: &str) -> bool {
+    // 08: the connection; 53: out of connections, memory or disk; 57: canceled, shutting down,
+    // crashed; 40: deadlock, or a serialization that failed; 55000 and 55P03: not in a state for
+    // it, a lock not had in time; 25006: a standby that was just the primary.
+    ["08", "53", "57", "40"].contains(&sqlstate.get(..2).unwrap_or_default())
+        || ["55000", "55P03", "25006"].contains(&sqlstate)
 }
 
 impl StoreError {
@@ -67,6 +73,25 @@ impl StoreError {
                 .code()
                 .map(std::borrow::Cow::into_owned),
             Self::TransactionPooler | Self::Conflict { .. } | Self::Corrupt { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::passes;
+
+    /// DOS-05, CFG-09: what passes by itself is answered 503, and not as a fault of ours.
+    #[test]
+    fn what_passes_by_itself_is_unavailability() {
+        for passing in [
+            "08006", "40001", "40P01", "53300", "55000", "55P03", "57014", "57P01", "57P03",
+            "25006",
+        ] {
+            assert!(passes(passing), "{passing}");
+        }
+        for lasting in ["42501", "42P01", "22P02", "23505", "25P02", "XX000", ""] {
+            assert!(!passes(lasting), "{lasting}");
         }
     }
 }

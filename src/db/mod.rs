@@ -16,10 +16,12 @@ pub mod migrate;
 mod opening;
 pub mod outbox;
 mod pooler;
+mod pools;
 pub mod standing;
 
 use std::marker::PhantomData;
 use std::sync::{Arc, RwLock};
+use std::time::Instant;
 
 use sqlx::postgres::PgPool;
 use sqlx::{PgConnection, Postgres};
@@ -30,6 +32,8 @@ pub use connect::{Connect, Login};
 use context::{Context, SealKey};
 pub use error::StoreError;
 use keeper::Opening;
+pub use pools::PoolStanding;
+use pools::Waits;
 
 use crate::env::Env;
 use crate::ids::{SubjectId, TenantId};
@@ -49,32 +53,51 @@ struct Inner {
     seal: RwLock<Arc<SealKey>>,
     opening: Opening,
     connect: Connect,
+    waits: [Waits; 4],
 }
 
 /// A plane's pool among [`Inner`]'s.
 pub trait Pooled: Plane {
     #[doc(hidden)]
     fn pool(db: &Db) -> &PgPool;
+    #[doc(hidden)]
+    fn waits(db: &Db) -> &Waits;
 }
 
 impl Pooled for Identity {
     fn pool(db: &Db) -> &PgPool {
         &db.inner.identity
     }
+
+    fn waits(db: &Db) -> &Waits {
+        &db.inner.waits[0]
+    }
 }
 impl Pooled for Tenancy {
     fn pool(db: &Db) -> &PgPool {
         &db.inner.tenancy
+    }
+
+    fn waits(db: &Db) -> &Waits {
+        &db.inner.waits[1]
     }
 }
 impl Pooled for Platform {
     fn pool(db: &Db) -> &PgPool {
         &db.inner.platform
     }
+
+    fn waits(db: &Db) -> &Waits {
+        &db.inner.waits[2]
+    }
 }
 impl Pooled for Apps {
     fn pool(db: &Db) -> &PgPool {
         &db.inner.apps
+    }
+
+    fn waits(db: &Db) -> &Waits {
+        &db.inner.waits[3]
     }
 }
 
@@ -97,6 +120,7 @@ impl Db {
                 seal: RwLock::new(Arc::new(seal)),
                 opening,
                 connect,
+                waits: Default::default(),
             }),
         })
     }
@@ -122,16 +146,52 @@ impl Db {
         Ok(())
     }
 
-    /// Whether every plane's login can open a transaction: what readiness asks.
+    /// Whether every plane's login can open a transaction.
     pub async fn ready(&self) -> Result<(), StoreError> {
-        self.run(Authority::<Identity>::job(Job::CheckReadiness), answer)
-            .await?;
-        self.run(Authority::<Tenancy>::job(Job::CheckReadiness), answer)
-            .await?;
-        self.run(Authority::<Platform>::job(Job::CheckReadiness), answer)
-            .await?;
-        self.run(Authority::<Apps>::job(Job::CheckReadiness), answer)
-            .await
+        let first = self.failing().await.into_iter().next();
+        first.map_or(Ok(()), |(_, error)| Err(error))
+    }
+
+    /// What keeps the planes' logins from opening a transaction, by part; empty: all can.
+    pub async fn failing(&self) -> Vec<(&'static str, StoreError)> {
+        let opened = tokio::join!(
+            self.run(Authority::<Identity>::job(Job::CheckReadiness), answer),
+            self.run(Authority::<Tenancy>::job(Job::CheckReadiness), answer),
+            self.run(Authority::<Platform>::job(Job::CheckReadiness), answer),
+            self.run(Authority::<Apps>::job(Job::CheckReadiness), answer),
+        );
+        let parts = [
+            ("database.identity", opened.0),
+            ("database.tenancy", opened.1),
+            ("database.platform", opened.2),
+            ("database.apps", opened.3),
+        ];
+        let failing = parts.into_iter().filter_map(|(part, opened)| {
+            let error = opened.err()?;
+            // The database answers, and does not take the context: its key is not there.
+            let is_the_seal = error.sqlstate().as_deref() == Some("42501");
+            Some((if is_the_seal { "seal" } else { part }, error))
+        });
+        failing.collect()
+    }
+
+    /// How the pools stand.
+    pub fn pools(&self) -> [PoolStanding; 4] {
+        let Inner {
+            identity,
+            tenancy,
+            platform,
+            apps,
+            waits,
+            ..
+        } = &*self.inner;
+        let [of_identity, of_tenancy, of_platform, of_apps] = waits;
+        [
+            PoolStanding::of("identity", identity, of_identity),
+            PoolStanding::of("tenancy", tenancy, of_tenancy),
+            PoolStanding::of("platform", platform, of_platform),
+            PoolStanding::of("apps", apps, of_apps),
+        ]
     }
 
     /// Closes the pools; waits until their connections are given back. Retires the seal key.
@@ -172,7 +232,13 @@ impl Db {
         let seal = self.seal();
         let opening = self.inner.opening;
         let pool = P::pool(self).clone();
-        let inner = opening::begin(pool, opening, context.mode, seal.seal(&context)).await?;
+        let waits = P::waits(self);
+        let asked_at = Instant::now();
+        let waiting = waits.wait();
+        let begun = opening::begin(pool, opening, context.mode, seal.seal(&context)).await;
+        drop(waiting);
+        waits.count(asked_at.elapsed(), begun.is_ok());
+        let inner = begun?;
         Ok(Tx {
             inner,
             context,

@@ -31,6 +31,8 @@ pub struct Hasher {
     room: Arc<Semaphore>,
     buffers: Arc<Mutex<Vec<Vec<Block>>>>,
     computed: Arc<AtomicU64>,
+    parallelism: usize,
+    queue: usize,
 }
 
 impl fmt::Debug for Hasher {
@@ -66,6 +68,8 @@ impl Hasher {
             room: seats(parallelism + queue),
             buffers: Arc::default(),
             computed: Arc::default(),
+            parallelism: parallelism as usize,
+            queue: queue as usize,
         }
     }
 
@@ -98,6 +102,13 @@ impl Hasher {
     /// How many hashes were computed since the start: what guesses have cost.
     pub fn computed(&self) -> u64 {
         self.computed.load(Ordering::Relaxed)
+    }
+
+    /// How many passwords are being hashed, and how many wait for it.
+    pub fn load(&self) -> (usize, usize) {
+        let running = self.parallelism - self.running.available_permits();
+        let inside = self.parallelism + self.queue - self.room.available_permits();
+        (running, inside.saturating_sub(running))
     }
 
     async fn derive(

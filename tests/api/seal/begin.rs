@@ -18,7 +18,7 @@ async fn open_transactions(boss: &mut PgConnection, database: &Database) -> i64 
     count.bind(&database.name).fetch_one(boss).await.unwrap()
 }
 
-/// Canceled at every point of its life, hundreds of times.
+/// DOS-10: canceled at every point of its life, hundreds of times.
 #[tokio::test]
 async fn a_canceled_begin_leaves_no_transaction_open() {
     let database = cluster::fresh().await;
