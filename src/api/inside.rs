@@ -1,16 +1,34 @@
 //! What the verifier asks of an issuer, answered from inside the issuer's own process.
 
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::Response;
 use lanyard_verifier::{
     ActivityDelivery, ActivityError, ActivityEvent, ActivitySink, Clock, DirectoryUnavailable,
-    JwkSet, KeyFetch, KeySource, TenantDirectory, TenantLookup,
+    JwkSet, KeyFetch, KeySource, Principal, TenantDirectory, TenantLookup,
 };
 use time::OffsetDateTime;
 
 use crate::app::App;
 use crate::db::{Authority, Identity};
+use crate::http::line;
 use crate::identity::membership::store as membership;
-use crate::ids::{TenantId, TenantSessionId};
+use crate::ids::{ClientId, TenantId, TenantSessionId};
 use crate::oidc::activity;
+
+/// Says in the request's log line who calls: behind the verifier, so it is proved.
+pub(super) async fn note_caller(request: Request, next: Next) -> Response {
+    if let Some(caller) = request.extensions().get::<Arc<Principal>>() {
+        line::note(|facts| {
+            facts.tenant = Some(TenantId::from_uuid(caller.tenant().as_uuid()));
+            facts.actor = Some(caller.subject().as_uuid());
+            facts.client = ClientId::parse(caller.client_id());
+        });
+    }
+    next.run(request).await
+}
 
 /// The ring as it is published.
 pub(super) struct RingSource(pub(super) App);

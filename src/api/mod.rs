@@ -9,9 +9,9 @@ pub mod openapi;
 
 use std::collections::HashMap;
 
-use axum::Router;
 use axum::response::IntoResponse;
 use axum::routing::{MethodFilter, MethodRouter, get, on};
+use axum::{Router, middleware};
 use http::Method;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
 use lanyard_verifier::{Guard, Permissions, Verifier};
@@ -137,6 +137,7 @@ pub async fn router(app: &App) -> Result<Router<App>, StoreError> {
     let metadata = verifier.metadata_path().to_owned();
     Ok(api
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
+        .layer(middleware::from_fn(inside::note_caller))
         .layer(verifier.layer())
         .route_service(&metadata, verifier.metadata_service())
         .route(openapi::PATH, get(description())))

@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::apps::sites;
 use crate::http::layers::{self, RequestId};
 use crate::http::page;
+use crate::http::turned_away::turn_away;
 use crate::identity::totp::model::step_ends_at;
 use crate::pages::{AppLink, DemoCode, DemoCodesPage, DemoPage, DemoPerson};
 
@@ -41,6 +42,7 @@ pub fn router(app: &App, world: &World) -> Router {
             app.clone(),
             layers::own_host,
         ))
+        .layer(middleware::from_fn(turn_away))
         .layer(middleware::from_fn(layers::protect))
         .layer(middleware::from_fn_with_state(app.clone(), layers::observe))
         .with_state(Demo {

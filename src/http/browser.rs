@@ -28,14 +28,14 @@ pub struct Browser {
     is_new: bool,
     /// The session cookie, if one of our form came.
     pub session: Option<PresentedSession>,
-    csrf: String,
+    csrf: SecretString,
     digest: KeyedDigest,
 }
 
 impl Browser {
     /// The token for this browser's forms.
     pub fn csrf(&self) -> &str {
-        &self.csrf
+        self.csrf.expose_secret()
     }
 
     /// Whether a form came from a page that we gave to this browser.
@@ -84,7 +84,7 @@ impl FromRequestParts<App> for Browser {
             .get(SESSION_COOKIE)
             .and_then(|c| PresentedSession::parse(c.value()));
         let bytes = secret.expose_secret().as_bytes();
-        let csrf = app.keys.csrf_token(bytes);
+        let csrf = SecretString::from(app.keys.csrf_token(bytes));
         let digest = app.keys.digest("browser", bytes, &[]);
         Ok(Self {
             secret,

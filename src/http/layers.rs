@@ -14,7 +14,9 @@ use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderValue, Method, StatusCode};
 
+use super::line;
 use crate::app::App;
+use crate::metrics::{Answered, known_method};
 
 /// Names one request in the log, on error pages and in `x-request-id`: 16 hex digits. Knows what
 /// every page must say of the process that answers it.
@@ -25,6 +27,14 @@ pub struct RequestId {
 }
 
 impl RequestId {
+    /// Of an answer that has none: the request is still being worked on.
+    pub fn unknown() -> Self {
+        Self {
+            digits: "unknown".to_owned(),
+            is_of_a_demo: false,
+        }
+    }
+
     /// The digits.
     pub fn as_str(&self) -> &str {
         &self.digits
@@ -47,15 +57,16 @@ impl<S: Sync> FromRequestParts<S> for RequestId {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         let given = parts.extensions.get::<Self>().cloned();
-        Ok(given.unwrap_or_else(|| Self {
-            digits: "unknown".to_owned(),
-            is_of_a_demo: false,
-        }))
+        Ok(given.unwrap_or_else(Self::unknown))
     }
 }
 
-/// Gives the request its id and writes one line when it is answered. Never the query: it may hold
-/// a code or a state.
+/// Which face a request came to: put beside it by the serving loop.
+#[derive(Clone, Copy, Debug)]
+pub struct FaceName(pub &'static str);
+
+/// Gives the request its id; counts it and writes one line when it is answered. Never the path or
+/// the query: they may hold a code or a name.
 pub async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let id = RequestId {
         digits: format!("{:016x}", u64::from_be_bytes(app.env.random_bytes())),
@@ -67,12 +78,33 @@ pub async fn observe(State(app): State<App>, mut request: Request, next: Next) -
         .get::<MatchedPath>()
         .map_or("none", MatchedPath::as_str)
         .to_owned();
+    let face = request.extensions().get::<FaceName>();
+    let face = face.map_or("none", |FaceName(name)| *name);
     request.extensions_mut().insert(id.clone());
     let began = std::time::Instant::now();
-    let mut response = next.run(request).await;
-    let milliseconds = began.elapsed().as_millis();
+    let (mut response, facts) = line::gathering(next.run(request)).await;
+    let took = began.elapsed();
     let status = response.status().as_u16();
-    tracing::info!(request_id = %id, %method, route, status, duration_ms = milliseconds, "request");
+    app.metrics.answered(&Answered {
+        face,
+        method: method.as_str(),
+        route: &route,
+        status,
+        took,
+    });
+    tracing::info!(
+        request_id = %id,
+        face,
+        tenant = facts.tenant.map(tracing::field::display),
+        actor = facts.actor.map(tracing::field::display),
+        client = facts.client.map(tracing::field::display),
+        method = known_method(method.as_str()),
+        route,
+        status,
+        duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        error.code = facts.error_code,
+        "request"
+    );
     let value = id.digits.parse().expect("hex digits are a header value");
     response
         .headers_mut()
@@ -107,6 +139,19 @@ pub async fn protect(request: Request, next: Next) -> Response {
             .entry(name)
             .or_insert(HeaderValue::from_static(value));
     }
+    response
+}
+
+/// Marks the answer of a handler that panicked, for whoever counts.
+#[derive(Clone, Copy, Debug)]
+pub struct Panicked;
+
+/// What a panic is answered with: it costs this one request. What it says goes nowhere: it may
+/// hold what it broke on. Where it was is in the log (`cli::serve`).
+pub fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    line::note(|facts| facts.error_code = Some("panic"));
+    let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    response.extensions_mut().insert(Panicked);
     response
 }
 

@@ -3,11 +3,13 @@
 pub mod browser;
 pub mod form;
 pub mod layers;
+pub mod line;
 pub mod oauth_error;
 pub mod own_form;
 pub mod page;
 pub mod peer;
 pub mod problem;
+pub mod turned_away;
 pub mod visit;
 
 use std::error::Error;
@@ -52,11 +54,12 @@ pub async fn issuer(app: &App) -> Result<Router, StoreError> {
         .route("/assets/{name}", get(asset))
         .fallback(nothing_here)
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
-        .layer(CatchPanicLayer::new())
+        .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(middleware::from_fn_with_state(
             app.clone(),
             layers::own_host,
         ))
+        .layer(middleware::from_fn(turned_away::turn_away))
         .layer(middleware::from_fn(layers::protect))
         .layer(middleware::from_fn_with_state(app.clone(), layers::observe))
         .with_state(app.clone());

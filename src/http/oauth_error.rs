@@ -124,6 +124,7 @@ impl From<StoreError> for OAuthError {
 impl IntoResponse for OAuthError {
     fn into_response(self) -> Response {
         let (word, status) = self.code.wire();
+        super::line::note(|facts| facts.error_code = Some(word));
         if status.is_server_error() {
             tracing::error!(error.code = word, detail = %self.detail, "oauth");
         } else {

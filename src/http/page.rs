@@ -1,7 +1,7 @@
 //! Saying a page, with a policy as strict as the page allows.
 
 use axum::response::{Html, IntoResponse, Response};
-use http::header::CONTENT_SECURITY_POLICY;
+use http::header::{CONTENT_SECURITY_POLICY, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 
 use super::layers::RequestId;
@@ -121,6 +121,11 @@ impl PageError {
             advice,
             way_on: None,
         };
-        page(status, &shown)
+        let mut response = page(status, &shown);
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            let soon = HeaderValue::from_static("1");
+            response.headers_mut().insert(RETRY_AFTER, soon);
+        }
+        response
     }
 }

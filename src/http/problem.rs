@@ -23,6 +23,8 @@ pub enum Problem {
     NotFound,
     /// The caller's: there is something, and it does not do that.
     MethodNotAllowed,
+    /// Ours: more requests than can be served.
+    Busy,
     /// Ours: the database failed.
     Store(StoreError),
 }
@@ -63,7 +65,8 @@ impl Problem {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Store(StoreError::Unavailable(_) | StoreError::TransactionPooler) => {
+            Self::Busy
+            | Self::Store(StoreError::Unavailable(_) | StoreError::TransactionPooler) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Store(
@@ -78,7 +81,8 @@ impl Problem {
             Self::Forbidden => "insufficient_role",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
-            Self::Store(StoreError::Unavailable(_) | StoreError::TransactionPooler) => {
+            Self::Busy
+            | Self::Store(StoreError::Unavailable(_) | StoreError::TransactionPooler) => {
                 "temporarily_unavailable"
             }
             Self::Store(
@@ -93,6 +97,7 @@ impl IntoResponse for Problem {
         if let Self::Store(error) = &self {
             tracing::error!(detail = %super::chain(error), "api");
         }
+        super::line::note(|facts| facts.error_code = Some(self.code()));
         let status = self.status();
         let body = ProblemBody {
             kind: "about:blank",

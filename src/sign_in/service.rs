@@ -52,6 +52,18 @@ pub(super) enum Outcome {
     Busy,
 }
 
+impl Outcome {
+    /// For operators.
+    pub(super) const fn word(&self) -> &'static str {
+        match self {
+            Self::Entered(..) => "entered",
+            Self::Mismatch => "mismatch",
+            Self::Throttled(_) => "throttled",
+            Self::Busy => "busy",
+        }
+    }
+}
+
 /// Why an attempt was refused, for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Refusal {

@@ -13,6 +13,7 @@ use super::factors::demand;
 use super::service;
 use crate::app::App;
 use crate::http::browser::SetCookies;
+use crate::http::line;
 use crate::http::page::PageError;
 use crate::http::visit::Visit;
 use crate::identity::factor::Demand;
@@ -46,11 +47,15 @@ pub fn routes() -> Router<App> {
 async fn signed_in(visit: &Visit) -> Result<Result<Box<Present>, Response>, PageError> {
     let presence = present::find(&visit.app, visit.browser.session.as_ref()).await?;
     Ok(match presence {
-        Presence::Here(present) => match demand(&visit.app, &present).await? {
-            Demand::Nothing => Ok(present),
-            Demand::Prove => Err(asked_at(visit, paths::SIGN_IN_CODE).await?),
-            Demand::Enroll { .. } => Err(asked_at(visit, paths::SIGN_IN_ENROLL).await?),
-        },
+        Presence::Here(present) => {
+            let account = present.session.account;
+            line::note(|facts| facts.actor = Some(account.as_uuid()));
+            match demand(&visit.app, &present).await? {
+                Demand::Nothing => Ok(present),
+                Demand::Prove => Err(asked_at(visit, paths::SIGN_IN_CODE).await?),
+                Demand::Enroll { .. } => Err(asked_at(visit, paths::SIGN_IN_ENROLL).await?),
+            }
+        }
         Presence::Over(reason) => Err(signed_out(EndReason::from(reason))),
         Presence::Nobody => Err(asked_at(visit, paths::SIGN_IN).await?),
     })

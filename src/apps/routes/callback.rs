@@ -20,7 +20,7 @@ use crate::pages::EndReason;
 pub(super) const FRONT: &str = "/?front";
 
 /// What the issuer sent along, each at most once.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Sent {
     state: Option<String>,
     code: Option<String>,

@@ -20,6 +20,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use super::RelyingParty;
 use super::sites::{Found, Site};
 use crate::http::layers::{self, RequestId};
+use crate::http::turned_away::turn_away;
 use crate::pages::paths;
 use outcome::AppError;
 
@@ -44,8 +45,9 @@ pub fn router(rp: &RelyingParty) -> Router {
         .route("/assets/{name}", get(crate::http::asset))
         .fallback(nothing_here)
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
-        .layer(CatchPanicLayer::new())
+        .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(middleware::from_fn_with_state(rp.clone(), own_hosts))
+        .layer(middleware::from_fn(turn_away))
         .layer(middleware::from_fn(layers::protect))
         .layer(middleware::from_fn_with_state(app.clone(), layers::observe))
         .with_state(rp.clone())

@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::audit::{self, EventType};
 use crate::db::{Authority, Identity, StoreError};
 use crate::http::form::Parameters;
+use crate::http::line;
 use crate::http::oauth_error::{OAuthError, OAuthErrorCode};
 use crate::ids::ClientId;
 
@@ -51,9 +52,13 @@ pub async fn authenticate(
             Ok::<_, StoreError>(verdict)
         })
         .await?;
-    verdict
-        .map(AuthenticatedClient)
-        .map_err(OAuthError::invalid_client)
+    // Not before it is proved: what was named may be anything.
+    let client = verdict.map_err(OAuthError::invalid_client)?;
+    line::note(|facts| {
+        facts.tenant = Some(client.tenant);
+        facts.client = Some(client.id.clone());
+    });
+    Ok(AuthenticatedClient(client))
 }
 
 async fn judge(

@@ -35,6 +35,19 @@ pub enum Decision {
     Refused(RefreshRefusal),
 }
 
+impl Decision {
+    /// For operators.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Rotate(_) => "rotated",
+            Self::Retry(_) => "retried",
+            Self::Reissue(_) => "reissued",
+            Self::Reuse(_) => "reused",
+            Self::Refused(_) => "refused",
+        }
+    }
+}
+
 /// Proof that [`decide`] allowed a rotation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RotatePermit {

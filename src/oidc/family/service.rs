@@ -89,7 +89,9 @@ pub async fn refresh(
         access_token_lifetime: app.config.lifetimes.access_token,
     };
     let now = app.env.now();
-    match policy::decide(&facts, &presentation(app, &found, presented, from), now) {
+    let decision = policy::decide(&facts, &presentation(app, &found, presented, from), now);
+    app.metrics.refreshed(decision.word());
+    match decision {
         Decision::Rotate(permit) => {
             let token = rotate(tx, app, presented, &permit, now).await?;
             let ends_at = permit.access_ends_at();

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::{SessionEndsIn, TokenResponse};
 use crate::app::App;
+use crate::http::line;
 use crate::identity::membership::Member;
 use crate::ids::{TenantId, TenantSessionId};
 use crate::oidc::authorize::request::{PROTOCOL_SCOPES, acr_of};
@@ -81,6 +82,10 @@ struct IdClaims<'a> {
 
 /// Signs a person's tokens. `refresh_token`: to be handed out with them.
 pub fn person(app: &App, issue: &Issue<'_>, refresh_token: Option<SecretString>) -> TokenResponse {
+    line::note(|facts| {
+        facts.tenant = Some(issue.tenant);
+        facts.actor = Some(issue.member.subject.as_uuid());
+    });
     let now = app.env.now();
     let scope = granted(issue);
     let access_token = access_token(app, issue, &scope, now);

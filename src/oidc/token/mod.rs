@@ -105,9 +105,25 @@ pub async fn token(
         Err(Malformed::ContentType) => return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response(),
         Err(malformed) => return malformed_form(malformed).into_response(),
     };
-    match grant(&app, &peer, &headers, &form).await {
+    let outcome = grant(&app, &peer, &headers, &form).await;
+    let word = match &outcome {
+        Ok(_) => "issued",
+        Err(error) => error.code.wire().0,
+    };
+    app.metrics.token_answered(grant_word(&form), word);
+    match outcome {
         Ok(tokens) => tokens.into_response(),
         Err(error) => error.into_response(),
+    }
+}
+
+/// The grant asked for, if it is one of ours.
+fn grant_word(form: &Parameters) -> &'static str {
+    match form.one("grant_type") {
+        Ok(Some("authorization_code")) => "authorization_code",
+        Ok(Some("refresh_token")) => "refresh_token",
+        Ok(Some("client_credentials")) => "client_credentials",
+        Ok(_) | Err(_) => "other",
     }
 }
 

@@ -59,7 +59,9 @@ async fn take_password(visit: &Visit, fields: &Fields) -> Result<Response, PageE
         network: &visit.network,
         agent: &visit.agent,
     };
-    match service::attempt(&visit.app, &attempt, &fields.password).await? {
+    let outcome = service::attempt(&visit.app, &attempt, &fields.password).await?;
+    visit.app.metrics.signed_in(outcome.word());
+    match outcome {
         Outcome::Entered(session, secret) => {
             let cookies = SetCookies::default().session(&secret.cookie_value(session));
             Ok((visit.browser.renewal(), cookies, onward(&interaction)).into_response())
