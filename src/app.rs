@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::env::Env;
 use crate::identity::password::Hasher;
+use crate::metrics::Metrics;
 use crate::secret::Keys;
 use crate::signing::ring::{KeyRing, KeyRingError};
 
@@ -29,6 +30,8 @@ pub struct Parts {
     pub keys: Keys,
     /// Bounded password hashing.
     pub hasher: Hasher,
+    /// What operators count.
+    pub metrics: Metrics,
     ring: RwLock<Arc<KeyRing>>,
 }
 
@@ -53,6 +56,7 @@ impl App {
                 db,
                 keys,
                 hasher,
+                metrics: Metrics::new(),
                 ring,
             }),
         })

@@ -17,7 +17,7 @@ use crate::demo::{self, DemoError, Step, World, state, table};
 use crate::http::chain;
 use crate::identity::totp::model::step_ends_at;
 use crate::secret::Keys;
-use crate::server::{self, Face};
+use crate::server::{self, Face, Leaving};
 
 /// What the demo logs unless somebody asked: the table and the run are to be seen.
 const QUIET: &str = "warn";
@@ -81,7 +81,8 @@ async fn serve(
     let world = demo::prepare(&app, &mut |step| progress(step))
         .await
         .map_err(|e| failure(&e))?;
-    let bound = server::bind(faces(&app, &world).await?)
+    let leaving = Leaving::default();
+    let bound = server::bind(&app, faces(&app, &world, &leaving).await?)
         .await
         .map_err(|e| listening(&e))?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -89,7 +90,7 @@ async fn serve(
         let app = app.clone();
         async move {
             let until = async { drop(stopped.await) };
-            server::serve(&app, bound, until).await
+            server::serve(&app, bound, &leaving, until).await;
         }
     });
     progress(&format!("Ready in {} ms", began.elapsed().as_millis()));
@@ -102,14 +103,14 @@ async fn serve(
     let served = serving.await;
     app.db.close().await;
     match served {
-        Ok(Ok(())) => outcome,
-        Ok(Err(error)) => Err(listening(&error)),
+        Ok(()) => outcome,
         Err(panic) => Err(Failure::failed(panic.to_string(), "Start again.")),
     }
 }
 
-async fn faces(app: &App, world: &World) -> Result<Vec<Face>, Failure> {
-    let mut faces = server::faces(app).await.map_err(|e| listening(&e))?;
+async fn faces(app: &App, world: &World, leaving: &Leaving) -> Result<Vec<Face>, Failure> {
+    let faces = server::faces(app, leaving).await;
+    let mut faces = faces.map_err(|e| listening(&e))?;
     for face in &mut faces {
         if face.what == "issuer" {
             face.router = std::mem::take(&mut face.router).merge(demo::routes::router(app, world));

@@ -61,14 +61,21 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// No core dump holds a key (attacks CFG-02); TLS has its one cryptography.
+/// No core dump holds a key (attacks CFG-02); as many files as the system allows, since each
+/// connection is one; TLS has its one cryptography.
 fn prepare_process() {
-    use rustix::process::{Resource, Rlimit, setrlimit};
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let none = Rlimit {
         current: Some(0),
         maximum: Some(0),
     };
     let _ = setrlimit(Resource::Core, none);
+    let files = getrlimit(Resource::Nofile);
+    let most = Rlimit {
+        current: files.maximum,
+        ..files
+    };
+    let _ = setrlimit(Resource::Nofile, most);
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 

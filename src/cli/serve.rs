@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use serde_json::json;
 use time::OffsetDateTime;
-use tokio::sync::watch;
 
 use super::migrate;
 use super::output::{Failure, Output, Reply};
@@ -18,10 +17,8 @@ use crate::db::migrate::LOGINS;
 use crate::env::DatabaseClock;
 use crate::http::chain;
 use crate::secret::Keys;
-use crate::server::{self, Bound, ServeError};
+use crate::server::{self, Leaving, ServeError};
 
-/// How long answers under way are waited for at the end.
-const LAST_ANSWERS: Duration = Duration::from_secs(10);
 /// A machine whose clock is further off its database's is not served from (attacks CFG-01).
 const MAX_CLOCK_DIFFERENCE: time::Duration = time::Duration::minutes(5);
 
@@ -49,6 +46,11 @@ pub(super) fn begin_log(config: &Config) -> Result<(), Failure> {
         LogFormat::Text => log.with_ansi(false).init(),
         LogFormat::Json => log.json().init(),
     }
+    // What a panic says may hold what it broke on (attacks CFG-02): the log has the place.
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string);
+        tracing::error!(at, "panicked");
+    }));
     Ok(())
 }
 
@@ -70,13 +72,25 @@ async fn serve(
     let app = App::new(site.config.clone(), site.env.clone(), db, keys)
         .await
         .map_err(|e| site::ring(&e))?;
-    let mut faces = server::faces(&app).await.map_err(|e| not_served(&e))?;
+    let leaving = Leaving::default();
+    let faces = server::faces(&app, &leaving).await;
+    let mut faces = faces.map_err(|e| not_served(&e))?;
     faces.extend(server::app_faces(&app).await.map_err(|e| not_served(&e))?);
-    let bound = server::bind(faces).await.map_err(|e| not_served(&e))?;
+    let bound = server::bind(&app, faces).await;
+    let bound = bound.map_err(|e| not_served(&e))?;
+    let asked = server::asked_to_stop();
     output.say(&ready(&app, reached, bound.addresses()));
-    let end = serve_until_the_end(&app, reached, bound).await;
+    let end = server::serve(&app, bound, &leaving, async {
+        let end = tokio::select! {
+            () = asked => End::Asked,
+            how = reached.ended() => End::ClusterGone(how),
+        };
+        tracing::info!(?end, "ending");
+        end
+    });
+    let end = end.await;
     app.db.close().await;
-    match end? {
+    match end {
         End::Asked => Ok(Reply::new(&json!({ "event": "ended" }), "")),
         End::ClusterGone(how) => Err(Failure::failed(
             format!("the private cluster has ended: {how}"),
@@ -92,30 +106,6 @@ enum End {
     ClusterGone(String),
 }
 
-async fn serve_until_the_end(app: &App, reached: &Reached, bound: Bound) -> Result<End, Failure> {
-    let (tell, mut told) = watch::channel(None);
-    let stop = async {
-        let end = tokio::select! {
-            () = server::asked_to_stop() => End::Asked,
-            how = reached.ended() => End::ClusterGone(how),
-        };
-        tracing::info!(?end, "ending");
-        tell.send_replace(Some(end));
-    };
-    let mut begun = told.clone();
-    let too_long = async {
-        // An error means that the sender is gone, and that is after the end.
-        let _ = begun.wait_for(Option::is_some).await;
-        tokio::time::sleep(LAST_ANSWERS).await;
-    };
-    tokio::select! {
-        served = server::serve(app, bound, stop) => served.map_err(|e| not_served(&e))?,
-        () = too_long => tracing::warn!("some answers were not finished in time"),
-    }
-    let end = told.borrow_and_update().clone();
-    Ok(end.unwrap_or(End::Asked))
-}
-
 fn not_served(error: &ServeError) -> Failure {
     match error {
         ServeError::Listen { .. } => Failure::failed(
@@ -127,7 +117,10 @@ fn not_served(error: &ServeError) -> Failure {
             chain(error),
             "Is this the master key of this database? An app is turned off by an empty listen.",
         ),
-        ServeError::Broken(_) => Failure::failed(chain(error), "Start again."),
+        ServeError::Tls(_) => Failure::refused(
+            chain(error),
+            "Mend tls.cert_file and tls.key_file: a chain and its key, both in PEM.",
+        ),
     }
 }
 

@@ -11,4 +11,4 @@ mod service;
 mod store;
 
 pub use letter::Letter;
-pub use service::{Caught, MailError, caught, deliver, run};
+pub use service::{Caught, MailError, caught, deliver, deliver_all, measure};

@@ -15,8 +15,6 @@ use crate::db::{Authority, Identity, Job, StoreError};
 const BATCH: i64 = 20;
 /// A message in somebody's hand for so long is nobody's.
 const ABANDONED_AFTER: Duration = Duration::minutes(5);
-/// How often the outbox is looked into.
-const LOOK_EVERY: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// Mail stays in the outbox; nothing is lost.
 #[derive(Debug, thiserror::Error)]
@@ -35,19 +33,23 @@ pub enum MailError {
     },
 }
 
-/// Delivers for as long as it is polled. To be dropped at shutdown, at any point.
-pub async fn run(app: App) {
-    loop {
-        match deliver(&app).await {
-            // More may wait: at once again.
-            Ok(delivered) if i64::try_from(delivered) == Ok(BATCH) => {}
-            Ok(_) => tokio::time::sleep(LOOK_EVERY).await,
-            Err(error) => {
-                tracing::error!(detail = %crate::http::chain(&error), "mail");
-                tokio::time::sleep(10 * LOOK_EVERY).await;
-            }
-        }
-    }
+/// Delivers what waits, batch after batch.
+pub async fn deliver_all(app: &App) -> Result<(), MailError> {
+    // More may wait after a whole batch.
+    while i64::try_from(deliver(app).await?) == Ok(BATCH) {}
+    Ok(())
+}
+
+/// Counts what waits and how long, for operators.
+pub async fn measure(app: &App) -> Result<(), StoreError> {
+    let authority = Authority::<Identity>::job(Job::DeliverMail).read_only();
+    let (waiting, oldest) = app
+        .db
+        .run(authority, async |tx| store::waiting(tx).await)
+        .await?;
+    let age = oldest.map_or(Duration::ZERO, |oldest| app.env.now() - oldest);
+    app.metrics.outbox(waiting, age.whole_seconds().max(0));
+    Ok(())
 }
 
 /// Delivers what waits, one batch at most; says how many.

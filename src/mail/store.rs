@@ -74,6 +74,18 @@ pub(super) async fn mark_delivered(
     Ok(())
 }
 
+/// How many messages wait, and since when the oldest does.
+pub(super) async fn waiting(
+    tx: &mut Tx<Identity>,
+) -> Result<(i64, Option<OffsetDateTime>), StoreError> {
+    let waiting = sqlx::query_as(
+        "select count(*), min(created_at) from outbox.message where delivered_at is null",
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(waiting)
+}
+
 /// Messages that were handed over, the newest first.
 pub(super) async fn list_delivered(
     tx: &mut Tx<Identity>,

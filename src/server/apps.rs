@@ -1,13 +1,14 @@
 //! The three apps as faces of this process: registered for every clinic that there is.
 
-use std::time::Duration;
+use std::error::Error;
+
+use tokio::sync::Mutex;
 
 use crate::app::App;
 use crate::apps::registration::{self, RegistrationError};
 use crate::apps::{self, Kind, RelyingParty, routes};
 use crate::config::PlaneName;
 use crate::db::{Authority, Job, StoreError};
-use crate::http::chain;
 use crate::ids::TenantId;
 use crate::tenancy::service as tenants;
 
@@ -27,27 +28,29 @@ pub async fn faces(app: &App) -> Result<Vec<Face>, ServeError> {
             what: kind.word(),
             addresses: apps::settings(&app.config, kind).listen.clone(),
             router: routes::router(&party),
+            is_public: true,
         });
     }
     Ok(faces)
 }
 
-/// Registers the apps again whenever there is a clinic more, for as long as it is let.
-pub(super) async fn follow_clinics(app: App, period: Duration) {
-    let kinds = served(&app);
-    let mut known = None;
-    loop {
-        match clinics(&app).await {
-            Ok(now) if kinds.is_empty() || known.as_ref() == Some(&now) => {
-                known = Some(now);
-            }
-            Ok(now) => match register(&app, &kinds, &now).await {
-                Ok(()) => known = Some(now),
-                Err(error) => tracing::error!(detail = %chain(&error), "apps were not registered"),
-            },
-            Err(error) => tracing::warn!(detail = %chain(&error), "the clinics were not read"),
+/// The clinics that the apps are registered for.
+#[derive(Debug, Default)]
+pub(super) struct Followed {
+    known: Mutex<Option<Vec<String>>>,
+}
+
+impl Followed {
+    /// Registers the apps again if there are other clinics than before.
+    pub(super) async fn follow(&self, app: &App) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let kinds = served(app);
+        let mut known = self.known.lock().await;
+        let now = clinics(app).await?;
+        if !kinds.is_empty() && known.as_ref() != Some(&now) {
+            register(app, &kinds, &now).await?;
         }
-        tokio::time::sleep(period).await;
+        *known = Some(now);
+        Ok(())
     }
 }
 

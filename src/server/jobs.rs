@@ -1,13 +1,20 @@
 //! What goes on beside the requests. Each is safe to run on every replica at once.
+//!
+//! A run that fails or panics is logged, counted, and tried again at its next time.
 
+use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::signal::unix::Signal;
 use tokio::task::JoinSet;
 
 use super::apps;
+use super::tls::Certificates;
 use crate::app::App;
 use crate::http::chain;
 use crate::mail;
+use crate::metrics::JobEnd;
 use crate::oidc::family::sweep as families;
 
 /// The MAC key of contexts lives a day and an hour (`Db::renew_seal_key`).
@@ -22,48 +29,183 @@ const RING_RELOAD: Duration = Duration::from_mins(1);
 const APPS_SWEEP: Duration = Duration::from_mins(10);
 /// A clinic made meanwhile has its apps after this long at the latest.
 const NEW_CLINICS: Duration = Duration::from_secs(20);
+/// How often the outbox is looked into.
+const MAIL: Duration = Duration::from_secs(2);
+/// How old `lanyard_outbox_…` may be.
+const OUTBOX_COUNT: Duration = Duration::from_secs(15);
+/// A renewed certificate is taken after this long at the latest.
+const CERTIFICATE_RENEWAL: Duration = Duration::from_mins(1);
+/// What failed waits so long, if its own time is shorter.
+const AFTER_A_FAILURE: Duration = Duration::from_secs(10);
 
-pub(super) fn start(app: &App) -> JoinSet<()> {
-    let mut jobs = JoinSet::new();
-    jobs.spawn(each(SEAL_KEY_RENEWAL, app.clone(), async |app: &App| {
-        if let Err(error) = app.db.renew_seal_key(&app.env).await {
-            tracing::error!(detail = %chain(&error), "the seal key was not renewed");
-        }
-    }));
-    jobs.spawn(each(RING_RELOAD, app.clone(), async |app: &App| {
-        if let Err(error) = app.reload_ring().await {
-            tracing::error!(detail = %chain(&error), "the signing keys were not reloaded");
-        }
-    }));
-    jobs.spawn(each(CLOCK_READING, app.clone(), async |app: &App| {
-        if let Err(error) = app.db.learn_clock(&app.env).await {
-            tracing::warn!(detail = %chain(&error), "the database's clock was not read");
-        }
-    }));
-    jobs.spawn(each(SUCCESSOR_ERASURE, app.clone(), async |app: &App| {
-        if let Err(error) = families::erase_successors(app).await {
-            tracing::error!(detail = %chain(&error), "spent successors were not erased");
-        }
-    }));
-    jobs.spawn(mail::run(app.clone()));
+/// Why a run failed: any error of ours, for the log.
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// The jobs of a process; they end when this is dropped.
+pub(super) struct Jobs {
+    app: App,
+    running: JoinSet<()>,
+}
+
+pub(super) fn start(app: &App, certificates: Option<Arc<Certificates>>, hangups: Signal) -> Jobs {
+    let mut jobs = Jobs {
+        app: app.clone(),
+        running: JoinSet::new(),
+    };
+    jobs.each("seal_key", SEAL_KEY_RENEWAL, async |app| {
+        Ok(app.db.renew_seal_key(&app.env).await?)
+    });
+    jobs.each("signing_keys", RING_RELOAD, async |app| {
+        Ok(app.reload_ring().await?)
+    });
+    jobs.each("clock", CLOCK_READING, async |app| {
+        Ok(app.db.learn_clock(&app.env).await?)
+    });
+    jobs.each("successors", SUCCESSOR_ERASURE, async |app| {
+        families::erase_successors(&app).await?;
+        Ok(())
+    });
+    jobs.each("mail", MAIL, async |app| Ok(mail::deliver_all(&app).await?));
+    jobs.each("outbox", OUTBOX_COUNT, async |app| {
+        Ok(mail::measure(&app).await?)
+    });
     if !apps::served(app).is_empty() {
-        jobs.spawn(each(APPS_SWEEP, app.clone(), async |app: &App| {
-            if let Err(error) = crate::apps::service::sweep(app).await {
-                tracing::error!(detail = %chain(&error), "the apps' old rows were not swept");
-            }
-        }));
+        jobs.each("apps_sweep", APPS_SWEEP, async |app| {
+            crate::apps::service::sweep(&app).await?;
+            Ok(())
+        });
     }
-    jobs.spawn(apps::follow_clinics(app.clone(), NEW_CLINICS));
+    let renewed = certificates.clone();
+    let clinics = Arc::new(apps::Followed::default());
+    jobs.each("clinics", NEW_CLINICS, move |app| {
+        let clinics = Arc::clone(&clinics);
+        async move { clinics.follow(&app).await }
+    });
+    if let Some(certificates) = certificates {
+        jobs.each("certificate", CERTIFICATE_RENEWAL, move |_| {
+            let certificates = Arc::clone(&certificates);
+            async move {
+                if certificates.renew()? {
+                    tracing::info!("the certificate was renewed");
+                }
+                Ok(())
+            }
+        });
+    }
+    jobs.running.spawn(renew_at_hangup(renewed, hangups));
     jobs
 }
 
-async fn each(period: Duration, app: App, work: impl AsyncFn(&App)) {
-    let mut ticks = tokio::time::interval(period);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    // The first tick is at once, and the process has just done it all.
-    ticks.tick().await;
+/// SIGHUP: the certificate is looked at now. Without one it is nothing, and no reason to end.
+async fn renew_at_hangup(certificates: Option<Arc<Certificates>>, mut hangups: Signal) {
+    while hangups.recv().await.is_some() {
+        match certificates
+            .as_ref()
+            .map(|certificates| certificates.renew())
+        {
+            None | Some(Ok(false)) => {}
+            Some(Ok(true)) => tracing::info!("the certificate was renewed"),
+            Some(Err(error)) => {
+                tracing::error!(detail = %chain(&error), "the certificate was not renewed");
+            }
+        }
+    }
+}
+
+impl Jobs {
+    /// Runs `work` again and again, `period` after its last end. The first time is a period from
+    /// now: the process has just done it all.
+    fn each<W>(
+        &mut self,
+        name: &'static str,
+        period: Duration,
+        work: impl Fn(App) -> W + Send + 'static,
+    ) where
+        W: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        let app = self.app.clone();
+        let pauses = [period, period.max(AFTER_A_FAILURE)];
+        self.running.spawn(async move {
+            let told = |end| app.metrics.job_ran(name, end, app.env.now());
+            again(name, pauses, || work(app.clone()), told).await;
+        });
+    }
+
+    /// Ends them, at whatever point they are.
+    pub(super) async fn end(mut self) {
+        self.running.shutdown().await;
+    }
+}
+
+/// - `pauses`: after what went well, and after a failure
+/// - `told`: hears how each run ended
+async fn again<W>(
+    name: &'static str,
+    [pause, pause_after_failure]: [Duration; 2],
+    work: impl Fn() -> W,
+    told: impl Fn(JobEnd),
+) where
+    W: Future<Output = Result<(), Failure>> + Send + 'static,
+{
+    let mut next = pause;
     loop {
-        ticks.tick().await;
-        work(&app).await;
+        tokio::time::sleep(next).await;
+        // A task of its own: its panic ends the run and not the job.
+        let mut run = JoinSet::new();
+        run.spawn(work());
+        let end = match run.join_next().await {
+            Some(Ok(Ok(()))) => JobEnd::Done,
+            Some(Ok(Err(error))) => {
+                tracing::error!(job = name, detail = %chain(&*error), "a job failed");
+                JobEnd::Failed
+            }
+            Some(Err(_)) | None => {
+                tracing::error!(job = name, "a job panicked");
+                JobEnd::Panicked
+            }
+        };
+        told(end);
+        next = match end {
+            JobEnd::Done => pause,
+            JobEnd::Failed | JobEnd::Panicked => pause_after_failure,
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    /// DOS-13: a job that panics is told of, and goes on; so is one that fails.
+    #[tokio::test]
+    async fn a_job_goes_on_after_a_panic_and_after_a_failure() {
+        let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+        let count = AtomicU32::new(0);
+        let work = || {
+            let n = count.fetch_add(1, Ordering::Relaxed);
+            async move {
+                assert_ne!(n, 0, "the first one panics");
+                if n == 1 {
+                    return Err(std::io::Error::other("the second one fails").into());
+                }
+                Ok(())
+            }
+        };
+        let moment = Duration::from_millis(1);
+        let goes_on = again("test", [moment; 2], work, |end| {
+            let _ = tell.send(end);
+        });
+        let seen = async {
+            let ends = [told.recv().await, told.recv().await, told.recv().await];
+            ends.map(Option::unwrap)
+        };
+        tokio::select! {
+            () = goes_on => {}
+            ends = seen => {
+                assert_eq!(ends, [JobEnd::Panicked, JobEnd::Failed, JobEnd::Done]);
+            }
+        }
     }
 }

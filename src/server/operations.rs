@@ -1,29 +1,80 @@
-//! The operations face: is the process alive, is it ready. Not for the public.
+//! The operations face: is the process alive, is it ready, how is it. Not for the public.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
-use http::StatusCode;
+use axum::{Json, Router, middleware};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
 use crate::app::App;
+use crate::http::layers;
+use crate::http::turned_away::turn_away;
+use crate::metrics;
 
-pub(super) fn router(app: &App) -> Router {
+/// Whether the process is on its way out: told by the server, asked by `/readyz`.
+#[derive(Clone, Debug, Default)]
+pub struct Leaving(Arc<AtomicBool>);
+
+impl Leaving {
+    pub(super) fn begin(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn has_begun(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Watched {
+    app: App,
+    leaving: Leaving,
+}
+
+pub(super) fn router(app: &App, leaving: &Leaving) -> Router {
     Router::new()
         .route("/livez", get(async || StatusCode::NO_CONTENT))
         .route("/readyz", get(readyz))
-        .with_state(app.clone())
+        .route("/metrics", get(read_metrics))
+        .layer(middleware::from_fn(turn_away))
+        .layer(middleware::from_fn(layers::protect))
+        .with_state(Watched {
+            app: app.clone(),
+            leaving: leaving.clone(),
+        })
 }
 
-/// 200 when a sealed transaction goes through, else 503 with the failing part's name.
-async fn readyz(State(app): State<App>) -> Response {
-    match app.db.ready().await {
-        Ok(()) => Json(json!({ "ready": true })).into_response(),
-        Err(error) => {
-            tracing::warn!(detail = %crate::http::chain(&error), "not ready");
-            let body = Json(json!({ "ready": false, "failing": "database" }));
-            (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
-        }
+/// 200 when everything that serving needs is there, else 503 with the names of what is not.
+/// Reasons are in the log.
+async fn readyz(State(Watched { app, leaving }): State<Watched>) -> Response {
+    let mut failing: Vec<&'static str> = Vec::new();
+    if leaving.has_begun() {
+        failing.push("leaving");
     }
+    for (part, error) in app.db.failing().await {
+        tracing::warn!(part, detail = %crate::http::chain(&error), "not ready");
+        failing.push(part);
+    }
+    let is_ready = failing.is_empty();
+    let body = Json(json!({ "ready": is_ready, "failing": failing }));
+    let status = if is_ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (status, body).into_response()
+}
+
+async fn read_metrics(State(Watched { app, .. }): State<Watched>) -> Response {
+    let mut response = app.metrics.text(&app).into_response();
+    let headers = response.headers_mut();
+    let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
+    headers.insert(CONTENT_TYPE, kind);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }

@@ -1,0 +1,35 @@
+//! What is not counted as it happens but read when it is asked for.
+
+use super::series::Series;
+use crate::app::App;
+
+pub(super) fn measure(series: &Series, app: &App) {
+    for pool in app.db.pools() {
+        let plane = ("plane", pool.plane);
+        let level = |state| series.pool.get_or_create(&[plane, ("state", state)]);
+        level("idle").set(pool.idle.into());
+        level("used").set(i64::from(pool.open.saturating_sub(pool.idle)));
+        let plane = [plane];
+        series.pool_most.get_or_create(&plane).set(pool.most.into());
+        let waiting = series.pool_waiting.get_or_create(&plane);
+        waiting.set(i64::try_from(pool.waiting).unwrap_or(i64::MAX));
+        // Counted in the pool; here only ever moved up to there.
+        let begun = series.pool_begun.get_or_create(&plane);
+        begun.inc_by(pool.begun.saturating_sub(begun.get()));
+        let refused = series.pool_refused.get_or_create(&plane);
+        refused.inc_by(pool.refused.saturating_sub(refused.get()));
+        let waited = series.pool_waited.get_or_create(&plane);
+        waited.inc_by((pool.waited.as_secs_f64() - waited.get()).max(0.0));
+    }
+    let (running, waiting) = app.hasher.load();
+    let hashing = |state, n: usize| {
+        let level = series.hashing.get_or_create(&[("state", state)]);
+        level.set(i64::try_from(n).unwrap_or(i64::MAX));
+    };
+    hashing("running", running);
+    hashing("waiting", waiting);
+    let hashed = app.hasher.computed();
+    series
+        .hashed
+        .inc_by(hashed.saturating_sub(series.hashed.get()));
+}
