@@ -6,6 +6,7 @@
 
 mod tidy_attacks;
 mod tidy_documents;
+mod tidy_secrets;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -31,7 +32,7 @@ impl Source {
     }
 
     /// The lines before the unit tests at the file's foot.
-    fn product_lines(&self) -> impl Iterator<Item = (usize, &str)> {
+    pub(crate) fn product_lines(&self) -> impl Iterator<Item = (usize, &str)> {
         self.lines()
             .take_while(|(_, line)| line.trim() != "#[cfg(test)]")
     }

@@ -3,7 +3,7 @@
 //! phone's width: axe, nothing loaded from elsewhere, nothing in the console, a screenshot in
 //! `target/screenshots`.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::path::Path;
 
 use lanyard::config::Config;
@@ -13,10 +13,10 @@ use lanyard::ids::SubjectId;
 use time::Duration;
 use tokio::net::TcpListener;
 
-use crate::lab::Lab;
 use crate::lab::apps::AppsOfALab;
 use crate::lab::script::Interpreter;
 use crate::lab::world::{Clinic, PASSWORD};
+use crate::lab::{Lab, attend};
 
 /// Plays a scene in a town of two clinics. Mara works in one, where she is a patient as well, and
 /// is a patient in the other; Ada is a patient in the first.
@@ -175,8 +175,7 @@ async fn the_demos_front_page_leads_into_the_apps_and_to_the_mail() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let pages = format!("http://{}", listener.local_addr().unwrap());
     let router = demo::routes::router(&lab.app, &world);
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    tokio::spawn(async move { axum::serve(listener, service).await });
+    attend(&lab.app, "demo", router, listener);
     let app = lab.app.clone();
     tokio::spawn(async move {
         let mut ticks = tokio::time::interval(std::time::Duration::from_millis(500));

@@ -1,6 +1,6 @@
 //! The demo's world, its pages, and its run through the main job.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ use time::Duration;
 use tokio::net::TcpListener;
 
 use crate::lab::apps::AppsOfALab;
-use crate::lab::{Answer, Lab};
+use crate::lab::{Answer, Lab, attend};
 
 /// A lab that is a demo, not seeded yet.
 struct Demo {
@@ -122,9 +122,8 @@ async fn every_page_of_the_demo_says_that_all_is_made_up() {
     let lab = demo.serve().await;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let router =
-        demo::routes::router(&lab.app, &world).into_make_service_with_connect_info::<SocketAddr>();
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    let router = demo::routes::router(&lab.app, &world);
+    attend(&lab.app, "demo", router, listener);
     let browser = lab.browser();
     let host = lab.issuer().trim_start_matches("http://").to_owned();
     let look = async |path: &str| -> Answer {

@@ -29,4 +29,5 @@ mod refresh;
 mod refresh_model;
 mod refresh_policy;
 mod seal;
+mod serving;
 mod sign_in;

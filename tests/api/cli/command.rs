@@ -57,7 +57,7 @@ impl Site {
         child.wait_with_output().unwrap()
     }
 
-    fn run(&self, line: &str) -> Output {
+    pub(super) fn run(&self, line: &str) -> Output {
         self.run_with(line, "")
     }
 
@@ -136,35 +136,40 @@ fn alike(shape: &Value, answer: &Value) -> bool {
 }
 
 /// A running `lanyard serve`.
-struct Served {
+pub(super) struct Served {
     child: Child,
     lines: std::io::Lines<BufReader<ChildStdout>>,
 }
 
 impl Served {
     fn start(site: &Site) -> Self {
-        let mut child = site
-            .command("serve -o json")
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        Self::start_as(&mut site.command("serve -o json"))
+    }
+
+    pub(super) fn start_as(command: &mut Command) -> Self {
+        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         Self { child, lines }
     }
 
-    fn next(&mut self) -> Value {
+    pub(super) fn next(&mut self) -> Value {
         serde_json::from_str(&self.lines.next().unwrap().unwrap()).unwrap()
     }
 
     fn end(mut self) -> Option<i32> {
+        self.ask("-TERM");
+        self.wait()
+    }
+
+    /// Sends it a signal.
+    pub(super) fn ask(&self, signal: &str) {
         let id = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &id])
-                .status()
-                .unwrap()
-                .success()
-        );
+        let sent = Command::new("kill").args([signal, &id]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Until it has ended.
+    pub(super) fn wait(&mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
 }

@@ -5,6 +5,7 @@ mod bootstrap;
 mod clients;
 mod command;
 mod configuration;
+mod ending;
 mod folder;
 mod server;
 mod tenants;

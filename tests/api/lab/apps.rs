@@ -1,12 +1,12 @@
 //! The three apps of a lab, on loopback ports of their own.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 
 use lanyard::apps::{self, Kind, registration};
 use lanyard::config::{self, Config};
 use tokio::net::TcpListener;
 
-use super::server::Lab;
+use super::server::{Lab, attend};
 
 /// Listeners for the apps; their ports must be known before there is a server.
 #[derive(Debug)]
@@ -50,8 +50,7 @@ impl AppsOfALab {
         let routers = apps::routers(&lab.app).await.unwrap();
         for ((kind, listener), (routed, router)) in self.listeners.into_iter().zip(routers) {
             assert_eq!(kind, routed);
-            let service = router.into_make_service_with_connect_info::<SocketAddr>();
-            tokio::spawn(async move { axum::serve(listener, service).await });
+            attend(&lab.app, kind.word(), router, listener);
         }
     }
 }

@@ -8,4 +8,4 @@ pub(crate) mod server;
 pub(crate) mod world;
 
 pub(crate) use browser::{Answer, Browser};
-pub(crate) use server::Lab;
+pub(crate) use server::{Lab, attend};

@@ -4,10 +4,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
+use axum::Router;
 use lanyard::app::App;
 use lanyard::config::{Config, Issuer};
 use lanyard::env::{Clock, DatabaseClock, Env, SystemEntropy};
 use lanyard::secret::{Keys, MasterKey};
+use lanyard::server::{self, Face};
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 use tokio::net::TcpListener;
@@ -61,6 +63,18 @@ impl Clock for LabClock {
         };
         base + Duration::microseconds(self.moved.load(Ordering::SeqCst))
     }
+}
+
+/// Serves a router on this listener as in production, as long as the test runs.
+pub(crate) fn attend(app: &App, what: &'static str, router: Router, listener: TcpListener) {
+    let face = Face {
+        what,
+        addresses: Vec::new(),
+        router,
+        is_public: true,
+    };
+    let app = app.clone();
+    tokio::spawn(async move { server::attend(&app, face, listener).await });
 }
 
 /// One server, its clock, its database, and a network of its own for the browsers.
@@ -155,11 +169,8 @@ impl Lab {
         let app = App::new(config, env, db, keys)
             .await
             .expect("the keys load");
-        let service = lanyard::http::issuer(&app)
-            .await
-            .unwrap()
-            .into_make_service_with_connect_info::<SocketAddr>();
-        tokio::spawn(async move { axum::serve(listener, service).await });
+        let router = lanyard::http::issuer(&app).await.unwrap();
+        attend(&app, "issuer", router, listener);
         Self {
             app,
             clock,

@@ -8,8 +8,16 @@ use tracing_subscriber::fmt::MakeWriter;
 use super::{VERIFIER, World, code_of};
 use crate::lab::world::PASSWORD;
 
+/// Everything that is logged on this thread.
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Lines {
+    /// So far.
+    pub(super) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+}
 
 impl Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -64,7 +72,7 @@ async fn a_whole_sign_in_at_trace_leaves_no_secret_in_the_log() {
     world.call("/userinfo", access).await;
     world.call("/api/v1/visits", access).await;
     drop(logging);
-    let log = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let log = lines.text();
     assert!(
         log.contains("request") && log.contains("/token"),
         "the log was read"

@@ -3,8 +3,10 @@
 mod activity;
 mod api;
 mod authorize;
+mod canary;
 mod code;
 mod cors;
+mod cuts;
 mod discovery;
 mod factors;
 mod leaks;

@@ -17,6 +17,7 @@ use lanyard::config::Issuer;
 use lanyard::db::{Connect, Db};
 use lanyard::env::{Clock, Env, SystemEntropy};
 use lanyard::secret::{Keys, MasterKey};
+use lanyard::server::{self, Face};
 use rustix::process::{Signal, getpid, kill_process};
 use tokio::net::TcpListener;
 
@@ -67,8 +68,13 @@ async fn a_server_of_its_own() {
         .await
         .unwrap()
         .layer(from_fn(die_if_asked));
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).await.unwrap();
+    let face = Face {
+        what: "issuer",
+        addresses: Vec::new(),
+        router,
+        is_public: true,
+    };
+    server::attend(&app, face, listener).await;
 }
 
 async fn die_if_asked(request: Request, next: Next) -> Response {
