@@ -2,7 +2,8 @@
 //!
 //! A listener accepts ([`listener`]), a door says who comes in ([`door`]), a connection has its pace
 //! and its framing read along ([`pace`], [`framing`]), and each request runs in a task of its own
-//! ([`connection`]). Record: docs/decisions.
+//! ([`connection`]). Record:
+//! docs/decisions/0016.
 //!
 //! Not its business: configuration, the database's standing, privileges. The command line settles
 //! those first.
