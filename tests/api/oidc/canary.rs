@@ -273,9 +273,7 @@ async fn what_is_planted_turns_up_in_no_log_metric_error_event_or_letter() {
     let clinic = lab.clinic("Juniper Clinic").await;
     let name = format!("Zelda {MARK}name");
     let person = lab.person(&name).await;
-    let subject = lab
-        .join(&person, clinic.id, &["patient", "clinic_admin"])
-        .await;
+    let subject = lab.join(&person, clinic.id, &["patient"]).await;
     let targets = targets(&lab, apps, &clinic.slug).await;
     let mut errors = String::new();
     let mut count = 0;
