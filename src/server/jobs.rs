@@ -119,7 +119,7 @@ impl Jobs {
         &mut self,
         name: &'static str,
         period: Duration,
-        work: impl Fn(App) -> W + Send + 'static,
+        work: impl Fn(App) -> W + Send + Sync + 'static,
     ) where
         W: Future<Output = Result<(), Failure>> + Send + 'static,
     {
