@@ -6,6 +6,7 @@ use secrecy::ExposeSecret as _;
 use url::Url;
 
 use super::error::Problem;
+use super::mail::{MailDelivery, MailTls};
 use super::model::Config;
 use super::value;
 
@@ -23,6 +24,7 @@ pub(super) fn between_settings(config: &Config) -> Vec<Problem> {
     }
     problems.extend(own_tls(config));
     problems.extend(shared_addresses(config));
+    problems.extend(mail(config));
     if let Err(e) = tracing_subscriber::EnvFilter::try_new(&config.log.filter) {
         problems.push(Problem::new("log.filter", e.to_string()));
     }
@@ -86,6 +88,37 @@ fn own_tls(config: &Config) -> Vec<Problem> {
     }
 }
 
+/// Nothing of a person's mail crosses a network in clear, and no secret is sent to who asks for
+/// none.
+fn mail(config: &Config) -> Vec<Problem> {
+    let mail = &config.mail;
+    if mail.delivery != MailDelivery::Smtp {
+        return Vec::new();
+    }
+    let mut problems = Vec::new();
+    if !mail.from.is_ascii() || mail.from.parse::<lettre::message::Mailbox>().is_err() {
+        problems.push(Problem::new(
+            "mail.from",
+            "must be an address in ASCII, as in `Lanyard <no-reply@example.com>`",
+        ));
+    }
+    let ip = mail.host.parse::<std::net::IpAddr>();
+    let is_here = ip.map_or(mail.host == "localhost", |ip| ip.is_loopback());
+    if mail.tls == MailTls::None && !is_here {
+        problems.push(Problem::new(
+            "mail.tls",
+            "must be starttls or implicit: the relay is on another machine",
+        ));
+    }
+    if mail.user.is_empty() != mail.password.is_none() {
+        problems.push(Problem::new(
+            "mail.user",
+            "and mail.password_file go together: give both or neither",
+        ));
+    }
+    problems
+}
+
 /// Two faces never share an address; port 0 means one that the system picks.
 fn shared_addresses(config: &Config) -> Vec<Problem> {
     let mut seen: Vec<(&str, &SocketAddr)> = Vec::new();
@@ -147,6 +180,28 @@ fn is_this_machine(url: &Url) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// CFG-06: no mail in clear over a network.
+    #[test]
+    fn a_relay_on_another_machine_needs_tls() {
+        let with = |host: &str, tls, from: &str, user: &str| {
+            let mut config = Config::default();
+            config.mail.delivery = MailDelivery::Smtp;
+            config.mail.host = host.to_owned();
+            config.mail.tls = tls;
+            config.mail.from = from.to_owned();
+            config.mail.user = user.to_owned();
+            mail(&config).len()
+        };
+        let from = "Lanyard <no-reply@example.com>";
+        assert_eq!(with("localhost", MailTls::None, from, ""), 0);
+        assert_eq!(with("127.0.0.1", MailTls::None, from, ""), 0);
+        assert_eq!(with("mail.example.com", MailTls::Starttls, from, ""), 0);
+        assert_eq!(with("mail.example.com", MailTls::None, from, ""), 1);
+        assert_eq!(with("10.0.0.1", MailTls::None, from, ""), 1);
+        assert_eq!(with("localhost", MailTls::None, "Lanyard", ""), 1);
+        assert_eq!(with("localhost", MailTls::None, from, "lanyard"), 1);
+    }
 
     /// CFG-06: no downgrade on the way to the database.
     #[test]

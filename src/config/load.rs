@@ -338,6 +338,9 @@ impl Setting {
             Kind::Planes => Some(config.planes.to_string()),
             Kind::SecretFile { at } => at(&mut config).as_ref().map(|_| "(secret)".to_owned()),
             Kind::Text { at } => Some(at(&mut config).clone()),
+            Kind::OptionalText { at } => {
+                Some(at(&mut config).clone()).filter(|text| !text.is_empty())
+            }
             Kind::TheIssuer => Some(config.issuer.to_string()),
         }
     }

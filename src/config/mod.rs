@@ -9,6 +9,7 @@
 mod checks;
 mod error;
 mod load;
+mod mail;
 mod model;
 mod reference;
 mod serving;
@@ -19,9 +20,10 @@ mod value;
 pub use error::{ConfigError, Problem};
 pub(crate) use load::FILE_VARIABLE;
 pub use load::{Effective, Given, ShownSetting, Source};
+pub use mail::{Mail, MailDelivery, MailTls};
 pub use model::{
-    App, Apps, Config, Database, Issuer, Lifetimes, Listen, Log, LogFormat, Mail, MailDelivery,
-    PasswordHashing, PlaneName, Planes, SessionCeiling, Throttle,
+    App, Apps, Config, Database, Issuer, Lifetimes, Listen, Log, LogFormat, PasswordHashing,
+    PlaneName, Planes, SessionCeiling, Throttle,
 };
 pub use reference::{Explanation, explain, reference};
 pub use serving::{Limits, Proxy, Shutdown, Tls};

@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use time::Duration;
 use url::Url;
 
+use super::mail::Mail;
 use super::serving::{Limits, Proxy, Shutdown, Tls};
 use crate::db::embedded::privilege;
 
@@ -257,28 +258,6 @@ pub struct Throttle {
     pub network_window: Duration,
 }
 
-/// Where mail goes.
-#[derive(Clone, Debug)]
-pub struct Mail {
-    /// By which way.
-    pub delivery: MailDelivery,
-    /// Where `directory` writes; none: `mail` in the state directory.
-    pub directory: Option<PathBuf>,
-    /// The sender's address.
-    pub from: String,
-}
-
-/// The way of mail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MailDelivery {
-    /// It stays in the outbox.
-    None,
-    /// The demo's catcher page shows it.
-    Catcher,
-    /// One `.eml` file a message.
-    Directory,
-}
-
 /// What is logged, and how.
 #[derive(Clone, Debug)]
 pub struct Log {
@@ -356,11 +335,7 @@ impl Default for Config {
                 network_attempts: 100,
                 network_window: Duration::minutes(15),
             },
-            mail: Mail {
-                delivery: MailDelivery::None,
-                directory: None,
-                from: "Lanyard <no-reply@localhost>".to_owned(),
-            },
+            mail: Mail::default(),
             log: Log {
                 format: LogFormat::Text,
                 filter: "info".to_owned(),

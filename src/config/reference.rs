@@ -153,7 +153,7 @@ impl Setting {
             Kind::Origin { .. } | Kind::TheIssuer => "URL",
             Kind::Planes => "words",
             Kind::SecretFile { .. } => "path of a secret's file",
-            Kind::Text { .. } => "text",
+            Kind::Text { .. } | Kind::OptionalText { .. } => "text",
         }
     }
 
@@ -179,7 +179,7 @@ impl Setting {
             Kind::Planes => "identity, tenant, apps, all".to_owned(),
             Kind::SecretFile { .. } => "not readable by others".to_owned(),
             Kind::OptionalPath { .. } | Kind::Path { .. } => "any".to_owned(),
-            Kind::Text { .. } => "one line".to_owned(),
+            Kind::Text { .. } | Kind::OptionalText { .. } => "one line".to_owned(),
         }
     }
 }

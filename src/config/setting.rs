@@ -61,6 +61,10 @@ pub(super) enum Kind {
     Text {
         at: fn(&mut Config) -> &mut String,
     },
+    /// Empty: unset.
+    OptionalText {
+        at: fn(&mut Config) -> &mut String,
+    },
     TheIssuer,
 }
 
@@ -133,7 +137,7 @@ impl Setting {
             Kind::Path { at } => *at(config) = path(text)?,
             Kind::Origin { at } => *at(config) = value::origin(text)?,
             Kind::TheIssuer => config.issuer = Issuer::parse(text)?,
-            Kind::Text { at } => {
+            Kind::Text { at } | Kind::OptionalText { at } => {
                 if text.is_empty() || text.chars().any(char::is_control) {
                     return Err("must be text of one line".to_owned());
                 }

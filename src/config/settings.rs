@@ -2,7 +2,8 @@
 
 use time::Duration;
 
-use super::model::{LogFormat, MailDelivery};
+use super::mail;
+use super::model::LogFormat;
 use super::serving;
 use super::setting::{Kind, Setting};
 
@@ -18,7 +19,10 @@ const fn hours(n: i64) -> Duration {
 
 /// Every key there is, in the order of the reference.
 pub(super) fn all() -> impl Iterator<Item = &'static Setting> {
-    SETTINGS.iter().chain(serving::SETTINGS)
+    SETTINGS
+        .iter()
+        .chain(mail::SETTINGS)
+        .chain(serving::SETTINGS)
 }
 
 const SETTINGS: &[Setting] = &[
@@ -285,40 +289,6 @@ const SETTINGS: &[Setting] = &[
             least: minutes(1),
             most: hours(24),
             at: |c| &mut c.throttle.network_window,
-        },
-    },
-    Setting {
-        key: "mail.delivery",
-        meaning: "Where mail goes: none (it stays in the outbox), catcher (the demo's page), \
-            directory (one .eml file a message).",
-        kind: Kind::Choice {
-            of: &["none", "catcher", "directory"],
-            take: |c, word| {
-                c.mail.delivery = match word {
-                    "catcher" => MailDelivery::Catcher,
-                    "directory" => MailDelivery::Directory,
-                    _ => MailDelivery::None,
-                };
-            },
-            give: |c| match c.mail.delivery {
-                MailDelivery::None => "none",
-                MailDelivery::Catcher => "catcher",
-                MailDelivery::Directory => "directory",
-            },
-        },
-    },
-    Setting {
-        key: "mail.directory",
-        meaning: "Where those files go; unset: `mail` in the state directory.",
-        kind: Kind::OptionalPath {
-            at: |c| &mut c.mail.directory,
-        },
-    },
-    Setting {
-        key: "mail.from",
-        meaning: "The sender of our mail.",
-        kind: Kind::Text {
-            at: |c| &mut c.mail.from,
         },
     },
     Setting {

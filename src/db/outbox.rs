@@ -2,12 +2,14 @@
 //! ([`crate::mail`]).
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{Identity, StoreError, Tx};
 use crate::env::Env;
 use crate::ids::{AccountId, TenantId};
 
-/// What a person is told. Its fields are words we made, never typed text, secrets or PHI.
+/// What a person is told. Its fields are words we made, never typed text or PHI; a secret only as
+/// ciphertext, and not for longer than it takes to deliver it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "parameters", rename_all = "snake_case")]
 pub enum MailKind {
@@ -36,6 +38,20 @@ pub enum MailKind {
         /// How many are still good.
         left: i64,
     },
+    /// Somebody asked for a link to set a new password.
+    PasswordRecovery {
+        /// The link's text, base64 of what [`crate::secret::Keys::wrap`] made for
+        /// [`sealed_place`]; gone when it was delivered.
+        #[serde(default)]
+        sealed: Option<String>,
+        /// When the link ends, unix seconds.
+        expires_at: i64,
+    },
+}
+
+/// Where a message's ciphertext belongs.
+pub(crate) fn sealed_place(message: Uuid) -> String {
+    format!("outbox.message/{message}/sealed")
 }
 
 impl MailKind {
@@ -50,6 +66,7 @@ impl MailKind {
             Self::FactorsReset {} => "factors_reset",
             Self::RecoveryCodesMade {} => "recovery_codes_made",
             Self::RecoveryCodeUsed { .. } => "recovery_code_used",
+            Self::PasswordRecovery { .. } => "password_recovery",
         }
     }
 
@@ -81,6 +98,34 @@ pub async fn post(
     .bind(tx.tenant().unwrap_or(TenantId::PLATFORM))
     .bind(env.random_uuid())
     .bind(to)
+    .bind(mail.name())
+    .bind(&told["parameters"])
+    .bind(env.now())
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Posts a message to whom the claimed login belongs, if it is an active account's: the same
+/// statement for a login that is nobody's, in the claim's transaction.
+pub(crate) async fn post_to_login(
+    tx: &mut Tx<Identity>,
+    env: &Env,
+    message: Uuid,
+    login_locator: Uuid,
+    mail: &MailKind,
+) -> Result<(), StoreError> {
+    let told = serde_json::to_value(mail).expect("strings and numbers serialize");
+    sqlx::query(
+        "insert into outbox.message
+           (tenant_id, message_id, account_id, kind, parameters, created_at)
+         select $1, $2, a.account_id, $4, $5, $6
+         from identity.account a
+         where a.login_locator = $3 and a.status = 'active'",
+    )
+    .bind(TenantId::PLATFORM)
+    .bind(message)
+    .bind(login_locator)
     .bind(mail.name())
     .bind(&told["parameters"])
     .bind(env.now())

@@ -85,6 +85,7 @@ impl Letter {
                 &when,
                 &account,
             ),
+            MailKind::PasswordRecovery { .. } => Self::recovery(issuer, None, at),
             MailKind::ReusedToken { client_name } => Self {
                 subject: "We signed you out of an app",
                 body: format!(
@@ -97,6 +98,30 @@ impl Letter {
                      {account}\n"
                 ),
             },
+        }
+    }
+
+    /// The one letter with a link in it.
+    ///
+    /// - `issuer`: as configured; a request's `Host` is never in a link (LOGIN-14)
+    /// - `link`: its text; `None` when it was delivered before
+    pub(crate) fn recovery(issuer: &str, link: Option<&str>, at: OffsetDateTime) -> Self {
+        let when = day_and_time(at);
+        let address = match link {
+            Some(link) => format!("{issuer}{}?key={link}", paths::RECOVERY_LINK),
+            None => "(the link was in the message that was sent)".to_owned(),
+        };
+        Self {
+            subject: "Choose a new password",
+            body: format!(
+                "Hello,\n\n\
+                 someone, we hope you, asked to choose a new password for your account.\n\n\
+                 When: {when}\n\n\
+                 Follow this link within 15 minutes. It works once:\n\n\
+                 {address}\n\n\
+                 If that was not you, there is nothing to do: your password stays as it is. \
+                 Nobody at your clinic will ever ask you for this link.\n"
+            ),
         }
     }
 

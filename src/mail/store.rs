@@ -15,6 +15,7 @@ pub(super) struct Envelope {
     pub(super) login: String,
     kind: String,
     parameters: serde_json::Value,
+    pub(super) attempts: i16,
     pub(super) created_at: OffsetDateTime,
 }
 
@@ -25,8 +26,8 @@ impl Envelope {
     }
 }
 
-/// Takes messages that nobody has, or had since before `abandoned_at`; `most` of them, the oldest
-/// first.
+/// Takes messages that are due and that nobody has, or had since before `abandoned_at`; `most` of
+/// them, the oldest first.
 pub(super) async fn take(
     tx: &mut Tx<Identity>,
     now: OffsetDateTime,
@@ -37,7 +38,9 @@ pub(super) async fn take(
         "with picked as materialized (
            select tenant_id, message_id
            from outbox.message
-           where delivered_at is null and (taken_at is null or taken_at <= $2)
+           where delivered_at is null and given_up_at is null
+             and (due_at is null or due_at <= $1)
+             and (taken_at is null or taken_at <= $2)
            order by created_at
            limit $3
            for update skip locked
@@ -46,7 +49,8 @@ pub(super) async fn take(
          from picked p, identity.account a
          where m.tenant_id = p.tenant_id and m.message_id = p.message_id
            and a.account_id = m.account_id
-         returning m.tenant_id, m.message_id, a.login, m.kind, m.parameters, m.created_at",
+         returning m.tenant_id, m.message_id, a.login, m.kind, m.parameters, m.attempts,
+           m.created_at",
     )
     .bind(now)
     .bind(abandoned_at)
@@ -56,14 +60,54 @@ pub(super) async fn take(
     Ok(taken)
 }
 
-/// Notes that a message was handed over.
+/// Notes that a message was handed over; a link in it is forgotten unless `is_shown` later.
 pub(super) async fn mark_delivered(
+    tx: &mut Tx<Identity>,
+    envelope: &Envelope,
+    is_shown: bool,
+    at: OffsetDateTime,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "update outbox.message set delivered_at = $3,
+           parameters = case when $4 then parameters else parameters - 'sealed' end
+         where tenant_id = $1 and message_id = $2 and delivered_at is null",
+    )
+    .bind(envelope.tenant_id)
+    .bind(envelope.message_id)
+    .bind(at)
+    .bind(is_shown)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Notes that a message could not be handed over: it is tried again at `due_at`.
+pub(super) async fn mark_failed(
+    tx: &mut Tx<Identity>,
+    envelope: &Envelope,
+    due_at: OffsetDateTime,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "update outbox.message set attempts = least(attempts + 1, 1000), due_at = $3,
+           taken_at = null
+         where tenant_id = $1 and message_id = $2 and delivered_at is null",
+    )
+    .bind(envelope.tenant_id)
+    .bind(envelope.message_id)
+    .bind(due_at)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Notes that a message is not tried any more; a link in it is forgotten.
+pub(super) async fn mark_given_up(
     tx: &mut Tx<Identity>,
     envelope: &Envelope,
     at: OffsetDateTime,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "update outbox.message set delivered_at = $3
+        "update outbox.message set given_up_at = $3, parameters = parameters - 'sealed'
          where tenant_id = $1 and message_id = $2 and delivered_at is null",
     )
     .bind(envelope.tenant_id)
@@ -92,7 +136,8 @@ pub(super) async fn list_delivered(
     most: i64,
 ) -> Result<Vec<Envelope>, StoreError> {
     let listed = sqlx::query_as(
-        "select m.tenant_id, m.message_id, a.login, m.kind, m.parameters, m.created_at
+        "select m.tenant_id, m.message_id, a.login, m.kind, m.parameters, m.attempts,
+                m.created_at
          from outbox.message m
          join identity.account a on a.account_id = m.account_id
          where m.delivered_at is not null

@@ -84,7 +84,7 @@ fn a_lifetime_outside_its_bounds_is_refused() {
         ("LANYARD_LIFETIMES_AUTHORIZATION_CODE", "61s"),
         ("LANYARD_SESSION_ABSOLUTE", "25h"),
         ("LANYARD_DATABASE_CONNECTIONS", "0"),
-        ("LANYARD_MAIL_DELIVERY", "smtp"),
+        ("LANYARD_MAIL_DELIVERY", "telegraph"),
         ("LANYARD_PLANES", "moon"),
     ] {
         let said = refused("", &[(key, value)]);

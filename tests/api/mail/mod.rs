@@ -1,5 +1,7 @@
 //! What a person is told by mail: written with its cause, delivered once.
 
+mod relay;
+
 use lanyard::config::MailDelivery;
 use lanyard::mail;
 use time::Duration;
