@@ -19,6 +19,7 @@ pub mod mail;
 pub mod metrics;
 pub mod oidc;
 pub mod pages;
+pub mod recovery;
 pub mod secret;
 pub mod server;
 pub mod sessions;

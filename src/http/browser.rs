@@ -10,6 +10,7 @@ use http::request::Parts;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::app::App;
+use crate::recovery::model::RecoveryLink;
 use crate::secret::KeyedDigest;
 use crate::sessions::PresentedSession;
 
@@ -17,6 +18,7 @@ use crate::sessions::PresentedSession;
 /// loopback without TLS.
 const SESSION_COOKIE: &str = "__Host-lanyard_session";
 const BROWSER_COOKIE: &str = "__Host-lanyard_browser";
+const RECOVERY_COOKIE: &str = "__Host-lanyard_recovery";
 /// How long a browser is known again, in days: the most that browsers keep a cookie
 /// (RFC 6265bis §5.5).
 const BROWSER_DAYS: i64 = 400;
@@ -28,6 +30,8 @@ pub struct Browser {
     is_new: bool,
     /// The session cookie, if one of our form came.
     pub session: Option<PresentedSession>,
+    /// The link that this browser came with from a mail, if it did.
+    pub recovery: Option<RecoveryLink>,
     csrf: SecretString,
     digest: KeyedDigest,
 }
@@ -83,6 +87,9 @@ impl FromRequestParts<App> for Browser {
         let session = jar
             .get(SESSION_COOKIE)
             .and_then(|c| PresentedSession::parse(c.value()));
+        let recovery = jar
+            .get(RECOVERY_COOKIE)
+            .and_then(|c| RecoveryLink::parse(c.value()));
         let bytes = secret.expose_secret().as_bytes();
         let csrf = SecretString::from(app.keys.csrf_token(bytes));
         let digest = app.keys.digest("browser", bytes, &[]);
@@ -90,6 +97,7 @@ impl FromRequestParts<App> for Browser {
             secret,
             is_new,
             session,
+            recovery,
             csrf,
             digest,
         })
@@ -111,8 +119,27 @@ impl SetCookies {
 
     /// Takes the session cookie away.
     #[must_use]
-    pub fn no_session(mut self) -> Self {
-        let mut gone = locked(SESSION_COOKIE, String::new());
+    pub fn no_session(self) -> Self {
+        self.without(SESSION_COOKIE)
+    }
+
+    /// What stands for a link from a mail, for as long as one is good.
+    #[must_use]
+    pub fn recovery(mut self, value: &SecretString) -> Self {
+        let mut cookie = locked(RECOVERY_COOKIE, value.expose_secret().to_owned());
+        cookie.set_max_age(crate::recovery::model::LIFETIME);
+        self.0.push(cookie);
+        self
+    }
+
+    /// Takes that away.
+    #[must_use]
+    pub fn no_recovery(self) -> Self {
+        self.without(RECOVERY_COOKIE)
+    }
+
+    fn without(mut self, name: &'static str) -> Self {
+        let mut gone = locked(name, String::new());
         gone.make_removal();
         self.0.push(gone);
         self

@@ -28,7 +28,7 @@ use self::page::PageError;
 use crate::app::App;
 use crate::config::PlaneName;
 use crate::db::StoreError;
-use crate::{account, api, oidc, pages, sessions, sign_in};
+use crate::{account, api, oidc, pages, recovery, sessions, sign_in};
 
 /// No request of ours is larger: forms and tokens only.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -45,6 +45,7 @@ pub async fn issuer(app: &App) -> Result<Router, StoreError> {
             .merge(oidc::routes(app))
             .merge(sign_in::routes())
             .merge(account::routes())
+            .merge(recovery::routes())
             .merge(sessions::routes::routes());
     }
     if planes.serve(PlaneName::Tenant) {

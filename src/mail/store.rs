@@ -123,7 +123,9 @@ pub(super) async fn waiting(
     tx: &mut Tx<Identity>,
 ) -> Result<(i64, Option<OffsetDateTime>), StoreError> {
     let waiting = sqlx::query_as(
-        "select count(*), min(created_at) from outbox.message where delivered_at is null",
+        "select count(*), min(created_at)
+         from outbox.message
+         where delivered_at is null and given_up_at is null",
     )
     .fetch_one(tx.conn())
     .await?;

@@ -41,6 +41,17 @@ pub fn time_ago(at: OffsetDateTime, now: OffsetDateTime) -> String {
     }
 }
 
+/// `40 seconds`, from two minutes on `15 minutes`, from two hours on `3 hours`: rounded up, so that
+/// whoever waits is not too early.
+pub(super) fn wait(seconds: u32) -> String {
+    match seconds {
+        1 => "1 second".to_owned(),
+        0..120 => format!("{seconds} seconds"),
+        120..7200 => format!("{} minutes", seconds.div_ceil(60)),
+        _ => format!("{} hours", seconds.div_ceil(3600)),
+    }
+}
+
 /// RFC 3339, for `<time datetime>`.
 pub(super) fn machine(at: OffsetDateTime) -> String {
     at.format(&time::format_description::well_known::Rfc3339)
@@ -87,6 +98,24 @@ mod tests {
         ];
         for (at, words) in cases {
             assert_eq!(time_ago(at, now), words);
+        }
+    }
+
+    #[test]
+    fn a_wait_is_said_in_the_unit_that_fits() {
+        let cases = [
+            (1, "1 second"),
+            (40, "40 seconds"),
+            (119, "119 seconds"),
+            (120, "2 minutes"),
+            (121, "3 minutes"),
+            (900, "15 minutes"),
+            (7199, "120 minutes"),
+            (7200, "2 hours"),
+            (7201, "3 hours"),
+        ];
+        for (seconds, words) in cases {
+            assert_eq!(wait(seconds), words);
         }
     }
 

@@ -32,7 +32,7 @@ pub enum IdentifierProblem {
 }
 
 impl IdentifierProblem {
-    fn words(self) -> &'static str {
+    pub(super) fn words(self) -> &'static str {
         match self {
             Self::Missing => "Type the email address that you sign in with.",
             Self::Malformed => "That does not look like an email address. Check it and try again.",
@@ -58,6 +58,8 @@ pub struct PasswordPage {
     pub flow: Hidden,
     /// The identifier as typed.
     pub login: String,
+    /// Whether a forgotten password can be replaced by mail.
+    pub can_recover: bool,
     /// Why the page is shown again.
     pub problem: Option<PasswordProblem>,
 }
@@ -97,8 +99,8 @@ pub(super) const TOO_BUSY: &str =
     "Very many people are signing in just now. Nothing is wrong: try again in a few seconds.";
 
 pub(super) fn too_many_attempts(seconds: u32) -> String {
-    let unit = if seconds == 1 { "second" } else { "seconds" };
-    format!("Too many attempts. Your account is safe: try again in {seconds} {unit}.")
+    let wait = super::moment::wait(seconds);
+    format!("Too many attempts. Your account is safe: try again in {wait}.")
 }
 
 impl Page for PasswordPage {

@@ -1,9 +1,7 @@
 //! One attempt: counted, checked outside any transaction, entered or refused.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::{Value, json};
+use serde_json::json;
 use time::Duration;
 use uuid::Uuid;
 
@@ -11,7 +9,7 @@ use crate::app::App;
 use crate::audit::{self, EventType};
 use crate::db::outbox::{self, MailKind};
 use crate::db::{Authority, Identity, Proved, StoreError, Tx};
-use crate::identity::credential::{Credential, store as credentials};
+use crate::identity::credential::{self, Credential, store as credentials};
 use crate::identity::password::{DECOY, HashRefusal, MAX_PASSWORD_BYTES};
 use crate::identity::throttle::service::{self as throttle, Counted};
 use crate::identity::throttle::{Known, Pace, Spot, policy};
@@ -192,7 +190,7 @@ async fn count(
     let counted = throttle::count(tx, app, paces).await?;
     let credential = credentials::find_claimed(tx, locator).await?;
     if let Counted::Refused { pace, .. } = &counted {
-        let mut detail = whom(app, attempt.login, credential.as_ref());
+        let mut detail = credential::named(&app.keys, attempt.login, credential.as_ref());
         detail["counter"] = json!(pace);
         audit::append(tx, &app.env, &app.keys, EventType::SignInThrottled, detail).await?;
     }
@@ -226,22 +224,10 @@ async fn refuse(
 ) -> Result<Outcome, StoreError> {
     // Read again for an unknown login too: the same statements for all.
     let credential = credentials::find_claimed(tx, locator).await?;
-    let mut detail = whom(app, attempt.login, credential.as_ref());
+    let mut detail = credential::named(&app.keys, attempt.login, credential.as_ref());
     detail["reason"] = json!(refusal.word());
     audit::append(tx, &app.env, &app.keys, EventType::SignInRefused, detail).await?;
     Ok(Outcome::Mismatch)
-}
-
-/// An account by its id; what nobody is called as a keyed digest (design §8).
-fn whom(app: &App, login: &Login, credential: Option<&Credential>) -> Value {
-    if let Some(credential) = credential {
-        json!({ "account": credential.account_id })
-    } else {
-        let digest = app
-            .keys
-            .digest("unknown login", login.as_str().as_bytes(), &[]);
-        json!({ "login_digest": URL_SAFE_NO_PAD.encode(digest.as_bytes()) })
-    }
 }
 
 /// A person whose password was right.

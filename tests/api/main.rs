@@ -25,6 +25,7 @@ mod mail;
 mod oidc;
 mod openapi;
 mod queries;
+mod recovery;
 mod refresh;
 mod refresh_model;
 mod refresh_policy;

@@ -7,4 +7,21 @@
 
 pub(crate) mod store;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use super::Login;
+use crate::secret::Keys;
 pub(crate) use store::Credential;
+
+/// Who was named, for the log: an account by its id; what nobody is called as a keyed digest
+/// (design §8).
+pub(crate) fn named(keys: &Keys, login: &Login, credential: Option<&Credential>) -> Value {
+    if let Some(credential) = credential {
+        json!({ "account": credential.account_id })
+    } else {
+        let digest = keys.digest("unknown login", login.as_str().as_bytes(), &[]);
+        json!({ "login_digest": URL_SAFE_NO_PAD.encode(digest.as_bytes()) })
+    }
+}

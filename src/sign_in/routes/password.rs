@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 use super::{find, flow, frame, leads_to, onward, to};
+use crate::config::MailDelivery;
 use crate::http::browser::SetCookies;
 use crate::http::own_form::OwnForm;
 use crate::http::page::{PageError, page_leading_to, whole_seconds};
@@ -102,6 +103,7 @@ fn say(
         csrf: Hidden::from(visit.browser.csrf()),
         flow: flow(interaction),
         login: login.as_str().to_owned(),
+        can_recover: visit.app.config.mail.delivery != MailDelivery::None,
         problem,
     };
     let mut response = page_leading_to(status, &shown, leads_to(interaction).as_deref());

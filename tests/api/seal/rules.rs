@@ -46,7 +46,7 @@ acl as (
 /// Tables that stand before any tenant, or are the same for all; each with its reason.
 /// A table with people or secrets in it is here only because no tenant's transaction reaches it
 /// but by its own policies.
-pub(super) const WITHOUT_TENANT: [(&str, &str); 19] = [
+pub(super) const WITHOUT_TENANT: [(&str, &str); 20] = [
     (
         "identity.totp",
         "an account's devices for sign-in codes, before any tenant",
@@ -93,6 +93,10 @@ pub(super) const WITHOUT_TENANT: [(&str, &str); 19] = [
         "reference data, written by migrations",
     ),
     ("identity.role", "reference data, written by migrations"),
+    (
+        "identity.recovery_link",
+        "an account's, as a keyed digest, never within a tenant's context",
+    ),
     (
         "identity.role_permission",
         "reference data, written by migrations",
