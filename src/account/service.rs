@@ -5,7 +5,8 @@ use crate::db::{Authority, Identity, StoreError};
 use crate::identity::credential::store as credentials;
 use crate::identity::factor::service::{self as factors, Inventory};
 use crate::identity::membership::{Membership, store as memberships};
-use crate::ids::{InteractionId, SessionId};
+use crate::ids::{ClientId, InteractionId, SessionId};
+use crate::oidc::consent::{GivenConsent, service as consent};
 use crate::oidc::interaction::{Pending, Purpose, service as interaction};
 use crate::secret::KeyedDigest;
 use crate::sessions::present::{self, Present};
@@ -22,6 +23,8 @@ pub(super) struct Overview {
     pub(super) memberships: Vec<Membership>,
     /// How many devices and recovery codes she has.
     pub(super) factors: Inventory,
+    /// What she allowed other parties' apps, with the number of the membership.
+    pub(super) consents: Vec<(usize, GivenConsent)>,
     /// When this session ends, now that she looked at the page.
     pub(super) clocks: Clocks,
 }
@@ -41,12 +44,23 @@ pub(super) async fn look(app: &App, present: &Present) -> Result<Overview, Store
                 crate::sessions::policy::clocks(session, since, limits).is_live(now)
             });
             listed.sort_by_key(|session| session.id != present.session.id);
+            let hers = memberships::list_active(tx, account).await?;
+            let mut consents = Vec::new();
+            for (number, membership) in hers.iter().enumerate() {
+                let (tenant, subject) = (membership.clinic.tenant_id, membership.subject);
+                tx.proceed(Authority::member(present.proof.0, tenant, subject))
+                    .await?;
+                let given = consent::list(tx, subject).await?;
+                consents.extend(given.into_iter().map(|given| (number, given)));
+            }
+            tx.proceed(Authority::account(present.proof.0)).await?;
             Ok(Overview {
                 login: credential
                     .map(|credential| credential.login)
                     .unwrap_or_default(),
                 sessions: listed,
-                memberships: memberships::list_active(tx, account).await?,
+                memberships: hers,
+                consents,
                 factors: factors::inventory(tx, account).await?,
                 clocks,
             })
@@ -100,6 +114,27 @@ pub(super) async fn end_all(app: &App, present: &Present) -> Result<(), StoreErr
             sessions::end_others(tx, app, account, Some(this), others).await?;
             sessions::end(tx, app, this, EndReason::SignedOut).await?;
             Ok(())
+        })
+        .await
+}
+
+/// Takes back what she allowed an app at one of her clinics; false if there is no such thing.
+pub(super) async fn remove_app(
+    app: &App,
+    present: &Present,
+    slug: &str,
+    client: &ClientId,
+) -> Result<bool, StoreError> {
+    let authority = Authority::<Identity>::account(present.proof.0);
+    app.db
+        .run(authority, async |tx| {
+            present::touch(tx, app, present).await?;
+            let hers = memberships::list_active(tx, present.proof.account()).await?;
+            let Some(at) = hers.into_iter().find(|m| m.clinic.slug == slug) else {
+                return Ok(false);
+            };
+            let member = (at.clinic.tenant_id, at.subject);
+            consent::withdraw(tx, app, present.proof, member, client).await
         })
         .await
 }

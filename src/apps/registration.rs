@@ -144,5 +144,6 @@ fn client(app: &App, kind: Kind, slugs: &[&str]) -> Result<NewClient, String> {
         scopes: api::SCOPES.iter().map(|&scope| scope.to_owned()).collect(),
         audiences: vec![api::audience(app.issuer())],
         app: Some(kind.word().to_owned()),
+        is_first_party: true,
     })
 }

@@ -364,6 +364,12 @@ pub(super) struct NewClient {
     /// The clocks of patient, clinician or console hold for it; platform clients alone.
     #[arg(long, value_parser = ["patient", "clinician", "console"])]
     pub(super) app: Option<String>,
+    /// It is the platform's own, or its clinic's: people are not asked what it may see.
+    #[arg(long)]
+    pub(super) first_party: bool,
+    /// Somebody else made it: people are asked. So it is unless said otherwise.
+    #[arg(long, conflicts_with_all = ["first_party", "app"])]
+    pub(super) third_party: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -35,6 +35,7 @@ struct Shown<'a> {
     scopes: &'a [String],
     audiences: &'a [String],
     app: Option<&'a str>,
+    is_first_party: bool,
     status: &'static str,
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
@@ -56,6 +57,7 @@ impl<'a> Shown<'a> {
             scopes: &client.scopes,
             audiences: &client.audiences,
             app: client.app.as_deref(),
+            is_first_party: client.app.is_some() || client.is_first_party,
             status: client.status.as_str(),
             created_at: client.created_at,
         }
@@ -150,6 +152,7 @@ fn parse(asked: &AskedNew) -> Result<Parsed, Failure> {
         scopes,
         audiences: asked.audience.clone(),
         app: asked.app.clone(),
+        is_first_party: asked.first_party && !asked.third_party,
     };
     Ok(Parsed {
         slug: asked.owner.tenant.clone(),

@@ -48,6 +48,8 @@ impl Site {
 
     /// The master key; every command that looks into the database needs it.
     pub(super) fn master(&self) -> Result<Arc<MasterKey>, Failure> {
+        crate::demo::state::refuse_outside(&self.config)
+            .map_err(|e| Failure::refused(e.to_string(), "Set another state_dir and keys_dir."))?;
         MasterKey::load(&self.master_path())
             .map(Arc::new)
             .map_err(|e| {

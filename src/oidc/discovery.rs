@@ -67,7 +67,7 @@ fn document(app: &App) -> Value {
             "name", "email"
         ],
         "acr_values_supported": [ACR_PASSWORD, ACR_MFA],
-        "prompt_values_supported": ["none", "login", "select_account"],
+        "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "claims_parameter_supported": false,
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,

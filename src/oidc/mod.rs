@@ -5,6 +5,7 @@ pub mod authorize;
 pub mod client;
 pub mod clinic;
 pub mod code;
+pub mod consent;
 pub mod cors;
 pub mod discovery;
 pub mod family;
@@ -48,6 +49,10 @@ pub fn routes(app: &App) -> Router<App> {
             get(authorize::authorize).post(authorize::authorize),
         )
         .route("/authorize/resume", get(authorize::resume))
+        .route(
+            paths::CONSENT,
+            get(authorize::consent::show).post(authorize::consent::take),
+        )
         .route("/clinics/{name}", get(clinic::clinic))
         .route("/logout", get(logout::logout).post(logout::logout))
         .route(paths::LOGOUT_CONFIRM, post(logout::confirm))

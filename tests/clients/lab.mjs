@@ -29,6 +29,12 @@ async function tell(path, body) {
 /** Registers a client, as its operator would: `{client_id, client_secret}`. */
 export const register = (client) => tell("/clients", client);
 
+/** What was mailed to an address, the newest first: `{to, subject, body}`. */
+export async function mailTo(address) {
+  const answer = await fetch(`${given("LAB")}/mail`);
+  return (await answer.json()).filter(({ to }) => to === address);
+}
+
 /** Moves the server's clock. */
 export const advance = (seconds) => tell("/clock", { seconds });
 

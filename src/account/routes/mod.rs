@@ -1,5 +1,6 @@
 //! The account's pages, one a file.
 
+mod apps;
 pub(crate) mod factors;
 mod overview;
 mod password;
@@ -40,6 +41,7 @@ pub fn routes() -> Router<App> {
         .route(paths::ACCOUNT_RECOVERY_CODES, post(factors::renew_codes))
         .route(paths::ACCOUNT_END_SESSION, post(self::sessions::end_one))
         .route(paths::ACCOUNT_END_ALL, post(self::sessions::end_all))
+        .route(paths::ACCOUNT_REMOVE_APP, post(apps::remove))
 }
 
 /// The live session behind the browser, all of whose proof was given, or where to go instead: to

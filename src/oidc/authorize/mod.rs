@@ -1,5 +1,6 @@
 //! `GET` and `POST /authorize` (RFC 6749 §4.1.1; OIDC Core §3.1.2), and coming back to it.
 
+pub(crate) mod consent;
 pub mod policy;
 pub mod request;
 mod service;
@@ -29,7 +30,7 @@ pub enum AuthorizeError {
     InvalidRequest(&'static str),
     /// The client's: it may not use this endpoint.
     UnauthorizedClient,
-    /// The person's: she is not of that clinic.
+    /// The person's: she is not of that clinic, or does not want the client to see anything.
     AccessDenied,
     /// The client's: only `code`.
     UnsupportedResponseType,
@@ -41,6 +42,8 @@ pub enum AuthorizeError {
     LoginRequired,
     /// The same, to choose a clinic.
     AccountSelectionRequired,
+    /// The same, to ask what the client may see.
+    ConsentRequired,
     /// An authentication context that we can't give.
     UnmetAuthenticationRequirements,
     /// Request objects are not served.
@@ -61,6 +64,7 @@ impl AuthorizeError {
             Self::InvalidTarget => "invalid_target",
             Self::LoginRequired => "login_required",
             Self::AccountSelectionRequired => "account_selection_required",
+            Self::ConsentRequired => "consent_required",
             Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
@@ -170,6 +174,7 @@ fn say(app: &App, browser: &Browser, answer: Answer) -> Response {
         Answer::ProveFactor(flow) => to(paths::SIGN_IN_CODE, flow).into_response(),
         Answer::EnrollFactor(flow) => to(paths::SIGN_IN_ENROLL, flow).into_response(),
         Answer::ChooseClinic(flow) => to(paths::SIGN_IN_CLINIC, flow).into_response(),
+        Answer::AskConsent(flow) => to(paths::CONSENT, flow).into_response(),
         Answer::Code(request, code) => grant(app, &request, &code),
         Answer::Refuse(request, error) => {
             refuse(app, &request.redirect_uri, request.state.as_deref(), error)

@@ -34,6 +34,9 @@ pub struct SessionFacts {
     pub auth_time: OffsetDateTime,
     /// The clinic that is asked for, chosen or clear.
     pub clinic: ClinicChoice,
+    /// Whether the client may have what it asks for without asking her: it is our own, or she
+    /// said so.
+    pub has_consented: bool,
 }
 
 /// Which clinic it is about.
@@ -84,6 +87,11 @@ pub enum Step {
     },
     /// Show the chooser.
     ChooseClinic,
+    /// Ask what the client may see.
+    AskConsent {
+        /// In this clinic.
+        tenant: TenantId,
+    },
     /// Go back with an error.
     Refuse(AuthorizeError),
 }
@@ -157,6 +165,10 @@ pub fn decide(request: &AuthorizeRequest, facts: &Facts, now: OffsetDateTime) ->
                 is_graced: session.is_graced,
                 grace_is_left: session.grace_is_left,
             }) {
+                Demand::Nothing if !session.has_consented => {
+                    let step = Step::AskConsent { tenant };
+                    ask(step, AuthorizeError::ConsentRequired)
+                }
                 Demand::Nothing => Step::Issue {
                     tenant,
                     subject,
@@ -223,9 +235,22 @@ mod tests {
                 grace_is_left: true,
                 auth_time: proved_at,
                 clinic,
+                has_consented: true,
             }),
             asked_at: asked_ago.map(|ago| NOW - Duration::seconds(ago)),
         }
+    }
+
+    /// AUTHZ-12; OIDC Core §3.1.2.1.
+    #[test]
+    fn without_consent_she_is_asked_and_a_silent_request_is_told_so() {
+        let mut facts = facts(member(), 10, None);
+        facts.session.as_mut().expect("signed in").has_consented = false;
+        let tenant = TenantId::from_uuid(Uuid::from_u128(7));
+        let step = decide(&request(&[], None), &facts, NOW);
+        assert_eq!(step, Step::AskConsent { tenant });
+        let step = decide(&request(&[Prompt::None], None), &facts, NOW);
+        assert_eq!(step, Step::Refuse(AuthorizeError::ConsentRequired));
     }
 
     fn is_issued(step: &Step) -> bool {

@@ -154,8 +154,8 @@ fn prompt(given: &Parameters) -> Result<Vec<Prompt>, AuthorizeError> {
     let mut prompts = Vec::new();
     for word in optional(given, "prompt")?.unwrap_or_default().split(' ') {
         match word {
-            // Nothing is asked of her for our own clients: for `consent` nothing is shown.
-            "" | "consent" => {}
+            "" => {}
+            "consent" => prompts.push(Prompt::Consent),
             "none" => prompts.push(Prompt::None),
             "login" => prompts.push(Prompt::Login),
             "select_account" => prompts.push(Prompt::SelectAccount),

@@ -28,6 +28,8 @@ pub(super) enum Answer {
     EnrollFactor(InteractionId),
     /// Go to the chooser.
     ChooseClinic(InteractionId),
+    /// Go and ask what the client may see.
+    AskConsent(InteractionId),
     /// Back to the client with a code.
     Code(Box<AuthorizeRequest>, SecretString),
     /// Back to the client with an error.
@@ -114,21 +116,23 @@ pub(super) async fn begin(
         began_at: None,
     };
     let outcome = settle(app, browser.session.as_ref(), &asked).await?;
-    let (anew, leads): (bool, fn(InteractionId) -> Answer) = match outcome {
+    let id = interaction::fresh_id(app);
+    let (answer, anew, settled) = match outcome {
         Outcome::Code(code) => return Ok(Answer::Code(Box::new(request), code)),
         Outcome::Refuse(error) => return Ok(Answer::Refuse(Box::new(request), error)),
-        Outcome::SignIn { anew } => (anew, Answer::SignIn),
-        Outcome::ProveFactor => (false, Answer::ProveFactor),
-        Outcome::EnrollFactor => (false, Answer::EnrollFactor),
-        Outcome::ChooseClinic => (false, Answer::ChooseClinic),
+        Outcome::SignIn { anew } => (Answer::SignIn(id), anew, None),
+        Outcome::ProveFactor => (Answer::ProveFactor(id), false, None),
+        Outcome::EnrollFactor => (Answer::EnrollFactor(id), false, None),
+        Outcome::ChooseClinic => (Answer::ChooseClinic(id), false, None),
+        Outcome::AskConsent(tenant) => (Answer::AskConsent(id), false, Some(tenant)),
     };
     let clinic = find_clinic(app, &wanted).await?;
     let pending = Pending {
-        tenant: match &wanted {
+        tenant: settled.or(match &wanted {
             Wanted::Id(id) => Some(*id),
             Wanted::Slug(_) => clinic.as_ref().map(|c| c.tenant_id),
             Wanted::Any => None,
-        },
+        }),
         clinic: clinic.map(|c| (c.name, c.accent)),
         purpose: Purpose::Authorize(Box::new(request)),
         client_name: Some(client.name.clone()),
@@ -136,13 +140,64 @@ pub(super) async fn begin(
         has_chosen: false,
         anew,
     };
-    let id = interaction::fresh_id(app);
     app.db
         .run(interaction::authority(id), async |tx| {
             interaction::begin(tx, app, id, browser.digest(), &pending).await
         })
         .await?;
-    Ok(leads(id))
+    Ok(answer)
+}
+
+/// A request that waits in this browser, with its client as it is registered now.
+pub(super) struct Waiting {
+    pub(super) interaction: Interaction,
+    pub(super) request: Box<AuthorizeRequest>,
+    pub(super) client: Client,
+    wanted: Wanted,
+}
+
+impl Waiting {
+    /// `None`: no such interaction of this browser, or none for an app, or its client is gone.
+    pub(super) async fn find(
+        app: &App,
+        browser: &Browser,
+        flow: InteractionId,
+    ) -> Result<Option<Self>, StoreError> {
+        let found = app
+            .db
+            .run(interaction::authority(flow), async |tx| {
+                interaction::find(tx, app, flow, browser.digest()).await
+            })
+            .await?;
+        let Some(interaction) = found else {
+            return Ok(None);
+        };
+        let Purpose::Authorize(request) = interaction.pending.purpose.clone() else {
+            return Ok(None);
+        };
+        let client = match ClientId::parse(&request.client_id) {
+            Some(id) => find_client(app, &id).await?,
+            None => None,
+        };
+        Ok(client.map(|client| Self {
+            wanted: interaction.pending.tenant.map_or(Wanted::Any, Wanted::Id),
+            interaction,
+            request,
+            client,
+        }))
+    }
+
+    /// The same for [`settle`].
+    pub(super) fn asked(&self) -> Asked<'_> {
+        let pending = &self.interaction.pending;
+        Asked {
+            client: &self.client,
+            request: &self.request,
+            wanted: &self.wanted,
+            chooses: self.request.prompt.contains(&Prompt::SelectAccount) && !pending.has_chosen,
+            began_at: Some(self.interaction.created_at),
+        }
+    }
 }
 
 /// Coming back from the sign-in pages; `None`: no such interaction of this browser.
@@ -151,54 +206,30 @@ pub(super) async fn resume(
     browser: &Browser,
     flow: InteractionId,
 ) -> Result<Option<Answer>, StoreError> {
-    let found = app
-        .db
-        .run(interaction::authority(flow), async |tx| {
-            interaction::find(tx, app, flow, browser.digest()).await
-        })
-        .await?;
-    let Some(Interaction {
-        id,
-        mut pending,
-        created_at,
-    }) = found
-    else {
+    let Some(waiting) = Waiting::find(app, browser, flow).await? else {
         return Ok(None);
     };
-    let Purpose::Authorize(request) = pending.purpose.clone() else {
-        return Ok(None);
-    };
-    let client = match ClientId::parse(&request.client_id) {
-        Some(id) => find_client(app, &id).await?,
-        None => None,
-    };
-    let Some(client) = client else {
-        return Ok(None);
-    };
-    let wanted = pending.tenant.map_or(Wanted::Any, Wanted::Id);
-    let chooses = request.prompt.contains(&Prompt::SelectAccount) && !pending.has_chosen;
-    let asked = Asked {
-        client: &client,
-        request: &request,
-        wanted: &wanted,
-        chooses,
-        began_at: Some(created_at),
-    };
-    let outcome = settle(app, browser.session.as_ref(), &asked).await?;
-    let goes_on = |pending: Pending| Interaction {
-        id,
-        pending,
-        created_at,
-    };
+    let outcome = settle(app, browser.session.as_ref(), &waiting.asked()).await?;
+    let Waiting {
+        mut interaction,
+        request,
+        ..
+    } = waiting;
+    let id = interaction.id;
     let answer = match outcome {
         Outcome::SignIn { anew } => {
-            pending.anew = anew;
-            keep(app, &goes_on(pending)).await?;
+            interaction.pending.anew = anew;
+            keep(app, &interaction).await?;
             Answer::SignIn(id)
         }
         Outcome::ProveFactor => Answer::ProveFactor(id),
         Outcome::EnrollFactor => Answer::EnrollFactor(id),
         Outcome::ChooseClinic => Answer::ChooseClinic(id),
+        Outcome::AskConsent(tenant) => {
+            interaction.pending.tenant = Some(tenant);
+            keep(app, &interaction).await?;
+            Answer::AskConsent(id)
+        }
         // Finished meanwhile by another tab of the browser: its code was given there.
         Outcome::Code(code) => {
             if !finished(app, id).await? {
@@ -223,7 +254,7 @@ async fn keep(app: &App, interaction: &Interaction) -> Result<(), StoreError> {
         .await
 }
 
-async fn finished(app: &App, id: InteractionId) -> Result<bool, StoreError> {
+pub(super) async fn finished(app: &App, id: InteractionId) -> Result<bool, StoreError> {
     app.db
         .run(interaction::authority(id), async |tx| {
             interaction::finish(tx, app, id).await

@@ -14,6 +14,7 @@ use crate::identity::membership::{Membership, store as membership};
 use crate::ids::TenantId;
 use crate::oidc::client::Client;
 use crate::oidc::code::{IssuedCode, service as code_service};
+use crate::oidc::consent::service as consent;
 use crate::oidc::interaction::AuthorizeRequest;
 use crate::sessions::{PresentedSession, Session, service as sessions};
 
@@ -53,6 +54,7 @@ pub(super) enum Outcome {
     ProveFactor,
     EnrollFactor,
     ChooseClinic,
+    AskConsent(TenantId),
 }
 
 /// Looks, decides, and issues in one transaction of the session's claim.
@@ -121,13 +123,14 @@ fn without_session(step: &Step) -> Outcome {
         // The page itself asks again whether she may say "not now".
         Step::EnrollFactor { .. } => Outcome::EnrollFactor,
         Step::ChooseClinic => Outcome::ChooseClinic,
+        Step::AskConsent { tenant } => Outcome::AskConsent(tenant),
         Step::Refuse(error) => Outcome::Refuse(error),
         Step::Issue { .. } => Outcome::Refuse(AuthorizeError::LoginRequired),
     }
 }
 
 /// Which clinic, and whether the session is live there. Ends as the member if there is one.
-async fn look(
+pub(super) async fn look(
     tx: &mut Tx<Identity>,
     app: &App,
     session: &Session,
@@ -143,6 +146,7 @@ async fn look(
         grace_is_left: factors.grace_is_left,
         auth_time,
         clinic,
+        has_consented: false,
     };
     let proved_at = session.authenticated_with_all_at();
     let hers = membership::list_active(tx, proof.account()).await?;
@@ -180,7 +184,12 @@ async fn look(
     } else {
         ClinicChoice::Lapsed
     };
-    Ok(facts(clinic, auth_time))
+    let (client, request) = (asked.client, asked.request);
+    let has_consented = consent::stands(tx, client, subject, request, asked.began_at).await?;
+    Ok(SessionFacts {
+        has_consented,
+        ..facts(clinic, auth_time)
+    })
 }
 
 async fn issue(
@@ -213,6 +222,7 @@ async fn issue(
         spent_at: None,
     };
     let issued = code_service::issue(tx, app, &code).await?;
+    consent::note_use(tx, app, asked.client, subject).await?;
     let detail = json!({ "client_id": code.client, "scopes": code.scopes, "code": code.id });
     audit::append(tx, &app.env, &app.keys, EventType::AuthorizeGranted, detail).await?;
     Ok(issued)

@@ -138,10 +138,20 @@ pub struct Client {
     pub audiences: Vec<String>,
     /// A row of the lattice of clocks: patient, clinician, console, or none.
     pub app: Option<String>,
+    /// Whether whoever runs this platform, or the client's clinic, made it: its people are not
+    /// asked what it may see.
+    pub is_first_party: bool,
     /// Whether it may be used.
     pub status: ClientStatus,
     /// Since when it is known.
     pub created_at: OffsetDateTime,
+}
+
+impl Client {
+    /// Whether people are asked before it sees anything of theirs.
+    pub const fn is_third_party(&self) -> bool {
+        self.kind.redirects() && !self.is_first_party && self.app.is_none()
+    }
 }
 
 /// A client to be registered; [`super::policy::may_register`] says whether its parts agree.
@@ -173,6 +183,8 @@ pub struct NewClient {
     pub audiences: Vec<String>,
     /// A row of the lattice of clocks.
     pub app: Option<String>,
+    /// Whether its people are not asked what it may see; that of an `app` never are.
+    pub is_first_party: bool,
 }
 
 /// What people read: 1 to 80 characters, none of them a control.

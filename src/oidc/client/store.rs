@@ -23,6 +23,7 @@ struct ClientRow {
     scopes: Vec<String>,
     audiences: Vec<String>,
     app: String,
+    is_first_party: bool,
     status: String,
     created_at: OffsetDateTime,
 }
@@ -49,6 +50,7 @@ impl TryFrom<ClientRow> for Client {
             scopes: row.scopes,
             audiences: row.audiences,
             app: Some(row.app).filter(|app| !app.is_empty()),
+            is_first_party: row.is_first_party,
             status: ClientStatus::parse(&row.status).ok_or(corrupt("status"))?,
             created_at: row.created_at,
         })
@@ -64,8 +66,8 @@ pub(super) async fn find_claimed(
 ) -> Result<Option<Client>, StoreError> {
     let row: Option<ClientRow> = sqlx::query_as(
         "select tenant_id, client_id, name, kind, profile, auth_method, id_token_alg,
-                redirect_uris, post_logout_redirect_uris, origins, scopes, audiences, app, status,
-                created_at
+                redirect_uris, post_logout_redirect_uris, origins, scopes, audiences, app,
+                is_first_party, status, created_at
          from identity.client
          where client_locator = $1 and client_id = $2",
     )
@@ -85,8 +87,8 @@ pub(super) async fn list(
 ) -> Result<Vec<Client>, StoreError> {
     let rows: Vec<ClientRow> = sqlx::query_as(
         "select tenant_id, client_id, name, kind, profile, auth_method, id_token_alg,
-                redirect_uris, post_logout_redirect_uris, origins, scopes, audiences, app, status,
-                created_at
+                redirect_uris, post_logout_redirect_uris, origins, scopes, audiences, app,
+                is_first_party, status, created_at
          from identity.client
          where tenant_id = $1 and client_id > $2
          order by client_id
@@ -115,9 +117,9 @@ pub(super) async fn insert(
     let done = sqlx::query(
         "insert into identity.client
            (tenant_id, client_id, client_locator, name, kind, profile, auth_method, id_token_alg,
-            redirect_uris, post_logout_redirect_uris, origins, scopes, audiences, app, status,
-            created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'active', $15)
+            redirect_uris, post_logout_redirect_uris, origins, scopes, audiences, app,
+            is_first_party, status, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 'active', $16)
          on conflict do nothing",
     )
     .bind(new.tenant)
@@ -134,6 +136,7 @@ pub(super) async fn insert(
     .bind(&new.scopes)
     .bind(&new.audiences)
     .bind(new.app.as_deref().unwrap_or_default())
+    .bind(new.is_first_party)
     .bind(at)
     .execute(tx.conn())
     .await?;

@@ -11,6 +11,7 @@
 //! Not its business: who the client is (the token endpoint authenticates it first), what an access
 //! token says, and how an end reaches verifiers.
 
+pub(crate) mod ending;
 pub mod exchange;
 pub mod model;
 pub mod policy;

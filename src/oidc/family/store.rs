@@ -356,6 +356,32 @@ pub(crate) async fn mark_ended(
     Ok(done.rows_affected() == 1)
 }
 
+/// Ends what a client has of a member in these sessions; says how many.
+pub(crate) async fn mark_client_ended(
+    tx: &mut Tx<Identity>,
+    tenant: TenantId,
+    (subject, client): (SubjectId, &ClientId),
+    sessions: &[SessionId],
+    ended: Ended,
+) -> Result<u64, StoreError> {
+    let done = sqlx::query(
+        "update identity.token_family
+         set ended_at = $5, end_reason = $6, sealed_successor = null, seal_key_id = null,
+             sealed_until = null
+         where tenant_id = $1 and session_id = any ($2) and subject_id = $3 and client_id = $4
+           and ended_at is null",
+    )
+    .bind(tenant)
+    .bind(sessions)
+    .bind(subject)
+    .bind(client)
+    .bind(ended.ended_at)
+    .bind(ended.reason.name())
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected())
+}
+
 /// Erases sealed successors that may no longer be given, in all tenants; says how many.
 pub(crate) async fn purge_sealed(
     tx: &mut Tx<Identity>,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
+use url::Url;
 
 use crate::ids::{InteractionId, TenantId};
 
@@ -13,6 +14,8 @@ pub enum Prompt {
     None,
     /// She proves who she is, even with a live session.
     Login,
+    /// She is asked what the client may see, even if she said so before.
+    Consent,
     /// She chooses the clinic, even with one that is clear.
     SelectAccount,
 }
@@ -45,6 +48,19 @@ pub struct AuthorizeRequest {
     pub hint: Option<(TenantId, uuid::Uuid)>,
     /// The `aud` of the access token.
     pub audience: String,
+}
+
+impl AuthorizeRequest {
+    /// What a page's form may be redirected to in the end, for its policy: the app that asked.
+    pub fn leads_to(&self) -> Option<String> {
+        let to = Url::parse(&self.redirect_uri).ok()?;
+        let origin = to.origin();
+        Some(if origin.is_tuple() {
+            origin.ascii_serialization()
+        } else {
+            format!("{}:", to.scheme())
+        })
+    }
 }
 
 /// Why a person has to sign in.

@@ -16,6 +16,7 @@ use crate::http::oauth_error::OAuthError;
 use crate::identity::membership::{Member, store as membership};
 use crate::oidc::client::Client;
 use crate::oidc::code::{IssuedCode, PresentedCode, service as codes};
+use crate::oidc::consent::service as consents;
 use crate::oidc::family::exchange::NewFamily;
 use crate::oidc::family::model::EndReason;
 use crate::oidc::family::service as families;
@@ -132,6 +133,9 @@ async fn give(
     let Some(member) = member.filter(|member| member.is_active) else {
         return refuse(tx, app, client, presented, "not an active member").await;
     };
+    if !consents::still_stands(tx, client, code.subject, &code.scopes).await? {
+        return refuse(tx, app, client, presented, "consent withdrawn").await;
+    }
     let lifetimes = &app.config.lifetimes;
     let longest = if client.kind.is_public() {
         lifetimes.refresh_public

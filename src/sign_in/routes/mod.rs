@@ -8,7 +8,6 @@ mod password;
 use axum::Router;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use url::Url;
 
 use crate::account::routes::factors::CONFIRMED;
 use crate::app::App;
@@ -123,14 +122,8 @@ fn onward_path(interaction: &Interaction) -> String {
 
 /// What a page's form may be redirected to in the end, for its policy: the app that asked.
 fn leads_to(interaction: &Interaction) -> Option<String> {
-    let Purpose::Authorize(request) = &interaction.pending.purpose else {
-        return None;
-    };
-    let to = Url::parse(&request.redirect_uri).ok()?;
-    let origin = to.origin();
-    Some(if origin.is_tuple() {
-        origin.ascii_serialization()
-    } else {
-        format!("{}:", to.scheme())
-    })
+    match &interaction.pending.purpose {
+        Purpose::Authorize(request) => request.leads_to(),
+        Purpose::Account | Purpose::Factors => None,
+    }
 }

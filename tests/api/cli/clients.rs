@@ -27,6 +27,7 @@ fn web(tenant: TenantId, id: &str) -> NewClient {
         scopes: vec!["openid".to_owned()],
         audiences: Vec::new(),
         app: None,
+        is_first_party: false,
     }
 }
 

@@ -104,6 +104,7 @@ impl Scene {
             origin: None,
             scopes: Vec::new(),
             audience: Some(AUDIENCE.to_owned()),
+            is_third_party: false,
         };
         let api = resource.register(&lab.app).await;
         Self {

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::routing::post;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use lanyard::app::App;
 use lanyard::cli::Operator;
@@ -118,6 +118,7 @@ impl Lab {
             .route("/clients", post(register))
             .route("/clock", post(advance))
             .route("/code", post(code))
+            .route("/mail", get(mail))
             .with_state(desk);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -171,6 +172,19 @@ pub(crate) struct Wanted {
     pub(crate) scopes: Vec<String>,
     /// Another API than `/api/v1`.
     pub(crate) audience: Option<String>,
+    /// Made by others: its people are asked.
+    #[serde(default)]
+    pub(crate) is_third_party: bool,
+}
+
+/// What was mailed, the newest first.
+async fn mail(State(desk): State<Desk>) -> Json<Value> {
+    lanyard::mail::deliver(&desk.app).await.unwrap();
+    let caught = lanyard::mail::caught(&desk.app, 20).await.unwrap();
+    let told = caught.iter().map(|message| {
+        json!({ "to": message.to, "subject": message.letter.subject, "body": message.letter.body })
+    });
+    Json(told.collect())
 }
 
 /// What an operator is shown of a client.
@@ -213,6 +227,7 @@ impl Wanted {
             scopes: self.scopes.clone(),
             audiences: vec![self.audience.clone().unwrap_or_else(own)],
             app: None,
+            is_first_party: !self.is_third_party,
         };
         let operator = Operator::new(&app.db, &app.env, &app.keys);
         let outcome = operator.register_client(&new).await.unwrap();

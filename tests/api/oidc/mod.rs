@@ -5,6 +5,7 @@ mod api;
 mod authorize;
 mod canary;
 mod code;
+mod consent;
 mod cors;
 mod cuts;
 mod discovery;
@@ -103,6 +104,7 @@ impl World {
             scopes: scopes.map(str::to_owned).to_vec(),
             audiences: vec![lanyard::api::audience(&self.lab.app)],
             app: None,
+            is_first_party: true,
         };
         change(&mut new);
         if !new.kind.redirects() {

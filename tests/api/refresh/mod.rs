@@ -153,6 +153,7 @@ impl World {
             scopes: vec!["visits:read".to_owned(), "profile:read".to_owned()],
             audiences: vec![AUDIENCE.to_owned()],
             app: None,
+            is_first_party: true,
         };
         let app = &self.lab.app;
         let operator = Operator::new(&app.db, &app.env, &app.keys);
