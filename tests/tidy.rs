@@ -319,6 +319,38 @@ fn services_and_stores_know_nothing_of_http() {
     assert_none(&findings);
 }
 
+/// Issue 3: no build of the program has a clock that somebody could move. The tests bring their own;
+/// the program has one, which follows the database's, and no switch to another.
+#[test]
+fn the_program_has_no_clock_but_the_databases() {
+    let mut found = BTreeSet::new();
+    for source in sources("src", &[".rs"]) {
+        if source.path.starts_with("src/verifier/tests/") {
+            continue;
+        }
+        for (_, line) in source.product_lines() {
+            if let Some((_, clock)) = line.split_once("Clock for ") {
+                found.insert((source.path.clone(), clock.trim_end_matches(" {").to_owned()));
+            }
+        }
+    }
+    // The second hands the first one's time to the verifier; the third is the verifier's own.
+    let known = [
+        ("src/env.rs", "DatabaseClock"),
+        ("src/api/inside.rs", "AppClock"),
+        ("src/verifier/src/clock.rs", "SystemClock"),
+    ];
+    let known = known.map(|(path, clock)| (path.to_owned(), clock.to_owned()));
+    assert_eq!(found, BTreeSet::from(known));
+    for manifest in ["Cargo.toml", "build.rs"] {
+        let text = fs::read_to_string(root().join(manifest)).unwrap_or_default();
+        assert!(
+            !text.contains("\n[features]"),
+            "{manifest}: a build of another kind"
+        );
+    }
+}
+
 /// Design §3: a proof that an account was checked is made in few places, each just after a check.
 #[test]
 fn proofs_are_made_only_where_a_credential_was_checked() {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
+use crate::ids::TenantId;
 pub use crate::pages::App as Kind;
 use crate::pages::{Accent, EndReason};
 
@@ -110,7 +111,26 @@ pub struct ClinicFacts {
     pub accent: String,
 }
 
+/// The slug of the tenant of the platform's own staff: no host has it.
+const PLATFORM: &str = "platform";
+
 impl ClinicFacts {
+    /// The platform's own tenant, which is no clinic and has no address: its staff sign in at an
+    /// app's own host.
+    pub fn platform() -> Self {
+        Self {
+            id: TenantId::PLATFORM.as_uuid(),
+            slug: PLATFORM.to_owned(),
+            name: "Platform".to_owned(),
+            accent: "slate".to_owned(),
+        }
+    }
+
+    /// The label of its hosts, if it has any.
+    pub fn label(&self) -> Option<&str> {
+        (self.slug != PLATFORM).then_some(self.slug.as_str())
+    }
+
     /// For the frame of a page.
     pub fn shown(&self) -> crate::pages::Clinic {
         let accent: Accent = self.accent.parse().unwrap_or_default();

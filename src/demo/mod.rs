@@ -9,6 +9,7 @@
 mod browser;
 mod catcher;
 pub mod drive;
+pub mod partner;
 pub mod routes;
 mod seed;
 pub mod state;
@@ -35,6 +36,9 @@ pub enum DemoError {
     /// The operator's: the folder is somebody's.
     #[error("{0} is not the demo's: move it away, or set another state_dir")]
     Foreign(PathBuf),
+    /// The operator's: made-up people and printed passwords are no deployment.
+    #[error("{0} is the demo's: nothing but `lanyard demo` runs on it")]
+    OnlyDemo(PathBuf),
     /// The operator's: the folder can't be used.
     #[error("{folder} can't be used")]
     Folder {

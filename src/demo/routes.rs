@@ -1,15 +1,18 @@
 //! The demo's front page and its mail catcher, at the issuer's own address.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Router, middleware};
 use http::StatusCode;
 
-use super::catcher;
+use super::partner::Partner;
 use super::seed::face;
 use super::state::World;
 use super::world::MEMBERS;
+use super::{catcher, partner};
 use crate::app::App;
 use crate::apps::sites;
 use crate::http::layers::{self, RequestId};
@@ -29,6 +32,7 @@ pub const MAIL: &str = "/demo/mail";
 pub(super) struct Demo {
     pub(super) app: App,
     world: World,
+    pub(super) partner: Arc<Partner>,
 }
 
 /// To be merged with the issuer's router; under the same layers as that.
@@ -38,6 +42,9 @@ pub fn router(app: &App, world: &World) -> Router {
         .route(CODES, get(codes))
         .route(MAIL, get(catcher::mail))
         .route("/demo/mail/{message}", get(catcher::message))
+        .route(partner::PARTNER, get(partner::front))
+        .route(partner::CONNECT, get(partner::connect))
+        .route(partner::CALLBACK, get(partner::callback))
         .layer(middleware::from_fn_with_state(
             app.clone(),
             layers::own_host,
@@ -48,6 +55,7 @@ pub fn router(app: &App, world: &World) -> Router {
         .with_state(Demo {
             app: app.clone(),
             world: world.clone(),
+            partner: Arc::new(Partner::new(app, world)),
         })
 }
 
@@ -74,6 +82,7 @@ async fn front(State(demo): State<Demo>, id: RequestId) -> Response {
         people: MEMBERS.iter().map(person).collect(),
         codes_href: CODES.to_owned(),
         mail_href: MAIL.to_owned(),
+        partner_href: partner::PARTNER.to_owned(),
         discovery_href: "/.well-known/openid-configuration".to_owned(),
     };
     page::page(StatusCode::OK, &shown)

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use time::Duration;
 
-use super::DemoError;
 use super::state::World;
 use super::world::{self, CLINICS, DemoClinic, MEMBERS, VISITS};
+use super::{DemoError, partner};
 use crate::app::App;
 use crate::apps::{self, Kind};
 use crate::cli::Operator;
@@ -36,6 +36,7 @@ pub async fn seed(
         operator.ensure_platform().await?;
     }
     register_apps(app).await?;
+    partner::register(app, world).await?;
     if world.is_seeded {
         return Ok(());
     }

@@ -127,6 +127,20 @@ pub fn remove_folder(config: &Config) -> Result<bool, DemoError> {
     Ok(true)
 }
 
+/// Nothing but the demo runs on the demo's folder or keys: its passwords are printed.
+pub fn refuse_outside(config: &Config) -> Result<(), DemoError> {
+    if config.is_demo {
+        return Ok(());
+    }
+    let keys = &config.keys_dir;
+    let above = keys.parent().map(Path::to_path_buf).unwrap_or_default();
+    let places = [config.state_dir.clone(), keys.clone(), above];
+    match places.into_iter().find(|place| is_marked(place)) {
+        Some(place) => Err(DemoError::OnlyDemo(place)),
+        None => Ok(()),
+    }
+}
+
 fn is_marked(folder: &Path) -> bool {
     folder.join(MARK).is_file()
 }
@@ -161,6 +175,9 @@ pub struct World {
     /// The secrets of sign-in codes by login, as an authenticator app takes them.
     #[serde(default)]
     pub code_secrets: BTreeMap<String, String>,
+    /// The client secret of the app of another party, once it is registered.
+    #[serde(default)]
+    pub partner_secret: Option<String>,
     /// Whether everything that they are for is in the database.
     pub is_seeded: bool,
 }
@@ -202,6 +219,7 @@ impl World {
         Self {
             passwords,
             code_secrets,
+            partner_secret: None,
             is_seeded: false,
         }
     }
@@ -270,6 +288,35 @@ mod tests {
             Err(DemoError::Foreign(_))
         ));
         assert!(strange.join("thesis.txt").exists());
+        fs::remove_dir_all(base).expect("ours");
+    }
+
+    /// Issue 3: `var/demo` is served by `lanyard demo` alone, and so are its keys.
+    #[test]
+    fn nothing_else_runs_on_the_demos_folder_or_keys() {
+        let base = std::env::temp_dir().join(format!("lanyard-outside-{}", std::process::id()));
+        let plain = Config {
+            state_dir: base.clone(),
+            keys_dir: base.join("keys"),
+            ..Config::default()
+        };
+        let demo = configure(plain.clone()).expect("loopback");
+        make_folder(&demo, &Env::system()).expect("a folder");
+        assert!(refuse_outside(&plain).is_ok());
+        assert!(refuse_outside(&demo).is_ok());
+        for outside in [
+            Config {
+                state_dir: demo.state_dir.clone(),
+                ..plain.clone()
+            },
+            Config {
+                keys_dir: demo.keys_dir.clone(),
+                ..plain
+            },
+        ] {
+            let refused = refuse_outside(&outside);
+            assert!(matches!(refused, Err(DemoError::OnlyDemo(_))));
+        }
         fs::remove_dir_all(base).expect("ours");
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::partner;
 use super::routes::FRONT;
 use super::state::World;
 use super::world::{CLINICS, DemoMember, MEMBERS, PLATFORM, has_device};
@@ -36,6 +37,10 @@ pub fn table(config: &Config, world: &World) -> String {
     };
     line("");
     line(&format!("  Start here   {issuer}{FRONT}"));
+    let theirs = partner::PARTNER;
+    line(&format!(
+        "  Another's app {issuer}{theirs}: it asks before it sees anything"
+    ));
     line("  Everybody and everything here is made up.");
     for clinic in CLINICS.iter().chain([&PLATFORM]) {
         line("");
@@ -97,8 +102,14 @@ pub fn facts(config: &Config, world: &World) -> serde_json::Value {
         "issuer": config.issuer.as_str(),
         "clinics": CLINICS.iter().map(clinic).collect::<Vec<_>>(),
         "people": MEMBERS.iter().map(person).collect::<Vec<_>>(),
-        "clients": Kind::ALL.map(|kind| client(config, kind)),
+        "clients": clients(config, world),
     })
+}
+
+fn clients(config: &Config, world: &World) -> Vec<serde_json::Value> {
+    let own = Kind::ALL.map(|kind| client(config, kind)).into_iter();
+    let theirs = partner::facts(config.issuer.as_str(), world);
+    own.chain([theirs]).collect()
 }
 
 /// One of the apps as the issuer knows it. Its secret is its own.

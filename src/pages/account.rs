@@ -27,6 +27,8 @@ pub struct AccountPage {
     pub devices: u32,
     /// Her recovery codes that are still good.
     pub codes_left: u32,
+    /// Other parties' apps that may see something, by clinic and name.
+    pub apps: Vec<AppRow>,
     /// What the person has just done, if they come from a form.
     pub notice: Option<AccountNotice>,
 }
@@ -53,6 +55,38 @@ pub struct MembershipRow {
     pub clinic: Clinic,
     /// Roles in words.
     pub roles: String,
+    /// The platform's apps there.
+    pub apps: Vec<ClinicApp>,
+}
+
+/// One of the platform's apps at a clinic.
+#[derive(Debug, Clone)]
+pub struct ClinicApp {
+    /// `Patient portal`.
+    pub name: &'static str,
+    /// Its address there.
+    pub href: String,
+}
+
+/// An app of another party that may see something of the person's.
+#[derive(Debug, Clone)]
+pub struct AppRow {
+    /// Ends the ids of the row's parts: a number on this page.
+    pub number: usize,
+    /// The app, by its registered name.
+    pub name: String,
+    /// Where.
+    pub clinic: Clinic,
+    /// What it may do, in words.
+    pub wishes: Vec<String>,
+    /// Since when.
+    pub since: OffsetDateTime,
+    /// When it last came.
+    pub last_used_at: OffsetDateTime,
+    /// Value of `clinic` in the form that takes it back: the slug.
+    pub slug: String,
+    /// Value of `client`.
+    pub client: String,
 }
 
 /// What has just been done.
@@ -62,12 +96,18 @@ pub enum AccountNotice {
     SessionEnded,
     /// The password was changed and the other sessions ended.
     PasswordChanged,
+    /// An app may see nothing any more.
+    AppRemoved,
 }
 
 impl AccountNotice {
     fn words(self) -> &'static str {
         match self {
             Self::SessionEnded => "That device is signed out.",
+            Self::AppRemoved => {
+                "That app can no longer see your information. What it has read already, it may \
+                 have kept: ask its maker to delete it."
+            }
             Self::PasswordChanged => {
                 "Your password is changed, and your other devices are signed out."
             }
@@ -127,7 +167,7 @@ pub enum ChangePasswordProblem {
 }
 
 impl ChangePasswordProblem {
-    fn words(self) -> String {
+    pub(super) fn words(self) -> String {
         match self {
             Self::CurrentMismatch => "That is not your current password. Try again.".to_owned(),
             Self::TooShort => {

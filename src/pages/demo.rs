@@ -17,6 +17,8 @@ pub struct DemoPage {
     pub codes_href: String,
     /// The mail catcher.
     pub mail_href: String,
+    /// The app of another party.
+    pub partner_href: String,
     /// The issuer's discovery document.
     pub discovery_href: String,
 }
@@ -131,5 +133,54 @@ pub struct MailMessagePage {
 impl Page for MailMessagePage {
     fn sentence(&self) -> &'static str {
         "A caught message"
+    }
+}
+
+/// The app of another party, to try a consent with.
+#[derive(Debug, Template)]
+#[template(path = "partner.html")]
+pub struct PartnerPage {
+    /// Around it.
+    pub frame: Frame,
+    /// What it calls itself.
+    pub name: &'static str,
+    /// Starts the code flow.
+    pub connect_href: &'static str,
+    /// The issuer's account page.
+    pub account_href: &'static str,
+    /// Back to the demo's front page.
+    pub home_href: &'static str,
+    /// What the last try came to.
+    pub outcome: Option<PartnerOutcome>,
+}
+
+/// What connecting came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PartnerOutcome {
+    /// It has a token, and saw so many visits with it.
+    Connected {
+        /// How many.
+        visits: usize,
+    },
+    /// The person said no.
+    Denied,
+    /// Something else stopped it.
+    Failed,
+}
+
+impl PartnerOutcome {
+    fn words(self) -> String {
+        match self {
+            Self::Connected { visits: 1 } => "Connected. It sees 1 visit of yours.".to_owned(),
+            Self::Connected { visits } => format!("Connected. It sees {visits} visits of yours."),
+            Self::Denied => "You did not allow it, so it sees nothing.".to_owned(),
+            Self::Failed => "That did not work. Nothing was shared; try again.".to_owned(),
+        }
+    }
+}
+
+impl Page for PartnerPage {
+    fn sentence(&self) -> &'static str {
+        "An app of somebody else"
     }
 }

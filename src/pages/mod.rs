@@ -18,6 +18,7 @@ mod accent;
 mod account;
 mod apps;
 mod assets;
+mod consent;
 #[cfg(test)]
 mod contrast;
 mod demo;
@@ -32,21 +33,24 @@ mod moment;
 mod notice;
 pub mod paths;
 mod qr;
+mod recovery;
 mod roles;
 mod sign_in;
 
 pub use accent::{Accent, UnknownAccent};
 pub use account::{
-    AccountNotice, AccountPage, ChangePasswordPage, ChangePasswordProblem, MembershipRow,
-    SessionRow,
+    AccountNotice, AccountPage, AppRow, ChangePasswordPage, ChangePasswordProblem, ClinicApp,
+    MembershipRow, SessionRow,
 };
 pub use apps::{
     App, AppLink, ConsoleHomePage, Fact, MemberRow, Person, Refusal, RefusalPage, VisitRow,
     VisitsHomePage, WelcomePage,
 };
 pub use assets::{Asset, asset, css_href, icon_href, script_href};
+pub use consent::ConsentPage;
 pub use demo::{
     DemoCode, DemoCodesPage, DemoPage, DemoPerson, MailListPage, MailMessagePage, MailRow,
+    PartnerOutcome, PartnerPage,
 };
 pub use factor::{
     CodePage, CodeProblem, EnrollPage, EnrollProblem, FactorDevice, FactorNotice, FactorsPage,
@@ -57,6 +61,9 @@ pub use hidden::Hidden;
 pub use moment::{clock_time, day_and_time, time_ago};
 pub use notice::{EndReason, ErrorPage, Link, LogoutConfirmPage, SignedOutPage};
 pub use qr::Qr;
+pub use recovery::{
+    DeadLinkPage, NewPasswordPage, RecoveryDonePage, RecoveryPage, RecoverySentPage,
+};
 pub use roles::role_words;
 pub use sign_in::{
     ChooserPage, ClinicChoice, IdentifierPage, IdentifierProblem, PasswordPage, PasswordProblem,

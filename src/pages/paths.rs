@@ -14,6 +14,10 @@ pub const SIGN_IN_RECOVERY_CODE: &str = "/sign-in/recovery-code";
 pub const SIGN_IN_ENROLL: &str = "/sign-in/enroll";
 /// Issuer. `POST csrf, flow`: she uses her one sign-in without a second factor.
 pub const SIGN_IN_ENROLL_LATER: &str = "/sign-in/enroll/later";
+/// Issuer. `GET ?flow=`: [`super::ConsentPage`]; `POST csrf, flow, asked, decision`.
+pub const CONSENT: &str = "/consent";
+/// Issuer. `POST csrf, clinic, client`: takes back what an app may see.
+pub const ACCOUNT_REMOVE_APP: &str = "/account/apps/remove";
 /// Issuer. `GET`: [`super::AccountPage`].
 pub const ACCOUNT: &str = "/account";
 /// Issuer. `POST csrf, session`: ends one session of the account.
@@ -32,6 +36,14 @@ pub const ACCOUNT_FACTORS_REMOVE: &str = "/account/codes/remove";
 pub const ACCOUNT_FACTORS_RENAME: &str = "/account/codes/rename";
 /// Issuer. `POST csrf`: [`super::RecoveryCodesPage`] with new ones.
 pub const ACCOUNT_RECOVERY_CODES: &str = "/account/codes/recovery";
+/// Issuer. `GET ?flow=`: [`super::RecoveryPage`]; `POST csrf, flow, login`.
+pub const RECOVERY: &str = "/recovery";
+/// Issuer. `GET ?key=`: the link in the mail; leads to [`RECOVERY_NEW`].
+pub const RECOVERY_LINK: &str = "/recovery/link";
+/// Issuer. `GET`: [`super::NewPasswordPage`]; `POST csrf, new_password`.
+pub const RECOVERY_NEW: &str = "/recovery/new";
+/// Issuer. `GET`: [`super::RecoveryDonePage`].
+pub const RECOVERY_DONE: &str = "/recovery/done";
 /// Issuer. `POST csrf, logout`: the person said yes on [`super::LogoutConfirmPage`].
 pub const LOGOUT_CONFIRM: &str = "/logout/confirm";
 

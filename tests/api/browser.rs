@@ -6,7 +6,7 @@
 use std::net::Ipv4Addr;
 use std::path::Path;
 
-use lanyard::config::Config;
+use lanyard::config::{Config, MailDelivery};
 use lanyard::demo::world::{CLINICS, RUTH};
 use lanyard::demo::{self, state};
 use lanyard::ids::SubjectId;
@@ -108,6 +108,21 @@ async fn the_same_without_javascript() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_ends_sessions_and_changes_her_password() {
     play("account", &[], as_it_is).await;
+}
+
+/// Issue 3: a worried patient finds her way back in.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_who_forgot_her_password_finds_her_way_back_in() {
+    play("recovery", &[], |config| {
+        config.mail.delivery = MailDelivery::Catcher;
+    })
+    .await;
+}
+
+/// Issue 3: what another party's app may see is asked, kept and taken back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_lets_an_app_see_her_visits_and_takes_it_back() {
+    play("consent", &[], as_it_is).await;
 }
 
 /// WCAG 2.2.1, design §4.

@@ -156,11 +156,43 @@ async fn every_page_of_the_demo_says_that_all_is_made_up() {
         .page("Welcome to your patient portal");
     assert!(app.body.contains(made_up), "the apps' pages too");
 
+    for path in [
+        "/recovery",
+        "/recovery/new",
+        "/recovery/done",
+        "/signed-out",
+        "/sign-in",
+        "/consent",
+        "/nothing",
+    ] {
+        let request = browser
+            .request(Method::GET, path)
+            .header("accept", "text/html");
+        let page = browser.send(path, request).await;
+        assert!(page.body.contains(made_up), "{path}: {}", page.body);
+    }
+    let nowhere = format!("http://nowhere.localhost:{}/", patient.port().unwrap());
+    let nowhere = browser
+        .get(&nowhere)
+        .await
+        .shows(421, "Something went wrong");
+    assert!(nowhere.body.contains(made_up), "even where no clinic is");
+
+    let partner = look("/demo/partner").await.page("An app of somebody else");
+    assert!(partner.body.contains(made_up));
+    look("/demo/partner/callback?state=x&code=y")
+        .await
+        .page("An app of somebody else");
+
     look("/demo/mail").await.page("Caught mail");
     browser
         .sign_in_at(sign_in, RUTH, world.password(RUTH))
         .await
         .goes_to("/account");
+    for path in ["/account", "/account/password"] {
+        let page = browser.get(path).await;
+        assert!(page.body.contains(made_up), "{path}: {}", page.body);
+    }
     lanyard::mail::deliver(&lab.app).await.unwrap();
     let mail = look("/demo/mail").await.page("Caught mail");
     assert!(
@@ -174,4 +206,112 @@ async fn every_page_of_the_demo_says_that_all_is_made_up() {
     look("/demo/mail/nothing")
         .await
         .shows(404, "Something went wrong");
+}
+
+/// Issue 3: support staff are there, and no clinic's records are.
+#[tokio::test]
+async fn the_platforms_staff_sign_in_and_see_no_patient() {
+    let demo = Demo::new("staff").await;
+    let world = demo.prepare().await.unwrap();
+    let lab = demo.serve().await;
+    let console = lab.app.config.apps.console.url.clone();
+    for login in ["piotr.nowak@example.test", "dana.whitfield@example.test"] {
+        let browser = lab.browser();
+        let page = browser.visit(&format!("{console}sign-in")).await;
+        let page = match page.location() {
+            Some(onward) => browser.visit(onward.as_str()).await,
+            None => page,
+        };
+        let mut answer = browser.sign_in_at(page, login, world.password(login)).await;
+        for _ in 0..12 {
+            let Some(onward) = answer.location() else {
+                break;
+            };
+            answer = browser.get(onward.as_str()).await;
+        }
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert!(answer.body.contains("id=\"refusal\""), "{}", answer.body);
+    }
+}
+
+/// Issue 3: all that somebody who tries it needs, for programs too.
+#[tokio::test]
+async fn the_demo_tells_its_people_licenses_and_clients() {
+    let demo = Demo::new("facts").await;
+    let world = demo.prepare().await.unwrap();
+    let config = demo.lab.app.config.clone();
+    let facts = table::facts(&config, &world);
+    assert_eq!(facts["issuer"], config.issuer.as_str());
+    let people = facts["people"].as_array().unwrap();
+    let maya = people.iter().find(|p| p["name"] == "Maya Chen").unwrap();
+    assert_eq!(maya["license"]["title"], "MD");
+    assert_eq!(maya["license"]["states"], serde_json::json!(["OR", "WA"]));
+    let twice = people.iter().filter(|p| p["name"] == "Ana Ortiz").count();
+    assert_eq!(twice, 2, "a person of two clinics");
+    let roles = |role: &str| people.iter().any(|p| p["roles"][0] == role);
+    for role in ["patient", "clinician", "clinic_admin", "platform_support"] {
+        assert!(roles(role), "{role}");
+    }
+    let clients = facts["clients"].as_array().unwrap();
+    let theirs = clients
+        .iter()
+        .find(|c| c["is_third_party"] == true)
+        .unwrap();
+    assert!(
+        theirs["client_secret"]
+            .as_str()
+            .unwrap()
+            .starts_with("lcs_")
+    );
+    assert_eq!(clients.len(), 4);
+    for client in clients {
+        assert!(!client["redirect_uris"].as_array().unwrap().is_empty());
+        assert!(client["opens"].as_str().unwrap().starts_with("http://"));
+    }
+    let shown = table::table(&config, &world);
+    for words in [
+        "Maya Chen, MD (licensed in OR, WA): clinician",
+        "Piotr Nowak: platform support",
+        "/demo/partner",
+    ] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    demo.serve().await;
+}
+
+/// Issue 3: a page of another site that makes a name of its own point here (DNS rebinding) hears
+/// nothing, at any of the demo's listeners.
+#[tokio::test]
+async fn the_demo_answers_to_its_own_names_alone() {
+    let demo = Demo::new("hosts").await;
+    let world = demo.prepare().await.unwrap();
+    let lab = demo.serve().await;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let router =
+        demo::routes::router(&lab.app, &world).into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let apps = &lab.app.config.apps;
+    let own = |port: u16| format!("http://localhost:{port}/");
+    let faces = [
+        format!("{}/", lab.issuer()),
+        format!("http://localhost:{port}/demo"),
+        own(apps.patient.url.port().unwrap()),
+        own(apps.clinician.url.port().unwrap()),
+        own(apps.console.url.port().unwrap()),
+    ];
+    let browser = lab.browser();
+    for face in &faces {
+        for host in [
+            "evil.test",
+            "localhost.evil.test",
+            "evil.test:8080",
+            "platform.evil.test",
+        ] {
+            let request = browser.request_naming(host, Method::GET, face);
+            let answer = browser.send(face, request).await;
+            assert_eq!(answer.status, 421, "{face} as {host}: {}", answer.body);
+            assert!(!answer.body.contains(RUTH) && !answer.body.contains(host));
+        }
+    }
 }

@@ -9,11 +9,12 @@ use super::HOME;
 use super::browser::{Browser, SetCookies};
 use super::outcome::AppError;
 use crate::apps::RelyingParty;
-use crate::apps::model::{PendingLogin, Ticket, Tokens};
+use crate::apps::model::{ClinicFacts, PendingLogin, Ticket, Tokens};
 use crate::apps::oidc::Granted;
 use crate::apps::service;
 use crate::apps::sites::Site;
 use crate::http::layers::RequestId;
+use crate::ids::TenantId;
 use crate::pages::EndReason;
 
 /// Where the front page is shown without asking the issuer again.
@@ -155,6 +156,7 @@ async fn tokens(rp: &RelyingParty, site: &Site, granted: Granted) -> Result<Toke
     let clinic = match &site.clinic {
         Some(clinic) if clinic.id == identity.tenant => clinic.clone(),
         Some(_) => return Err(AppError::BadIssuer("a token for another clinic".to_owned())),
+        None if identity.tenant == TenantId::PLATFORM.as_uuid() => ClinicFacts::platform(),
         None => rp
             .api()
             .clinic(&identity.tenant.to_string())

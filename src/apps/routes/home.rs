@@ -168,10 +168,10 @@ impl Surroundings {
                 roles: String::new(),
                 account_href: format!("{}{}", rp.app().issuer(), paths::ACCOUNT),
             },
-            apps: sites::addresses(&rp.app().config, Some(&clinic.slug))
+            apps: sites::addresses(&rp.app().config, clinic.label())
                 .map(link)
                 .collect(),
-            app_origin: rp.sites().origin(Some(&clinic.slug)),
+            app_origin: rp.sites().origin(clinic.label()),
         }
     }
 

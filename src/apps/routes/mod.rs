@@ -72,9 +72,13 @@ async fn own_hosts(
             let path = request.uri().path_and_query().map_or("/", |p| p.as_str());
             Redirect::temporary(&format!("{origin}{path}")).into_response()
         }
+        // The page below needs its style sheet; nothing there is anybody's.
+        Ok(Found::Stranger) if request.uri().path().starts_with(paths::ASSETS) => {
+            next.run(request).await
+        }
         Ok(Found::Elsewhere(_) | Found::Stranger) => {
-            let words = "No clinic has this address. Look at its first part again.\n";
-            (StatusCode::MISDIRECTED_REQUEST, words).into_response()
+            let frame = crate::http::page::frame(&id);
+            outcome::no_clinic(frame)
         }
         Err(error) => {
             let origin = rp.sites().origin(None);

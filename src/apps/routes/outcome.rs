@@ -167,3 +167,18 @@ impl AppError {
         self.words().0
     }
 }
+
+/// An address that no clinic has (TEN-01). Nothing of the request is repeated, and nothing leads
+/// on: who asked may have been sent here by a stranger.
+pub(super) fn no_clinic(frame: Frame) -> Response {
+    let status = StatusCode::MISDIRECTED_REQUEST;
+    let shown = ErrorPage {
+        frame,
+        status: status.as_u16(),
+        status_word: "Misdirected",
+        happened: "No clinic has this address.",
+        advice: "Look at its first part again, or ask your clinic for the right one.",
+        way_on: None,
+    };
+    page::page(status, &shown)
+}

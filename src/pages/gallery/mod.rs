@@ -2,8 +2,10 @@
 //! them leaves the gallery in `target/gallery`, to be looked at and held against axe.
 
 mod apps;
+mod consent;
 mod demo;
 mod factor;
+mod recovery;
 
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -61,6 +63,8 @@ use show;
 pub(super) fn gallery(words: Words) -> Vec<Shown> {
     let mut all = Vec::new();
     sign_in(&mut all, words);
+    recovery::recovery(&mut all, words);
+    consent::consent(&mut all, words);
     account(&mut all, words);
     factor::factors(&mut all, words);
     notices(&mut all, words);
@@ -120,6 +124,7 @@ fn password(words: Words, problem: Option<PasswordProblem>) -> PasswordPage {
         csrf: "csrf-value".into(),
         flow: "flow&value=1".into(),
         login: words.login.to_owned(),
+        can_recover: problem.is_none(),
         problem,
     }
 }
@@ -217,12 +222,18 @@ fn account(all: &mut Vec<Shown>, words: Words) {
             MembershipRow {
                 clinic: clinic(words.clinic, Accent::Juniper),
                 roles: "Patient".to_owned(),
+                apps: vec![ClinicApp {
+                    name: "Patient portal",
+                    href: "https://juniper.patient.example/".to_owned(),
+                }],
             },
             MembershipRow {
                 clinic: clinic("Harbor Street Clinic", Accent::Harbor),
                 roles: words.text.to_owned(),
+                apps: Vec::new(),
             },
         ],
+        apps: consent::apps(words, notice),
         notice,
     };
     show!(all, "account", page(None, Accent::Juniper));
