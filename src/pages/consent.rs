@@ -21,6 +21,8 @@ pub struct ConsentPage {
     pub client_name: String,
     /// What it wants, each in words that begin with a verb.
     pub wishes: Vec<String>,
+    /// Whether it can change nothing by that.
+    pub is_for_reading: bool,
     /// After so many hours at most it has to send her here again.
     pub most_hours: i64,
     /// Who is signed in.

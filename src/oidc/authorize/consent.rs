@@ -108,6 +108,7 @@ async fn ask(visit: &Visit) -> Result<Response, PageError> {
         asked: Hidden::from(asked),
         client_name: waiting.client.name.clone(),
         wishes: words::in_words(&waiting.request.scopes),
+        is_for_reading: words::are_for_reading(&waiting.request.scopes),
         most_hours: most_hours(&visit.app, waiting.client.kind.is_public()),
         login: question.login,
     };

@@ -33,6 +33,12 @@ pub fn in_words(scopes: &[String]) -> Vec<String> {
     known.chain(unknown).collect()
 }
 
+/// Whether nothing can be changed by these: so it is with all that we have words for.
+pub fn are_for_reading(scopes: &[String]) -> bool {
+    let is_known = |asked: &String| WORDS.iter().any(|(scope, _)| scope == asked);
+    scopes.iter().all(is_known)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,6 +51,18 @@ mod tests {
         assert!(words[0].starts_with("Recognize"), "{words:?}");
         assert!(words[1].contains("visits"), "{words:?}");
         assert!(words[2].contains("secret:sauce"), "{words:?}");
+        assert!(!are_for_reading(&asked) && are_for_reading(&asked[..1]));
+    }
+
+    /// The page says that such an app can't change anything.
+    #[test]
+    fn what_we_have_words_for_is_reading() {
+        for (scope, words) in WORDS {
+            let is_protocols = ["openid", "profile", "email"].contains(&scope);
+            assert!(is_protocols || scope.ends_with(":read"), "{scope}");
+            let is_looking = words.starts_with("See ") || words.starts_with("Recognize ");
+            assert!(is_looking, "{words}");
+        }
     }
 
     #[test]

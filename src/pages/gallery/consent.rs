@@ -24,6 +24,7 @@ pub(super) fn consent(all: &mut Vec<Shown>, words: Words) {
             asked: "asked-value".into(),
             client_name: "Pulse Diary".to_owned(),
             wishes: wishes(words),
+            is_for_reading: true,
             most_hours: 24,
             login: words.login.to_owned(),
         }
