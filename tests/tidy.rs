@@ -7,6 +7,7 @@
 mod tidy_attacks;
 mod tidy_documents;
 mod tidy_secrets;
+mod tidy_supply;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -77,16 +77,10 @@ impl FromRequestParts<App> for Browser {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
         let jar = CookieJar::from_headers(&parts.headers);
-        let known = jar
-            .get(BROWSER_COOKIE)
-            .map(Cookie::value)
-            .filter(|v| v.len() == 43);
-        let fresh = || URL_SAFE_NO_PAD.encode(app.env.random_bytes::<32>());
-        let (value, is_new) = known.map_or_else(|| (fresh(), true), |v| (v.to_owned(), false));
-        let secret = SecretString::from(value);
-        let session = jar
-            .get(SESSION_COOKIE)
-            .and_then(|c| PresentedSession::parse(c.value()));
+        let (known, session) = presented(&jar);
+        let is_new = known.is_none();
+        let fresh = || URL_SAFE_NO_PAD.encode(app.env.random_bytes::<32>()).into();
+        let secret: SecretString = known.unwrap_or_else(fresh);
         let recovery = jar
             .get(RECOVERY_COOKIE)
             .and_then(|c| RecoveryLink::parse(c.value()));
@@ -102,6 +96,18 @@ impl FromRequestParts<App> for Browser {
             digest,
         })
     }
+}
+
+/// What a browser shows of ours: its own secret and its session, each if it has our form.
+pub fn presented(jar: &CookieJar) -> (Option<SecretString>, Option<PresentedSession>) {
+    let secret = jar
+        .get(BROWSER_COOKIE)
+        .map(Cookie::value)
+        .filter(|value| value.len() == 43);
+    let session = jar
+        .get(SESSION_COOKIE)
+        .and_then(|cookie| PresentedSession::parse(cookie.value()));
+    (secret.map(SecretString::from), session)
 }
 
 /// `Set-Cookie` headers of an answer.

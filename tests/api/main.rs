@@ -18,6 +18,7 @@ mod demo;
 mod docs;
 mod embedded;
 mod factors;
+mod fuzz;
 mod guides;
 mod http;
 mod lab;

@@ -131,7 +131,7 @@ fn present(headers: &HeaderMap, form: &Parameters) -> Result<PresentedClient, OA
 }
 
 /// The two halves of a `Basic` header: strict base64 of two form-encoded words (RFC 6749 §2.3.1).
-fn basic(header: &str) -> Option<(ClientId, SecretString)> {
+pub fn basic(header: &str) -> Option<(ClientId, SecretString)> {
     let (scheme, encoded) = header.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
