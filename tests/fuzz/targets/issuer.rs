@@ -1,13 +1,17 @@
 //! The issuer's parsers.
 
+use std::net::{IpAddr, SocketAddr};
+
 use axum_extra::extract::CookieJar;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, header};
 use lanyard::apps::policy::{self as apps, Host};
+use lanyard::config::Proxy;
 use lanyard::http::browser;
 use lanyard::http::form::Parameters;
+use lanyard::http::peer::client_of;
 use lanyard::ids::{ClientId, TenantId};
 use lanyard::oidc::authorize::request;
 use lanyard::oidc::client::authentication::basic as read_basic;
@@ -42,6 +46,7 @@ fn client(kind: ClientKind, redirect_uri: &str) -> Client {
         scopes: texts(&SCOPES[3..]),
         audiences: texts(&AUDIENCES),
         app: None,
+        is_first_party: true,
         status: ClientStatus::Active,
         created_at: OffsetDateTime::UNIX_EPOCH,
     }
@@ -232,4 +237,36 @@ pub(super) fn host(data: &[u8]) {
         }
         Host::Stranger => assert_ne!(lower, OWN),
     }
+}
+
+/// `X-Forwarded-For`: nothing from a stranger; from a proxy of ours, an address that stands in it,
+/// with nobody but proxies to its right.
+pub(super) fn forwarded(data: &[u8]) {
+    let Ok(value) = HeaderValue::from_bytes(data) else {
+        return;
+    };
+    let mut headers = HeaderMap::new();
+    headers.insert("x-forwarded-for", value.clone());
+    let proxy = Proxy {
+        trusted: vec!["10.0.0.0/8".parse().expect("a network")],
+    };
+    let stranger = IpAddr::from([192, 0, 2, 7]);
+    assert_eq!(client_of(stranger, &headers, &proxy).0, stranger);
+    let ours = IpAddr::from([10, 0, 0, 1]);
+    let client = client_of(ours, &headers, &proxy).0;
+    if client == ours {
+        return;
+    }
+    let text = value.to_str().expect("addresses are ASCII");
+    let read = |hop: &str| {
+        let at = hop.parse().map(|at: SocketAddr| at.ip());
+        let bare = hop.trim_start_matches('[').trim_end_matches(']').parse();
+        bare.or(at).map(|ip: IpAddr| ip.to_canonical())
+    };
+    let mut hops = text.rsplit(',').map(|hop| read(hop.trim()));
+    let found = hops.find(|hop| match hop {
+        Ok(ip) => *ip == client || !proxy.is_trusted(*ip),
+        Err(_) => true,
+    });
+    assert_eq!(found, Some(Ok(client)), "{text}");
 }

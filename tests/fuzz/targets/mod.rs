@@ -10,7 +10,7 @@ mod verifier;
 pub(crate) type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub(crate) const ALL: [Target; 11] = [
+pub(crate) const ALL: [Target; 12] = [
     ("parameters", issuer::parameters),
     ("authorize", issuer::authorize),
     ("redirect", issuer::redirect),
@@ -19,6 +19,7 @@ pub(crate) const ALL: [Target; 11] = [
     ("basic", issuer::basic),
     ("tokens", issuer::tokens),
     ("host", issuer::host),
+    ("forwarded", issuer::forwarded),
     ("jwt", verifier::jwt),
     ("claims", verifier::claims),
     ("jwks", verifier::jwks),
