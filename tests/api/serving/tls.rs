@@ -66,7 +66,7 @@ impl Secure {
         let (at, certificates) = (bound.addresses()[0].1, bound.certificates().unwrap());
         let app = lab.app.clone();
         tokio::spawn(async move {
-            let never = std::future::pending();
+            let never = std::future::pending::<()>();
             server::serve(&app, bound, &Leaving::default(), never).await;
         });
         Self {
