@@ -50,41 +50,15 @@ impl Letter {
                      back in.\n"
                 ),
             },
-            MailKind::FactorAdded {} => factors_changed(
-                "A device for sign-in codes was added",
-                "a device that makes sign-in codes was added to your account.",
-                &when,
-                &account,
-            ),
-            MailKind::FactorRemoved {} => factors_changed(
-                "A device for sign-in codes was removed",
-                "a device that makes sign-in codes was removed from your account.",
-                &when,
-                &account,
-            ),
-            MailKind::FactorsReset {} => factors_changed(
-                "Your sign-in codes were taken off your account",
-                "your clinic's support took all devices and recovery codes off your account, and \
-                 signed you out everywhere. When you sign in again you are asked to set up a new \
-                 device.",
-                &when,
-                &account,
-            ),
-            MailKind::RecoveryCodesMade {} => factors_changed(
-                "New recovery codes were made for your account",
-                "new recovery codes were made for your account. Older ones are no longer good.",
-                &when,
-                &account,
-            ),
-            MailKind::RecoveryCodeUsed { left } => factors_changed(
-                "A recovery code was used to sign in",
-                &format!(
-                    "someone signed in to your account with a recovery code. Codes that are still \
-                     good: {left}."
-                ),
-                &when,
-                &account,
-            ),
+            MailKind::FactorAdded {} => factors_changed(ADDED, &when, &account),
+            MailKind::FactorRemoved {} => factors_changed(REMOVED, &when, &account),
+            MailKind::FactorsReset {} => factors_changed(RESET, &when, &account),
+            MailKind::RecoveryCodesMade {} => factors_changed(CODES_MADE, &when, &account),
+            MailKind::RecoveryCodeUsed { left } => {
+                let what = format!("{USED} Codes that are still good: {left}.");
+                let subject = "A recovery code was used to sign in";
+                factors_changed((subject, &what), &when, &account)
+            }
             MailKind::PasswordRecovery { .. } => Self::recovery(issuer, None, at),
             MailKind::ReusedToken { client_name } => Self {
                 subject: "We signed you out of an app",
@@ -145,8 +119,28 @@ impl Letter {
     }
 }
 
+/// Subjects, and what happened.
+const ADDED: (&str, &str) = (
+    "A device for sign-in codes was added",
+    "a device that makes sign-in codes was added to your account.",
+);
+const REMOVED: (&str, &str) = (
+    "A device for sign-in codes was removed",
+    "a device that makes sign-in codes was removed from your account.",
+);
+const RESET: (&str, &str) = (
+    "Your sign-in codes were taken off your account",
+    "your clinic's support took all devices and recovery codes off your account, and signed you \
+     out everywhere. When you sign in again you are asked to set up a new device.",
+);
+const CODES_MADE: (&str, &str) = (
+    "New recovery codes were made for your account",
+    "new recovery codes were made for your account. Older ones are no longer good.",
+);
+const USED: &str = "someone signed in to your account with a recovery code.";
+
 /// What is said of every change of factors: what happened, when, what to do.
-fn factors_changed(subject: &'static str, what: &str, when: &str, account: &str) -> Letter {
+fn factors_changed((subject, what): (&'static str, &str), when: &str, account: &str) -> Letter {
     Letter {
         subject,
         body: format!(

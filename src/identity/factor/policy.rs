@@ -107,7 +107,6 @@ mod tests {
         for number in 0..64_u32 {
             let text = format!("{number:06b}");
             let expected = match text.as_bytes() {
-                [_, b'1', ..] => Demand::Nothing,
                 [b'1', b'0', ..] => Demand::Prove,
                 [b'0', b'0', _, b'1', ..] => Demand::Enroll {
                     may_postpone: false,

@@ -106,32 +106,9 @@ pub fn decide(request: &AuthorizeRequest, facts: &Facts, now: OffsetDateTime) ->
     let Some(session) = &facts.session else {
         return sign_in(false);
     };
-    let since = |at: OffsetDateTime| facts.asked_at.is_some_and(|asked| asked <= at);
-    let password_just = since(session.password_at);
-    let factor_just = session.factor_at.is_some_and(since);
-    // Whoever has a device has proved who she is when she has proved it too.
-    let just_proved = if session.has_device {
-        factor_just
-    } else {
-        password_just
-    };
-    let prove_factor = || ask(Step::ProveFactor, AuthorizeError::LoginRequired);
-    if request.prompt.contains(&Prompt::Login) && !password_just {
-        return sign_in(false);
-    }
-    let must_prove_again =
-        request.prompt.contains(&Prompt::Login) || is_too_old(request, session, now);
-    if must_prove_again && !just_proved {
-        // A live session and the second factor are two: the password is not asked again.
-        return if session.has_device {
-            prove_factor()
-        } else {
-            sign_in(false)
-        };
-    }
-    // Before anything is said of where she may go: half a proof is none (LOGIN-10).
-    if session.has_device && session.factor_at.is_none() {
-        return prove_factor();
+    let just_proved = session.is_proved_since(facts.asked_at);
+    if let Some(step) = owed(request, session, facts.asked_at, now) {
+        return ask(step, AuthorizeError::LoginRequired);
     }
     match session.clinic {
         ClinicChoice::Lapsed => sign_in(true),
@@ -157,14 +134,7 @@ pub fn decide(request: &AuthorizeRequest, facts: &Facts, now: OffsetDateTime) ->
             if hinted_other {
                 return Step::Refuse(AuthorizeError::LoginRequired);
             }
-            match factor::policy::demand(&factor::Facts {
-                has_device: session.has_device,
-                is_proved: session.factor_at.is_some(),
-                is_required: requires_factor,
-                is_asked: asks_for_factor(request),
-                is_graced: session.is_graced,
-                grace_is_left: session.grace_is_left,
-            }) {
+            match demand(request, session, requires_factor) {
                 Demand::Nothing if !session.has_consented => {
                     let step = Step::AskConsent { tenant };
                     ask(step, AuthorizeError::ConsentRequired)
@@ -174,7 +144,7 @@ pub fn decide(request: &AuthorizeRequest, facts: &Facts, now: OffsetDateTime) ->
                     subject,
                     just_proved,
                 },
-                Demand::Prove => prove_factor(),
+                Demand::Prove => ask(Step::ProveFactor, AuthorizeError::LoginRequired),
                 Demand::Enroll { may_postpone } => ask(
                     Step::EnrollFactor { may_postpone },
                     AuthorizeError::LoginRequired,
@@ -182,6 +152,58 @@ pub fn decide(request: &AuthorizeRequest, facts: &Facts, now: OffsetDateTime) ->
             }
         }
     }
+}
+
+/// What she has to prove before anything is said of where she may go: half a proof is none
+/// (LOGIN-10).
+fn owed(
+    request: &AuthorizeRequest,
+    session: &SessionFacts,
+    asked_at: Option<OffsetDateTime>,
+    now: OffsetDateTime,
+) -> Option<Step> {
+    let wants_login = request.prompt.contains(&Prompt::Login);
+    if wants_login && !is_since(session.password_at, asked_at) {
+        return Some(Step::SignIn { anew: false });
+    }
+    let must_prove_again = wants_login || is_too_old(request, session, now);
+    if must_prove_again && !session.is_proved_since(asked_at) {
+        // A live session and the second factor are two: the password is not asked again.
+        return Some(if session.has_device {
+            Step::ProveFactor
+        } else {
+            Step::SignIn { anew: false }
+        });
+    }
+    (session.has_device && session.factor_at.is_none()).then_some(Step::ProveFactor)
+}
+
+/// What a clinic, or the request, asks of her second factor.
+fn demand(request: &AuthorizeRequest, session: &SessionFacts, is_required: bool) -> Demand {
+    factor::policy::demand(&factor::Facts {
+        has_device: session.has_device,
+        is_proved: session.factor_at.is_some(),
+        is_required,
+        is_asked: asks_for_factor(request),
+        is_graced: session.is_graced,
+        grace_is_left: session.grace_is_left,
+    })
+}
+
+impl SessionFacts {
+    /// Whether she proved who she is in the flow that asks: whoever has a device, when she has
+    /// proved it too.
+    fn is_proved_since(&self, asked_at: Option<OffsetDateTime>) -> bool {
+        if self.has_device {
+            self.factor_at.is_some_and(|at| is_since(at, asked_at))
+        } else {
+            is_since(self.password_at, asked_at)
+        }
+    }
+}
+
+fn is_since(at: OffsetDateTime, asked_at: Option<OffsetDateTime>) -> bool {
+    asked_at.is_some_and(|asked| asked <= at)
 }
 
 fn is_too_old(request: &AuthorizeRequest, session: &SessionFacts, now: OffsetDateTime) -> bool {
