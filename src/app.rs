@@ -8,6 +8,8 @@ use crate::db::Db;
 use crate::env::Env;
 use crate::identity::password::Hasher;
 use crate::metrics::Metrics;
+use crate::oidc::client::known::KnownClients;
+use crate::oidc::family::rotation::Rotations;
 use crate::secret::Keys;
 use crate::signing::ring::{KeyRing, KeyRingError};
 
@@ -32,6 +34,10 @@ pub struct Parts {
     pub hasher: Hasher,
     /// What operators count.
     pub metrics: Metrics,
+    /// Clients as last read, each good for one version of its row.
+    pub clients: KnownClients,
+    /// Refreshes that are done together.
+    pub rotations: Rotations,
     ring: RwLock<Arc<KeyRing>>,
 }
 
@@ -57,6 +63,8 @@ impl App {
                 keys,
                 hasher,
                 metrics: Metrics::new(),
+                clients: KnownClients::default(),
+                rotations: Rotations::default(),
                 ring,
             }),
         })

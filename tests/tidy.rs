@@ -365,7 +365,7 @@ fn proofs_are_made_only_where_a_credential_was_checked() {
     }
     let allowed: BTreeSet<String> = [
         "src/identity/credential/mod.rs",
-        "src/oidc/family/service.rs",
+        "src/oidc/family/facts.rs",
         "src/oidc/token/authorization_code.rs",
         "src/recovery/service.rs",
         "src/sessions/service.rs",

@@ -10,11 +10,21 @@ mod store;
 
 use serde_json::Value;
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::db::{Plane, StoreError, Tx};
 use crate::env::Env;
 use crate::secret::Keys;
 pub use event::EventType;
+
+/// An event ready to be written, with the server's MAC.
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub(crate) id: Uuid,
+    pub(crate) at: OffsetDateTime,
+    pub(crate) detail: Value,
+    pub(crate) mac: [u8; 32],
+}
 
 /// Appends one event to the log of the transaction's tenant, or the platform's before one is known.
 ///
@@ -27,7 +37,19 @@ pub async fn append<P: Plane>(
     event: EventType,
     detail: Value,
 ) -> Result<(), StoreError> {
-    let (id, at) = (env.random_uuid(), env.now());
+    let written = write(env, keys, event, env.now(), detail);
+    store::append(tx, event.name(), &written).await
+}
+
+/// Writes one event for a statement that records it with its change.
+pub(crate) fn write(
+    env: &Env,
+    keys: &Keys,
+    event: EventType,
+    at: OffsetDateTime,
+    detail: Value,
+) -> Written {
+    let id = env.random_uuid();
     let body = detail.to_string();
     let instant = microseconds(at).to_be_bytes();
     let mac = keys.audit_mac(&[
@@ -36,17 +58,12 @@ pub async fn append<P: Plane>(
         &instant,
         body.as_bytes(),
     ]);
-    store::append(
-        tx,
-        store::Appended {
-            id,
-            name: event.name(),
-            at,
-            detail,
-            mac: &mac,
-        },
-    )
-    .await
+    Written {
+        id,
+        at,
+        detail,
+        mac,
+    }
 }
 
 fn microseconds(at: OffsetDateTime) -> i128 {

@@ -1,29 +1,19 @@
 //! The one statement of the log.
 
-use serde_json::Value;
-use time::OffsetDateTime;
-use uuid::Uuid;
-
+use super::Written;
 use crate::db::{Plane, StoreError, Tx};
-
-pub(super) struct Appended<'a> {
-    pub(super) id: Uuid,
-    pub(super) name: &'static str,
-    pub(super) at: OffsetDateTime,
-    pub(super) detail: Value,
-    pub(super) mac: &'a [u8],
-}
 
 pub(super) async fn append<P: Plane>(
     tx: &mut Tx<P>,
-    event: Appended<'_>,
+    name: &'static str,
+    event: &Written,
 ) -> Result<(), StoreError> {
     sqlx::query("select audit.append($1, $2, $3, $4, $5)")
         .bind(event.id)
-        .bind(event.name)
+        .bind(name)
         .bind(event.at)
-        .bind(event.detail)
-        .bind(event.mac)
+        .bind(&event.detail)
+        .bind(event.mac.as_slice())
         .execute(tx.conn())
         .await?;
     Ok(())

@@ -134,7 +134,8 @@ const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "database.connections",
-        meaning: "Most connections of the identity plane; the other planes have half as many.",
+        meaning: "Most connections of the identity plane; the other planes have half as many, \
+            refreshes four of their own.",
         kind: Kind::Count {
             least: 4,
             most: 500,

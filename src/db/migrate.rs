@@ -153,6 +153,7 @@ async fn prepare_database(admin: &mut PgConnection) -> Result<(), sqlx::Error> {
            end if;
          end $$;
          grant execute on function pg_catalog.pg_advisory_lock(bigint) to lanyard_owner;
+         grant execute on function pg_catalog.set_config(text, text, boolean) to lanyard_clerk;
          create schema if not exists lanyard authorization lanyard_owner;
          grant usage on schema lanyard to lanyard_keeper;",
     )

@@ -9,8 +9,10 @@
 mod authority;
 mod connect;
 mod context;
+mod desk;
 pub mod embedded;
 mod error;
+mod gather;
 mod keeper;
 pub mod migrate;
 mod opening;
@@ -30,7 +32,10 @@ pub(crate) use authority::Proved;
 pub use authority::{AccessClass, Apps, Authority, Identity, Job, Plane, Platform, Tenancy};
 pub use connect::{Connect, Login};
 use context::{Context, SealKey};
+use desk::Desks;
+pub(crate) use desk::{Desk, SealedContext};
 pub use error::StoreError;
+pub(crate) use gather::Gathered;
 use keeper::Opening;
 pub use pools::PoolStanding;
 use pools::Waits;
@@ -50,6 +55,7 @@ struct Inner {
     tenancy: PgPool,
     platform: PgPool,
     apps: PgPool,
+    desks: Desks,
     seal: RwLock<Arc<SealKey>>,
     opening: Opening,
     connect: Connect,
@@ -117,6 +123,7 @@ impl Db {
                 tenancy: pool(Tenancy::ROLE, connections / 2),
                 platform: pool(Platform::ROLE, 2),
                 apps: pool(Apps::ROLE, connections / 2),
+                desks: Desks::new(&connect),
                 seal: RwLock::new(Arc::new(seal)),
                 opening,
                 connect,
@@ -205,6 +212,7 @@ impl Db {
         for pool in all {
             pool.close().await;
         }
+        self.inner.desks.close().await;
         // If the database is gone, the key ends by itself within 25 hours.
         let _ = keeper::retire(&self.inner.connect, &self.seal()).await;
     }

@@ -174,12 +174,16 @@ pub async fn limits(
 ) -> Result<Limits, StoreError> {
     let tenant: TenantId = tx.tenant()?;
     let others = store::limits(tx, tenant, subject, client_app).await?;
+    Ok(policy::strictest(platform_limits(app), others))
+}
+
+/// The longest that any session goes on.
+pub fn platform_limits(app: &App) -> Limits {
     let platform = app.config.session;
-    let platform = Limits {
+    Limits {
         idle: platform.idle,
         absolute: platform.absolute,
-    };
-    Ok(policy::strictest(platform, others))
+    }
 }
 
 impl Standing {

@@ -12,7 +12,7 @@ use crate::ids::{AccountId, SessionId};
 
 pub use super::in_tenant::{
     Inspected, Standing, find_by_sid, find_for_tenant, find_in_tenant, inspect, limits,
-    note_activity, open_for_tenant, session_of,
+    note_activity, open_for_tenant, platform_limits, session_of,
 };
 
 /// Whose cookie this is: the standing session it names, if its secret is right.

@@ -65,7 +65,7 @@ fn literal(code: &str) -> Option<String> {
 /// Whose transaction the function around `before`'s end takes.
 fn roles(before: &str) -> Vec<&'static str> {
     let signature = before.rfind("fn ").map_or(before, |start| &before[start..]);
-    if signature.contains("Tx<Identity>") {
+    if signature.contains("Tx<Identity>") || signature.contains("Desk") {
         vec!["lanyard_identity"]
     } else if signature.contains("Tx<Tenancy>") {
         vec!["lanyard_tenant"]

@@ -9,7 +9,12 @@ use crate::db::error::StoreError;
 use crate::db::{keeper, migrate};
 
 /// Roles that own objects and never log in.
-const OWNING: [&str; 3] = ["lanyard_owner", "lanyard_report", "lanyard_directory"];
+const OWNING: [&str; 4] = [
+    "lanyard_owner",
+    "lanyard_report",
+    "lanyard_directory",
+    "lanyard_clerk",
+];
 
 /// Asks the catalog as the keeper, and each login about itself.
 pub(super) async fn gather(connect: &Connect) -> Result<Facts, StoreError> {

@@ -16,6 +16,7 @@ use crate::http::form::Parameters;
 use crate::http::line;
 use crate::http::oauth_error::{OAuthError, OAuthErrorCode};
 use crate::ids::ClientId;
+use crate::secret::Keys;
 
 /// A client that proved who it is, or a public one that named itself.
 #[derive(Clone, Debug)]
@@ -23,10 +24,33 @@ pub struct AuthenticatedClient(pub Client);
 
 /// What a request shows of its client: parsed, not trusted.
 #[derive(Debug)]
-struct PresentedClient {
-    id: ClientId,
+pub(crate) struct PresentedClient {
+    /// Which client it names.
+    pub(crate) id: ClientId,
     secret: Option<SecretString>,
     method: AuthMethod,
+}
+
+impl PresentedClient {
+    /// Whether this is `client`, active, speaking in its own way; its secret, if it has one, among
+    /// the digests in `live`.
+    pub(crate) fn is(&self, client: &Client, keys: &Keys, live: &[Vec<u8>]) -> bool {
+        self.speaks_as(client).is_ok()
+            && self
+                .secret
+                .as_ref()
+                .is_none_or(|secret| service::is_among(keys, client, secret, live))
+    }
+
+    fn speaks_as(&self, client: &Client) -> Result<(), &'static str> {
+        if client.status != ClientStatus::Active {
+            Err("disabled client")
+        } else if client.auth_method != self.method {
+            Err("not the registered way to authenticate")
+        } else {
+            Ok(())
+        }
+    }
 }
 
 /// Authenticates the client of a request to the token endpoint or its like.
@@ -58,6 +82,7 @@ pub async fn authenticate(
         facts.tenant = Some(client.tenant);
         facts.client = Some(client.id.clone());
     });
+    app.clients.remember(&client);
     Ok(AuthenticatedClient(client))
 }
 
@@ -69,11 +94,8 @@ async fn judge(
     let Some(client) = service::find_claimed(tx, &app.keys, &presented.id).await? else {
         return Ok(Err("unknown client"));
     };
-    if client.status != ClientStatus::Active {
-        return Ok(Err("disabled client"));
-    }
-    if client.auth_method != presented.method {
-        return Ok(Err("not the registered way to authenticate"));
+    if let Err(reason) = presented.speaks_as(&client) {
+        return Ok(Err(reason));
     }
     match &presented.secret {
         None => Ok(Ok(client)),
@@ -84,7 +106,14 @@ async fn judge(
     }
 }
 
-fn present(headers: &HeaderMap, form: &Parameters) -> Result<PresentedClient, OAuthError> {
+/// Reads which client speaks and what it shows for it.
+///
+/// # Errors
+/// As [`authenticate`].
+pub(crate) fn present(
+    headers: &HeaderMap,
+    form: &Parameters,
+) -> Result<PresentedClient, OAuthError> {
     let one = |name| {
         form.one(name)
             .map_err(|_| OAuthError::field(name, "a parameter is given more than once"))

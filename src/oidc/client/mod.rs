@@ -7,6 +7,7 @@
 //! 3. A client has at most two live secrets; the older one carries its end.
 
 pub mod authentication;
+pub mod known;
 pub mod model;
 pub mod policy;
 pub mod service;

@@ -145,6 +145,8 @@ pub struct Client {
     pub status: ClientStatus,
     /// Since when it is known.
     pub created_at: OffsetDateTime,
+    /// Which writing of its row this is: another one has another.
+    pub version: String,
 }
 
 impl Client {

@@ -202,11 +202,20 @@ pub(crate) async fn secret_is_right(
     client: &Client,
     presented: &SecretString,
 ) -> Result<bool, StoreError> {
-    let digest = digest(keys, client.tenant, &client.id, presented);
     let live = store::live_secrets(tx, client.tenant, &client.id, env.now()).await?;
-    Ok(live
-        .iter()
-        .fold(false, |found, stored| digest.matches(stored) | found))
+    Ok(is_among(keys, client, presented, &live))
+}
+
+/// The same of digests at hand.
+pub(super) fn is_among(
+    keys: &Keys,
+    client: &Client,
+    presented: &SecretString,
+    live: &[Vec<u8>],
+) -> bool {
+    let digest = digest(keys, client.tenant, &client.id, presented);
+    live.iter()
+        .fold(false, |found, stored| digest.matches(stored) | found)
 }
 
 async fn give_secret(

@@ -26,6 +26,7 @@ struct ClientRow {
     is_first_party: bool,
     status: String,
     created_at: OffsetDateTime,
+    version: String,
 }
 
 impl TryFrom<ClientRow> for Client {
@@ -53,6 +54,7 @@ impl TryFrom<ClientRow> for Client {
             is_first_party: row.is_first_party,
             status: ClientStatus::parse(&row.status).ok_or(corrupt("status"))?,
             created_at: row.created_at,
+            version: row.version,
         })
     }
 }
@@ -67,7 +69,7 @@ pub(super) async fn find_claimed(
     let row: Option<ClientRow> = sqlx::query_as(
         "select tenant_id, client_id, name, kind, profile, auth_method, id_token_alg,
                 redirect_uris, post_logout_redirect_uris, origins, scopes, audiences, app,
-                is_first_party, status, created_at
+                is_first_party, status, created_at, xmin::text as version
          from identity.client
          where client_locator = $1 and client_id = $2",
     )
@@ -88,7 +90,7 @@ pub(super) async fn list(
     let rows: Vec<ClientRow> = sqlx::query_as(
         "select tenant_id, client_id, name, kind, profile, auth_method, id_token_alg,
                 redirect_uris, post_logout_redirect_uris, origins, scopes, audiences, app,
-                is_first_party, status, created_at
+                is_first_party, status, created_at, xmin::text as version
          from identity.client
          where tenant_id = $1 and client_id > $2
          order by client_id

@@ -13,10 +13,12 @@
 
 pub(crate) mod ending;
 pub mod exchange;
+mod facts;
 pub mod model;
 pub mod policy;
 pub mod refresh_token;
 pub mod refusal;
+pub(crate) mod rotation;
 pub mod service;
 pub(crate) mod store;
 pub mod successor;

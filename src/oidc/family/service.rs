@@ -4,22 +4,20 @@ use secrecy::SecretString;
 use serde_json::json;
 use time::{Duration, OffsetDateTime};
 
-use super::exchange::{Given, NewFamily, Presenter, RefreshOutcome, Started};
-use super::model::{
-    EndReason, Ended, Family, FamilyFacts, Generation, LockStep, Place, Presentation,
-    SessionClocks, Standing,
-};
-use super::policy::{self, Decision, RetryPermit, ReusePermit, RotatePermit};
-use super::refresh_token::{DigestBinding, PresentedRefreshToken, RefreshTokenSecret, digest};
+use super::exchange::{NewFamily, Presenter, RefreshOutcome, Started};
+use super::facts::{self, LoadedStanding};
+use super::model::{EndReason, Ended, Family, Generation, LockStep};
+use super::policy::{Decision, RetryPermit, ReusePermit, RotatePermit};
+use super::refresh_token::{PresentedRefreshToken, RefreshTokenSecret};
 use super::refusal::RefreshRefusal;
 use super::store::{self, Found, Grant};
-use super::successor::{SealContext, SealKeyId, SealKeys};
+use super::successor::SealKeys;
 use crate::app::App;
 use crate::audit::{self, EventType};
 use crate::db::outbox::{self, MailKind};
-use crate::db::{Authority, Identity, Proved, StoreError, Tx};
+use crate::db::{Authority, Identity, StoreError, Tx};
 use crate::ids::FamilyId;
-use crate::sessions::{self, Clocks};
+use crate::sessions;
 
 /// Begins a family: generation 0, unused.
 pub async fn start_family(
@@ -52,7 +50,7 @@ pub async fn start_family(
     insert_token(tx, app, &family, &secret, now).await?;
     Ok(Started {
         family: family.id,
-        refresh_token: expose(&family, secret),
+        refresh_token: facts::expose(&family, secret),
     })
 }
 
@@ -72,35 +70,29 @@ pub async fn refresh(
 ) -> Result<RefreshOutcome, StoreError> {
     let (tenant, generation) = (tx.tenant()?, presented.generation());
     let found = store::find_locked(tx, tenant, presented.family(), generation).await?;
-    let Some(found) = found.filter(|found| is_authentic(app, found, presented)) else {
+    let proved = found.and_then(|found| facts::prove(app, found, presented));
+    let Some((found, proved)) = proved else {
         // Nobody's: to the platform's log, since what names a tenant need not be of it.
         tx.proceed(Authority::claim(presented.family().as_uuid()))
             .await?;
         return refuse(tx, app, presented, from, RefreshRefusal::Unknown).await;
     };
-    let proved = Proved::by_check(found.family.account);
     tx.proceed(Authority::member(proved, tenant, found.grant.subject))
         .await?;
     let standing = load_standing(tx, app, &found, from).await?;
-    let facts = FamilyFacts {
-        family: found.family.clone(),
-        client_kind: from.kind,
-        standing: standing.facts,
-        access_token_lifetime: app.config.lifetimes.access_token,
-    };
     let now = app.env.now();
-    let decision = policy::decide(&facts, &presentation(app, &found, presented, from), now);
+    let decision = facts::decide(app, &found, &standing, presented, from, now);
     app.metrics.refreshed(decision.word());
     match decision {
         Decision::Rotate(permit) => {
             let token = rotate(tx, app, presented, &permit, now).await?;
             let ends_at = permit.access_ends_at();
-            Ok(give(found, standing, from, Some(token), ends_at))
+            Ok(given(found, standing, from, Some(token), ends_at))
         }
         Decision::Retry(permit) => match retry(tx, app, presented, &found, &permit).await? {
             Some(token) => {
                 let ends_at = permit.access_ends_at();
-                Ok(give(found, standing, from, Some(token), ends_at))
+                Ok(given(found, standing, from, Some(token), ends_at))
             }
             None => {
                 refuse(
@@ -123,7 +115,7 @@ pub async fn refresh(
                 json!({ "rotated": false }),
             )
             .await?;
-            Ok(give(found, standing, from, None, permit.access_ends_at()))
+            Ok(given(found, standing, from, None, permit.access_ends_at()))
         }
         Decision::Reuse(permit) => {
             end_reused(tx, app, presented, from, &permit).await?;
@@ -132,6 +124,16 @@ pub async fn refresh(
         }
         Decision::Refused(refusal) => refuse(tx, app, presented, from, refusal).await,
     }
+}
+
+fn given(
+    found: Found,
+    standing: LoadedStanding,
+    from: &Presenter<'_>,
+    token: Option<SecretString>,
+    ends_at: OffsetDateTime,
+) -> RefreshOutcome {
+    RefreshOutcome::Given(facts::give(found, standing, from, token, ends_at))
 }
 
 /// Ends a family of the transaction's tenant; false if it had ended before.
@@ -152,21 +154,6 @@ pub async fn erase_successors(tx: &mut Tx<Identity>, app: &App) -> Result<u64, S
     store::purge_sealed(tx, app.env.now()).await
 }
 
-fn is_authentic(app: &App, found: &Found, presented: &PresentedRefreshToken) -> bool {
-    let binding = DigestBinding::of(&found.family, presented.generation());
-    let expected = digest(&app.keys, presented.secret(), &binding);
-    found
-        .token_digest
-        .as_deref()
-        .is_some_and(|stored| expected.matches(stored))
-}
-
-struct LoadedStanding {
-    facts: Standing,
-    session: sessions::service::Standing,
-    clocks: Clocks,
-}
-
 async fn load_standing(
     tx: &mut Tx<Identity>,
     app: &App,
@@ -183,56 +170,11 @@ async fn load_standing(
         member.ok_or_else(|| missing("a family without its member"))?;
     let session = sessions::service::inspect(tx, app, grant.session, from.app).await?;
     let session = session.ok_or_else(|| missing("a family without its session"))?;
-    let clocks = session.standing.clocks();
-    let facts = Standing {
-        tenant_is_active,
-        account_is_active: session.account_is_active,
+    Ok(LoadedStanding::of(
+        session,
         membership_is_active,
-        password_epoch: session.account_password_epoch.into(),
-        session_password_epoch: session.standing.session.password_epoch.into(),
-        session: SessionClocks {
-            is_ended: session.is_ended,
-            idle_end_at: clocks.idle_ends_at,
-            absolute_end_at: clocks.session_ends_at,
-        },
-    };
-    Ok(LoadedStanding {
-        facts,
-        session: session.standing,
-        clocks,
-    })
-}
-
-fn presentation(
-    app: &App,
-    found: &Found,
-    presented: &PresentedRefreshToken,
-    from: &Presenter<'_>,
-) -> Presentation {
-    let grant = &found.grant;
-    let family = found.family.id.as_uuid();
-    // Bound to the family: what was seen of one can't be joined with another's.
-    let place_digest = |purpose, text: &str| {
-        let digest = app
-            .keys
-            .digest(purpose, text.as_bytes(), &[family.as_bytes()]);
-        <[u8; 32]>::try_from(digest.as_bytes()).expect("SHA-256 gives 32 bytes")
-    };
-    Presentation {
-        client: from.client.clone(),
-        proven_key: from.proven_key,
-        generation: presented.generation(),
-        is_authentic: true,
-        scope_is_granted: from.scopes.is_none_or(|asked| {
-            let granted = |scope: &&str| grant.scopes.iter().any(|known| known == scope);
-            asked.iter().all(granted)
-        }),
-        resource_is_granted: from.resources.iter().all(|asked| *asked == grant.audience),
-        place: Place {
-            network_digest: place_digest("refresh network", from.network),
-            user_agent_digest: place_digest("refresh user agent", from.user_agent),
-        },
-    }
+        tenant_is_active,
+    ))
 }
 
 async fn rotate(
@@ -243,18 +185,11 @@ async fn rotate(
     now: OffsetDateTime,
 ) -> Result<SecretString, StoreError> {
     let family = permit.after();
-    let successor = RefreshTokenSecret::draw(app.env.entropy.as_ref());
-    let sealed = SealKeys::new(app.keys.successor_secret()).seal(
-        app.env.random_bytes(),
-        SealKeyId::at(now),
-        &seal_context(family),
-        presented.secret(),
-        &successor,
-    );
+    let (successor, sealed) = facts::succeed(app, presented, permit, now);
     store::mark_rotated(tx, permit, &sealed).await?;
     insert_token(tx, app, family, &successor, now).await?;
     record(tx, app, EventType::RefreshRotated, presented, json!({})).await?;
-    Ok(expose(family, successor))
+    Ok(facts::expose(family, successor))
 }
 
 /// The successor once more; `None` if its sealed copy does not open.
@@ -268,7 +203,7 @@ async fn retry(
     let family = permit.after();
     let keys = SealKeys::new(app.keys.successor_secret());
     let opened = found.sealed.as_ref().and_then(|sealed| {
-        keys.open(&seal_context(family), presented.secret(), sealed)
+        keys.open(&facts::seal_context(family), presented.secret(), sealed)
             .ok()
     });
     let Some(successor) = opened else {
@@ -278,7 +213,7 @@ async fn retry(
         store::mark_retried(tx, permit).await?;
     }
     record(tx, app, EventType::RefreshRetried, presented, json!({})).await?;
-    Ok(Some(expose(family, successor)))
+    Ok(Some(facts::expose(family, successor)))
 }
 
 /// Ends the family and tells the person, in the transaction that records why.
@@ -326,10 +261,9 @@ async fn record(
     app: &App,
     event: EventType,
     presented: &PresentedRefreshToken,
-    mut detail: serde_json::Value,
+    detail: serde_json::Value,
 ) -> Result<(), StoreError> {
-    detail["family"] = json!(presented.family());
-    detail["generation"] = json!(presented.generation().0);
+    let detail = facts::told(presented, detail);
     audit::append(tx, &app.env, &app.keys, event, detail).await
 }
 
@@ -340,46 +274,8 @@ async fn insert_token(
     secret: &RefreshTokenSecret,
     now: OffsetDateTime,
 ) -> Result<(), StoreError> {
-    let binding = DigestBinding::of(family, family.current);
-    let kept = digest(&app.keys, secret, &binding);
+    let kept = facts::kept(app, family, secret);
     store::insert_token(tx, family, family.current, kept.as_bytes(), now).await
-}
-
-fn give(
-    found: Found,
-    standing: LoadedStanding,
-    from: &Presenter<'_>,
-    refresh_token: Option<SecretString>,
-    access_ends_at: OffsetDateTime,
-) -> RefreshOutcome {
-    let mut scopes = found.grant.scopes;
-    if let Some(asked) = from.scopes {
-        scopes.retain(|scope| asked.contains(&scope.as_str()));
-    }
-    RefreshOutcome::Given(Box::new(Given {
-        refresh_token,
-        access_ends_at,
-        family: found.family.id,
-        account: found.family.account,
-        subject: found.grant.subject,
-        scopes,
-        audience: found.grant.audience,
-        standing: standing.session,
-        clocks: standing.clocks,
-    }))
-}
-
-fn expose(family: &Family, secret: RefreshTokenSecret) -> SecretString {
-    PresentedRefreshToken::new(family.tenant, family.id, family.current, secret).expose()
-}
-
-/// The successor's place: it is the family's current generation.
-const fn seal_context(family: &Family) -> SealContext {
-    SealContext {
-        tenant: family.tenant,
-        family: family.id,
-        generation: family.current,
-    }
 }
 
 /// As the database keeps it, so that the digest of a row read back is the same.

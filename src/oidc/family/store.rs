@@ -33,7 +33,7 @@ pub(crate) struct Found {
 }
 
 #[derive(sqlx::FromRow)]
-struct FamilyRow {
+pub(super) struct FamilyRow {
     client_id: String,
     account_id: AccountId,
     subject_id: SubjectId,
@@ -86,7 +86,7 @@ pub(crate) async fn find_locked(
 }
 
 impl FamilyRow {
-    fn into_found(self, tenant: TenantId, id: FamilyId) -> Result<Found, StoreError> {
+    pub(super) fn into_found(self, tenant: TenantId, id: FamilyId) -> Result<Found, StoreError> {
         let family = Family {
             tenant,
             id,

@@ -146,6 +146,9 @@ async fn grant(
             authorization_code::redeem(app, &client.0, form).await
         }
         "refresh_token" => {
+            if let Some(tokens) = refresh_token::rotate(app, peer, headers, form).await {
+                return Ok(tokens);
+            }
             let client = authenticate(app, headers, form).await?;
             refresh_token::refresh(app, &client.0, peer, form).await
         }

@@ -1,5 +1,7 @@
 //! `grant_type=refresh_token` (RFC 6749 §6, RFC 9700 §4.14). The rules: `oidc/family/policy.rs`.
 
+use http::HeaderMap;
+
 use super::minting::{self, Issue};
 use super::{TokenResponse, malformed_form};
 use crate::app::App;
@@ -9,16 +11,81 @@ use crate::http::oauth_error::{OAuthError, OAuthErrorCode};
 use crate::http::peer::Peer;
 use crate::identity::membership::{Member, store as membership};
 use crate::oidc::authorize::request::PROTOCOL_SCOPES;
+use crate::oidc::client::authentication::present;
 use crate::oidc::client::{Client, Profile};
 use crate::oidc::family::model::ClientKind;
 use crate::oidc::family::refresh_token::PresentedRefreshToken;
 use crate::oidc::family::refusal::{RefreshRefusal, RefusalWord};
-use crate::oidc::family::{Given, Presenter, RefreshOutcome, service as families};
+use crate::oidc::family::{Given, Presenter, RefreshOutcome, rotation, service as families};
 
 /// What a presentation ended in; committed either way.
 enum Outcome {
     Given(Box<Given>, Member),
     Refused(RefreshRefusal),
+}
+
+/// A refresh as its form asks for it.
+struct Asked<'a> {
+    presented: PresentedRefreshToken,
+    scopes: Option<Vec<&'a str>>,
+    resources: Vec<&'a str>,
+}
+
+impl<'a> Asked<'a> {
+    fn read(form: &'a Parameters) -> Result<Self, OAuthError> {
+        let one = |name| form.one(name).map_err(malformed_form);
+        let token =
+            one("refresh_token")?.ok_or_else(|| OAuthError::field("refresh_token", "missing"))?;
+        let scopes =
+            one("scope")?.map(|scope| scope.split(' ').filter(|s| !s.is_empty()).collect());
+        let resources = form.all("resource").collect();
+        let presented = PresentedRefreshToken::parse(token)
+            .ok_or_else(|| OAuthError::invalid_grant("not our format"))?;
+        Ok(Self {
+            presented,
+            scopes,
+            resources,
+        })
+    }
+
+    fn from(&'a self, client: &'a Client, peer: &'a Peer) -> Presenter<'a> {
+        Presenter {
+            client: &client.id,
+            client_name: &client.name,
+            kind: family_kind(client),
+            app: client.app.as_deref().unwrap_or_default(),
+            proven_key: None,
+            scopes: self.scopes.as_deref(),
+            resources: &self.resources,
+            network: &peer.network,
+            user_agent: &peer.user_agent,
+        }
+    }
+}
+
+/// The common case in two statements: an active client that proves itself rotates a good token.
+/// `None`: it is not that, or not known to be, and [`refresh`] must say after the client has
+/// authenticated. Nothing was written then, or it is given again there.
+pub async fn rotate(
+    app: &App,
+    peer: &Peer,
+    headers: &HeaderMap,
+    form: &Parameters,
+) -> Option<TokenResponse> {
+    let by = present(headers, form).ok()?;
+    let asked = Asked::read(form).ok()?;
+    if !app.clients.knows(&by.id) {
+        return None;
+    }
+    let facts = rotation::read(app, &asked.presented).await?;
+    let client = app.clients.of_version(&by.id, facts.client_version())?;
+    if *facts.client() != client.id || !by.is(&client, &app.keys, facts.client_secrets()) {
+        return None;
+    }
+    let from = asked.from(&client, peer);
+    let (given, member) = rotation::rotate(app, &asked.presented, &from, facts).await?;
+    let tenant = asked.presented.tenant();
+    Some(mint(app, &client, tenant, *given, &member))
 }
 
 /// Exchanges a refresh token for an access token and, unless the client's do not rotate, the
@@ -33,30 +100,14 @@ pub async fn refresh(
     peer: &Peer,
     form: &Parameters,
 ) -> Result<TokenResponse, OAuthError> {
-    let one = |name| form.one(name).map_err(malformed_form);
-    let token =
-        one("refresh_token")?.ok_or_else(|| OAuthError::field("refresh_token", "missing"))?;
-    let scopes: Option<Vec<&str>> =
-        one("scope")?.map(|scope| scope.split(' ').filter(|s| !s.is_empty()).collect());
-    let resources: Vec<&str> = form.all("resource").collect();
-    let presented = PresentedRefreshToken::parse(token)
-        .ok_or_else(|| OAuthError::invalid_grant("not our format"))?;
-    let from = Presenter {
-        client: &client.id,
-        client_name: &client.name,
-        kind: family_kind(client),
-        app: client.app.as_deref().unwrap_or_default(),
-        proven_key: None,
-        scopes: scopes.as_deref(),
-        resources: &resources,
-        network: &peer.network,
-        user_agent: &peer.user_agent,
-    };
+    let asked = Asked::read(form)?;
+    let presented = &asked.presented;
+    let from = asked.from(client, peer);
     let authority = Authority::<Identity>::presented_in(presented.tenant());
     let outcome = app
         .db
         .run(authority, async |tx| {
-            decide(tx, app, &presented, &from).await
+            decide(tx, app, presented, &from).await
         })
         .await?;
     match outcome {

@@ -113,6 +113,11 @@ impl Lab {
         Self::start(cluster::fresh().await, LabClock::at_start(), None, change).await
     }
 
+    /// On a database as the caller reaches it.
+    pub(crate) async fn on(database: Database) -> Self {
+        Self::start(database, LabClock::at_start(), None, |_| ()).await
+    }
+
     /// On a database of its own, by the machine's clock.
     pub(crate) async fn in_real_time(change: impl FnOnce(&mut Config)) -> Self {
         Self::start(cluster::fresh().await, LabClock::running(), None, change).await

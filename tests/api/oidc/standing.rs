@@ -71,8 +71,8 @@ async fn what_can_not_be_recorded_does_not_happen() {
     let door = "execute on function audit.append(uuid, text, timestamptz, jsonb, bytea)";
     let roles = "lanyard_identity, lanyard_tenant";
     let (shut, open) = (
-        format!("revoke {door} from {roles}"),
-        format!("grant {door} to {roles}"),
+        format!("revoke {door} from {roles}; revoke insert on audit.event from lanyard_clerk"),
+        format!("grant {door} to {roles}; grant insert on audit.event to lanyard_clerk"),
     );
     let browser = world.lab.browser();
     tell(&mut boss, &shut).await;

@@ -9,6 +9,7 @@ mod replay;
 mod rotation;
 mod standing;
 mod strangers;
+mod together;
 
 use std::ops::Deref;
 
@@ -105,7 +106,10 @@ impl World {
     }
 
     async fn with(change: impl FnOnce(&mut Config)) -> Self {
-        let lab = Lab::with(change).await;
+        Self::of(Lab::with(change).await).await
+    }
+
+    async fn of(lab: Lab) -> Self {
         let clinic = lab.clinic("Juniper Clinic").await;
         let person = lab.person("Ada Quill").await;
         let subject = lab.join(&person, clinic.id, &["patient"]).await;

@@ -4,15 +4,15 @@ use super::*;
 
 /// Something that can fall: an update, one that puts it back if anything does, and the reason in
 /// the log.
-struct Fall {
-    table: &'static str,
+pub(super) struct Fall {
+    pub(super) table: &'static str,
     key: &'static str,
-    down: &'static str,
-    up: Option<&'static str>,
-    reason: &'static str,
+    pub(super) down: &'static str,
+    pub(super) up: Option<&'static str>,
+    pub(super) reason: &'static str,
 }
 
-const FALLS: [Fall; 5] = [
+pub(super) const FALLS: [Fall; 5] = [
     Fall {
         table: "identity.membership",
         key: "subject_id",
@@ -51,7 +51,7 @@ const FALLS: [Fall; 5] = [
 ];
 
 impl Fall {
-    async fn befalls(&self, world: &World, signed_in: &SignedIn, change: &str) {
+    pub(super) async fn befalls(&self, world: &World, signed_in: &SignedIn, change: &str) {
         let id = match self.key {
             "subject_id" => world.subject.to_string(),
             "tenant_id" => world.clinic.id.to_string(),

@@ -6,6 +6,7 @@
 mod attacker;
 mod begin;
 mod catalog;
+mod clerk;
 mod contexts;
 mod dump;
 mod generator;
@@ -13,7 +14,7 @@ mod grammar;
 mod plans;
 mod planted;
 mod pooler;
-mod proxy;
+pub(crate) mod proxy;
 mod queries;
 mod reading;
 mod rules;

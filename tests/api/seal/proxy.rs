@@ -10,9 +10,9 @@ use tokio::net::{UnixListener, UnixStream};
 use crate::lab::cluster::Database;
 
 /// The socket, for as long as it lives.
-pub(super) struct Proxy {
+pub(crate) struct Proxy {
     /// The database as it is reached through it.
-    pub(super) database: Database,
+    pub(crate) database: Database,
     notes: Notes,
     folder: PathBuf,
 }
@@ -23,12 +23,13 @@ type Shared<T> = Arc<Mutex<T>>;
 #[derive(Clone, Default)]
 struct Notes {
     sent: Shared<Vec<String>>,
+    round_trips: Shared<usize>,
     injected: Shared<String>,
 }
 
 impl Proxy {
     /// Listens in a folder of its own.
-    pub(super) fn before(database: &Database) -> Self {
+    pub(crate) fn before(database: &Database) -> Self {
         let folder =
             std::env::temp_dir().join(format!("{}-proxy-{}", database.name, std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
@@ -52,12 +53,17 @@ impl Proxy {
     }
 
     /// The text of each query message (`Q`, `P`) so far.
-    pub(super) fn messages(&self) -> Vec<String> {
+    pub(crate) fn messages(&self) -> Vec<String> {
         self.notes.sent.lock().unwrap().clone()
     }
 
+    /// How often the server has waited for Postgres so far.
+    pub(crate) fn round_trips(&self) -> usize {
+        *self.notes.round_trips.lock().unwrap()
+    }
+
     /// From now on `statements` run in every transaction, right after its context is set.
-    pub(super) fn inject(&self, statements: &str) {
+    pub(crate) fn inject(&self, statements: &str) {
         statements.clone_into(&mut self.notes.injected.lock().unwrap());
     }
 }
@@ -84,6 +90,9 @@ async fn pass_on(client: UnixStream, server: UnixStream, notes: Notes) {
         let mut body = vec![0; length - 4];
         if from_client.read_exact(&mut body).await.is_err() {
             return;
+        }
+        if is_started && (head[0] == b'Q' || head[0] == b'S') {
+            *notes.round_trips.lock().unwrap() += 1;
         }
         if is_started && (head[0] == b'Q' || head[0] == b'P') {
             let text = String::from_utf8_lossy(&body).replace('\0', "");

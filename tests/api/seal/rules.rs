@@ -132,8 +132,7 @@ pub(super) const OTHER_KEYS: [(&str, &str); 3] = [
 
 /// References from tenant tables to what stands before any tenant. What they tell is whether a
 /// random id of 122 bits exists, to who already has it.
-pub(super) const OTHER_REFERENCES: [(&str, &str); 5] = [
-    ("event_type_fkey", "reference data"),
+pub(super) const OTHER_REFERENCES: [(&str, &str); 4] = [
     (
         "membership_account_id_fkey",
         "an account is the platform's; written under a job alone",
@@ -154,6 +153,8 @@ const USAGE: &str = "(values
   ('seal', 'lanyard_identity'), ('seal', 'lanyard_tenant'), ('seal', 'lanyard_platform'),
   ('seal', 'lanyard_apps'), ('seal', 'lanyard_keeper'), ('seal', 'lanyard_report'),
   ('seal', 'lanyard_directory'), ('identity', 'lanyard_identity'),
+  ('clerk', 'lanyard_identity'), ('clerk', 'lanyard_clerk'), ('seal', 'lanyard_clerk'),
+  ('identity', 'lanyard_clerk'), ('tenancy', 'lanyard_clerk'), ('audit', 'lanyard_clerk'),
   ('identity', 'lanyard_directory'), ('tenancy', 'lanyard_tenant'),
   ('tenancy', 'lanyard_platform'), ('tenancy', 'lanyard_directory'), ('visits', 'lanyard_tenant'),
   ('apps', 'lanyard_apps'), ('outbox', 'lanyard_identity'), ('outbox', 'lanyard_tenant'),
@@ -239,9 +240,10 @@ pub(super) const RULES: [Rule; 21] = [
          where c.relkind in ('m', 'f', 'S')",
     ),
     (
-        "RLS-16: a definer function belongs to the owner and its search_path ends in pg_temp",
+        "RLS-16: a definer function belongs to an owner and its search_path ends in pg_temp",
         "select o.name || '.' || p.proname from pg_proc p join ours o on o.oid = p.pronamespace
-         where p.prosecdef and (p.proowner <> 'lanyard_owner'::regrole
+         where p.prosecdef and (p.proowner <> all (
+             array['lanyard_owner', 'lanyard_clerk']::regrole[])
            or not exists (select from unnest(p.proconfig) s
              where s ~ '^search_path=pg_catalog, (.*, )?pg_temp$'))",
     ),
@@ -258,7 +260,7 @@ pub(super) const RULES: [Rule; 21] = [
          from acl where grantee <> owner and object not like 'public%' and (grantee = 0
            or pg_get_userbyid(grantee) <> all (array['lanyard_identity', 'lanyard_tenant',
              'lanyard_platform', 'lanyard_apps', 'lanyard_keeper', 'lanyard_directory',
-             'lanyard_report', 'lanyard_owner']))",
+             'lanyard_report', 'lanyard_clerk', 'lanyard_owner']))",
     ),
     (
         "RLS-27: no TRUNCATE, REFERENCES, TRIGGER or CREATE but the owner's",
@@ -267,14 +269,15 @@ pub(super) const RULES: [Rule; 21] = [
            and privilege_type in ('TRUNCATE', 'REFERENCES', 'TRIGGER', 'CREATE')",
     ),
     (
-        "everything belongs to lanyard_owner, views to the two that own them",
+        "everything belongs to lanyard_owner; views, and what the clerk does, to who is made for it",
         "select o.name || '.' || c.relname from pg_class c join ours o on o.oid = c.relnamespace
          where c.relowner <> all (case when c.relkind in ('v')
            then array['lanyard_owner', 'lanyard_directory', 'lanyard_report']::regrole[]
            else array['lanyard_owner']::regrole[] end)
          union all
          select o.name || '.' || p.proname from pg_proc p join ours o on o.oid = p.pronamespace
-         where p.proowner <> 'lanyard_owner'::regrole
+         where p.proowner <> (case when o.name = 'clerk'
+           then 'lanyard_clerk' else 'lanyard_owner' end)::regrole
          union all
          select o.name from pg_namespace n join ours o on o.oid = n.oid
          where n.nspowner <> 'lanyard_owner'::regrole and o.name <> 'public'",
@@ -309,7 +312,8 @@ pub(super) const RULES: [Rule; 21] = [
     (
         "owning roles can't log in, stand above no policy, and nobody is a member of them",
         "select r.rolname from pg_roles r
-         where r.rolname in ('lanyard_owner', 'lanyard_report', 'lanyard_directory')
+         where r.rolname in ('lanyard_owner', 'lanyard_report', 'lanyard_directory',
+             'lanyard_clerk')
            and (r.rolsuper or r.rolbypassrls or r.rolcanlogin or r.rolcreaterole or r.rolcreatedb
              or r.rolreplication or exists (select from pg_auth_members m
                where m.roleid = r.oid and m.member <> 'lanyard_owner'::regrole))",

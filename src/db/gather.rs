@@ -1,0 +1,115 @@
+//! Work that arrives while the same is being done, and is then done together.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::oneshot;
+
+/// So many pieces are done together at most.
+const MOST: usize = 32;
+
+type Asked<O> = oneshot::Sender<Option<O>>;
+
+/// A line of pieces of work, and the lanes that serve it.
+#[derive(Debug)]
+pub(crate) struct Gathered<I, O> {
+    line: Mutex<Line<I, O>>,
+    lanes: usize,
+}
+
+#[derive(Debug)]
+struct Line<I, O> {
+    waiting: VecDeque<(I, Asked<O>)>,
+    lanes_open: usize,
+}
+
+impl<I: Send + 'static, O: Send + 'static> Gathered<I, O> {
+    /// `lanes`: so many bundles are done at the same time at most.
+    pub(crate) fn new(lanes: usize) -> Arc<Self> {
+        let waiting = VecDeque::new();
+        Arc::new(Self {
+            line: Mutex::new(Line {
+                waiting,
+                lanes_open: 0,
+            }),
+            lanes,
+        })
+    }
+
+    /// Has `piece` done by `work`, together with what waits beside it; `work` gives one answer for
+    /// each piece, in their order. `None`: it was not done, or nobody knows.
+    ///
+    /// It is done in a task of its own: who asked may go away meanwhile.
+    pub(crate) async fn done<W, F>(self: &Arc<Self>, piece: I, work: W) -> Option<O>
+    where
+        W: Fn(Vec<I>) -> F + Send + 'static,
+        F: Future<Output = Vec<Option<O>>> + Send,
+    {
+        let (tell, told) = oneshot::channel();
+        if self.stand_in_line(piece, tell) {
+            let mut lane = Lane {
+                of: Arc::clone(self),
+                is_closed: false,
+            };
+            tokio::spawn(async move {
+                while let Some((pieces, asked)) = lane.next() {
+                    tell_all(asked, work(pieces).await);
+                }
+            });
+        }
+        told.await.ok().flatten()
+    }
+
+    /// Whether another lane must be opened for it.
+    fn stand_in_line(&self, piece: I, tell: Asked<O>) -> bool {
+        let mut line = self.line.lock().expect("no panic happens under this lock");
+        line.waiting.push_back((piece, tell));
+        let opens = line.lanes_open < self.lanes;
+        line.lanes_open += usize::from(opens);
+        opens
+    }
+}
+
+fn tell_all<O>(asked: Vec<Asked<O>>, answers: Vec<Option<O>>) {
+    for (tell, answer) in asked.into_iter().zip(answers) {
+        // Who asked may have gone away.
+        let _ = tell.send(answer);
+    }
+}
+
+/// An open lane; it closes when nothing waits, and however else its task ends.
+struct Lane<I: Send + 'static, O: Send + 'static> {
+    of: Arc<Gathered<I, O>>,
+    is_closed: bool,
+}
+
+impl<I: Send + 'static, O: Send + 'static> Lane<I, O> {
+    fn next(&mut self) -> Option<(Vec<I>, Vec<Asked<O>>)> {
+        let mut line = self
+            .of
+            .line
+            .lock()
+            .expect("no panic happens under this lock");
+        if line.waiting.is_empty() {
+            // Under the same lock: whoever comes next opens a lane of his own.
+            line.lanes_open -= 1;
+            self.is_closed = true;
+            return None;
+        }
+        let most = line.waiting.len().min(MOST);
+        Some(line.waiting.drain(..most).unzip())
+    }
+}
+
+impl<I: Send + 'static, O: Send + 'static> Drop for Lane<I, O> {
+    fn drop(&mut self) {
+        if !self.is_closed {
+            let mut line = self
+                .of
+                .line
+                .lock()
+                .expect("no panic happens under this lock");
+            line.lanes_open -= 1;
+        }
+    }
+}
