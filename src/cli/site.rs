@@ -215,12 +215,10 @@ impl Reached {
         }
     }
 
-    /// Opens the pools and sets our clock by the database's.
+    /// Opens the pools; our clock is the database's from then on.
     pub(super) async fn open(&self, site: &Site, connections: u32) -> Result<Db, Failure> {
         let opened = Db::open(self.connect.clone(), &site.env, connections).await;
-        let db = opened.map_err(|e| store(&e))?;
-        db.learn_clock(&site.env).await.map_err(|e| store(&e))?;
-        Ok(db)
+        opened.map_err(|e| store(&e))
     }
 
     /// Resolves when the private cluster has ended; never for a server.

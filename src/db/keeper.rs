@@ -24,26 +24,32 @@ pub(super) enum Opening {
     Function,
 }
 
+/// A session of the keeper's.
+pub(super) async fn log_in(connect: &Connect) -> Result<PgConnection, StoreError> {
+    Ok(PgConnection::connect_with(&connect.options(ROLE)).await?)
+}
+
 /// Registers a fresh key and sets it by the database's real time.
-pub(super) async fn register(connect: &Connect, env: &Env) -> Result<SealKey, StoreError> {
+pub(super) async fn register(
+    keeper: &mut PgConnection,
+    env: &Env,
+) -> Result<(SealKey, OffsetDateTime), StoreError> {
     let key = SealKey::random(env.entropy.as_ref());
-    let mut keeper = PgConnection::connect_with(&connect.options(ROLE)).await?;
     let (inner_pad, outer_pad) = key.pads();
     sqlx::query("select seal.register($1, $2, $3, make_interval(hours => $4))")
         .bind(key.key_id())
         .bind(inner_pad)
         .bind(outer_pad)
         .bind(SEAL_KEY_HOURS)
-        .execute(&mut keeper)
+        .execute(&mut *keeper)
         .await?;
-    let now = real_time(&mut keeper).await?;
-    keeper.close().await?;
-    Ok(key.in_time_of(now))
+    let now = clock(keeper).await?;
+    Ok((key.in_time_of(now), now))
 }
 
 /// Lets a key end with the last context that may be under it.
 pub(super) async fn retire(connect: &Connect, key: &SealKey) -> Result<(), StoreError> {
-    let mut keeper = PgConnection::connect_with(&connect.options(ROLE)).await?;
+    let mut keeper = log_in(connect).await?;
     sqlx::query("select seal.retire($1)")
         .bind(key.key_id())
         .execute(&mut keeper)
@@ -53,14 +59,12 @@ pub(super) async fn retire(connect: &Connect, key: &SealKey) -> Result<(), Store
 }
 
 /// How transactions open here: `lanyard migrate` grants `seal.open` only where they need it.
-pub(super) async fn opening(connect: &Connect) -> Result<Opening, StoreError> {
-    let mut keeper = PgConnection::connect_with(&connect.options(ROLE)).await?;
+pub(super) async fn opening(keeper: &mut PgConnection) -> Result<Opening, StoreError> {
     let granted: bool = sqlx::query_scalar(
         "select has_function_privilege('lanyard_identity', 'seal.open(text)', 'execute')",
     )
-    .fetch_one(&mut keeper)
+    .fetch_one(keeper)
     .await?;
-    keeper.close().await?;
     Ok(if granted {
         Opening::Function
     } else {
@@ -69,14 +73,7 @@ pub(super) async fn opening(connect: &Connect) -> Result<Opening, StoreError> {
 }
 
 /// The database's real time, as of the answer's arrival.
-pub(super) async fn clock(connect: &Connect) -> Result<OffsetDateTime, StoreError> {
-    let mut keeper = PgConnection::connect_with(&connect.options(ROLE)).await?;
-    let now = real_time(&mut keeper).await?;
-    keeper.close().await?;
-    Ok(now)
-}
-
-async fn real_time(keeper: &mut PgConnection) -> Result<OffsetDateTime, StoreError> {
+pub(super) async fn clock(keeper: &mut PgConnection) -> Result<OffsetDateTime, StoreError> {
     let asked_at = DatabaseClock::machine_now();
     let read: OffsetDateTime = sqlx::query_scalar("select clock_timestamp()")
         .fetch_one(keeper)

@@ -26,7 +26,7 @@ use std::sync::{Arc, RwLock};
 use std::time::Instant;
 
 use sqlx::postgres::PgPool;
-use sqlx::{PgConnection, Postgres};
+use sqlx::{Connection as _, PgConnection, Postgres};
 
 pub(crate) use authority::Proved;
 pub use authority::{AccessClass, Apps, Authority, Identity, Job, Plane, Platform, Tenancy};
@@ -108,14 +108,16 @@ impl Pooled for Apps {
 }
 
 impl Db {
-    /// Opens the pools and registers a fresh seal key. Whether the database may be served from is
+    /// Opens the pools, registers a fresh seal key and sets the clock by the database's. Whether the database may be served from is
     /// another question: [`Db::standing`].
     ///
     /// - `connections`: at most so many for the identity plane, half as many for each other.
     pub async fn open(connect: Connect, env: &Env, connections: u32) -> Result<Self, StoreError> {
-        pooler::check(&connect, keeper::ROLE).await?;
-        let seal = keeper::register(&connect, env).await?;
-        let opening = keeper::opening(&connect).await?;
+        let mut keeper = pooler::session(&connect, keeper::ROLE).await?;
+        let (seal, now) = keeper::register(&mut keeper, env).await?;
+        env.clock.follow(now);
+        let opening = keeper::opening(&mut keeper).await?;
+        keeper.close().await?;
         let pool = |role, most| opening::pool(&connect, role, most);
         Ok(Self {
             inner: Arc::new(Inner {
@@ -135,21 +137,25 @@ impl Db {
     /// Takes a new seal key, daily; contexts under the old one stay good until they expire, and
     /// then the database forgets it.
     pub async fn renew_seal_key(&self, env: &Env) -> Result<(), StoreError> {
-        let fresh = Arc::new(keeper::register(&self.inner.connect, env).await?);
+        let mut keeper = keeper::log_in(&self.inner.connect).await?;
+        let (fresh, _) = keeper::register(&mut keeper, env).await?;
+        keeper.close().await?;
         let old = {
             let mut seal = self
                 .inner
                 .seal
                 .write()
                 .expect("no panic happens under this lock");
-            std::mem::replace(&mut *seal, fresh)
+            std::mem::replace(&mut *seal, Arc::new(fresh))
         };
         keeper::retire(&self.inner.connect, &old).await
     }
 
     /// Sets the clock by the database's, so that all replicas agree. Repeat it: clocks drift.
     pub async fn learn_clock(&self, env: &Env) -> Result<(), StoreError> {
-        env.clock.follow(keeper::clock(&self.inner.connect).await?);
+        let mut keeper = keeper::log_in(&self.inner.connect).await?;
+        env.clock.follow(keeper::clock(&mut keeper).await?);
+        keeper.close().await?;
         Ok(())
     }
 

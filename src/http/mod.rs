@@ -1,6 +1,7 @@
 //! The outside: the one list of routes, and how errors and pages are said.
 
 pub mod browser;
+pub mod document;
 pub mod form;
 pub mod layers;
 pub mod line;

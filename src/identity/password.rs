@@ -4,14 +4,14 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use unicode_normalization::UnicodeNormalization as _;
 use zeroize::Zeroizing;
 
@@ -24,15 +24,47 @@ const WAIT: Duration = Duration::from_secs(2);
 /// Longest password that is looked at, in bytes after normalization.
 pub const MAX_PASSWORD_BYTES: usize = 1024;
 
+/// How much a hash gives way to everything else on the machine, as in nice(1): a token endpoint
+/// that waits for the disk goes on before the next password does.
+const NICENESS: i32 = 10;
+
 /// Hashes so many passwords at once and lets so many wait; the rest are told at once.
 #[derive(Clone)]
 pub struct Hasher {
     running: Arc<Semaphore>,
     room: Arc<Semaphore>,
-    buffers: Arc<Mutex<Vec<Vec<Block>>>>,
+    /// Of the room, when nobody is in it.
+    seats: usize,
+    memory: Memory,
     computed: Arc<AtomicU64>,
     parallelism: usize,
     queue: usize,
+}
+
+/// The blocks that hashes work in, kept from one to the next while there is work.
+#[derive(Clone, Default)]
+struct Memory {
+    kept: Arc<Mutex<Vec<Vec<Block>>>>,
+}
+
+impl Memory {
+    fn take(&self) -> Vec<Block> {
+        let kept = self.lock().pop();
+        kept.unwrap_or_else(|| vec![Block::default(); parameters().block_count()])
+    }
+
+    fn give_back(&self, blocks: Vec<Block>, more_is_to_come: bool) {
+        let mut kept = self.lock();
+        if more_is_to_come {
+            kept.push(blocks);
+        } else {
+            kept.clear();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Vec<Block>>> {
+        self.kept.lock().expect("no panic happens under this lock")
+    }
 }
 
 impl fmt::Debug for Hasher {
@@ -62,11 +94,12 @@ impl Hasher {
     /// - `parallelism`: running at once, 19 MiB each
     /// - `queue`: waiting, two seconds at most
     pub fn new(parallelism: u32, queue: u32) -> Self {
-        let seats = |n: u32| Arc::new(Semaphore::new(n as usize));
+        let seats = (parallelism + queue) as usize;
         Self {
-            running: seats(parallelism),
-            room: seats(parallelism + queue),
-            buffers: Arc::default(),
+            running: Arc::new(Semaphore::new(parallelism as usize)),
+            room: Arc::new(Semaphore::new(seats)),
+            seats,
+            memory: Memory::default(),
             computed: Arc::default(),
             parallelism: parallelism as usize,
             queue: queue as usize,
@@ -117,7 +150,7 @@ impl Hasher {
         salt: Vec<u8>,
     ) -> Result<[u8; 32], HashRefusal> {
         let password = normalized(password)?;
-        let _seat = Arc::clone(&self.room)
+        let seat = Arc::clone(&self.room)
             .try_acquire_owned()
             .map_err(|_| HashRefusal::Busy)?;
         let turn = tokio::time::timeout(WAIT, Arc::clone(&self.running).acquire_owned())
@@ -125,31 +158,34 @@ impl Hasher {
             .map_err(|_| HashRefusal::Busy)?
             .map_err(|_| HashRefusal::Busy)?;
         self.computed.fetch_add(1, Ordering::Relaxed);
-        let buffers = Arc::clone(&self.buffers);
-        let tag = tokio::task::spawn_blocking(move || {
+        let (memory, room, seats) = (self.memory.clone(), Arc::clone(&self.room), self.seats);
+        let (tell, told) = oneshot::channel();
+        // A thread of its own, since a priority once lowered can't be raised again: it costs a
+        // thousandth of the hash.
+        let thread = std::thread::Builder::new().name("password".to_owned());
+        let started = thread.spawn(move || {
+            // Where it is refused, a hash is only less polite.
+            let _ = rustix::process::setpriority_process(None, NICENESS);
+            let mut blocks = memory.take();
+            let tag = hash(&password, &salt, &mut blocks);
+            // Who waits takes this memory over; the last one gives all of it back.
+            memory.give_back(blocks, room.available_permits() + 1 < seats);
             // Moved in: a dropped request must not free the turn while the hash still runs.
-            let _turn = turn;
-            let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters());
-            let kept = buffers
-                .lock()
-                .expect("no panic happens under this lock")
-                .pop();
-            let mut memory =
-                kept.unwrap_or_else(|| vec![Block::default(); parameters().block_count()]);
-            let mut tag = [0; 32];
-            argon2
-                .hash_password_into_with_memory(&password, &salt, &mut tag, &mut memory)
-                .expect("lengths and parameters are within Argon2's bounds");
-            buffers
-                .lock()
-                .expect("no panic happens under this lock")
-                .push(memory);
-            tag
-        })
-        .await
-        .expect("hashing does not panic");
-        Ok(tag)
+            drop((turn, seat));
+            // Nobody may be left to hear it.
+            let _ = tell.send(tag);
+        });
+        started.map_err(|_| HashRefusal::Busy)?;
+        Ok(told.await.expect("hashing does not panic"))
     }
+}
+
+fn hash(password: &[u8], salt: &[u8], blocks: &mut [Block]) -> [u8; 32] {
+    let mut tag = [0; 32];
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters())
+        .hash_password_into_with_memory(password, salt, &mut tag, blocks)
+        .expect("lengths and parameters are within Argon2's bounds");
+    tag
 }
 
 /// The PHC string that an unknown account is checked against: same parameters, no known password.
@@ -212,6 +248,22 @@ mod tests {
             let verdict = hasher.verify(&"password".into(), phc).await;
             assert_eq!(verdict, Err(HashRefusal::OutOfBounds), "LOGIN-27: {phc}");
         }
+    }
+
+    #[tokio::test]
+    async fn memory_is_kept_while_others_wait_and_then_given_back() {
+        let hasher = Hasher::new(1, 4);
+        let other = Arc::clone(&hasher.room).try_acquire_owned();
+        let password = "password".into();
+        hasher.verify(&password, DECOY).await.expect("a seat");
+        assert_eq!(
+            hasher.memory.lock().len(),
+            1,
+            "somebody else is in the room"
+        );
+        drop(other);
+        hasher.verify(&password, DECOY).await.expect("a seat");
+        assert!(hasher.memory.lock().is_empty());
     }
 
     #[tokio::test]

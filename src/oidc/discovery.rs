@@ -1,41 +1,84 @@
 //! Who we are and what we can: OpenID Connect Discovery 1.0 §3, RFC 8414 §2, and the JWK Set.
 
-use axum::Json;
-use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use http::HeaderValue;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use std::sync::{Arc, RwLock};
+
+use axum::Router;
+use axum::response::Response;
+use axum::routing::{MethodRouter, get};
+use http::HeaderMap;
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::http::document::Document;
 use crate::oidc::authorize::request::{ACR_MFA, ACR_PASSWORD};
 use crate::signing::Alg;
+use crate::signing::ring::KeyRing;
 
 /// How long verifiers may keep the keys: the bound of an emergency rotation until revocation is
 /// pushed.
 const JWKS_MAX_AGE: &str = "public, max-age=300";
+const METADATA_MAX_AGE: &str = "public, max-age=3600";
 
-/// `GET /.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`.
-pub async fn metadata(State(app): State<App>) -> Response {
-    let mut response = Json(document(&app)).into_response();
-    let headers = response.headers_mut();
-    headers.insert(
-        CACHE_CONTROL,
-        HeaderValue::from_static("public, max-age=3600"),
-    );
-    response
+/// `GET /.well-known/openid-configuration`, `/.well-known/oauth-authorization-server`, `/jwks`.
+pub(super) fn routes(app: &App) -> Router<App> {
+    let metadata = metadata(app);
+    Router::new()
+        .route("/.well-known/openid-configuration", metadata.clone())
+        .route("/.well-known/oauth-authorization-server", metadata)
+        .route("/jwks", jwks(app))
 }
 
-/// `GET /jwks`: public halves only (JWT-19).
-pub async fn jwks(State(app): State<App>) -> Response {
-    let mut response = Json(app.ring().jwks().clone()).into_response();
-    let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static(JWKS_MAX_AGE));
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("application/jwk-set+json"),
-    );
-    response
+/// The configuration never changes, so the document does not either.
+fn metadata(app: &App) -> MethodRouter<App> {
+    let document = Document::new(&document(app), "application/json", METADATA_MAX_AGE);
+    get(async move |asked: HeaderMap| document.answer(&asked))
+}
+
+/// Public halves only (JWT-19).
+fn jwks(app: &App) -> MethodRouter<App> {
+    let published = Arc::new(Published::new(app.clone()));
+    get(async move |asked: HeaderMap| published.answer(&asked))
+}
+
+/// The document of the ring that it was made of.
+struct Published {
+    app: App,
+    latest: RwLock<(Arc<KeyRing>, Document)>,
+}
+
+impl Published {
+    fn new(app: App) -> Self {
+        let ring = app.ring();
+        let document = Self::document(&ring);
+        Self {
+            app,
+            latest: RwLock::new((ring, document)),
+        }
+    }
+
+    fn document(ring: &KeyRing) -> Document {
+        Document::new(ring.jwks(), "application/jwk-set+json", JWKS_MAX_AGE)
+    }
+
+    fn answer(&self, asked: &HeaderMap) -> Response {
+        let ring = self.app.ring();
+        {
+            let latest = self
+                .latest
+                .read()
+                .expect("no panic happens under this lock");
+            if Arc::ptr_eq(&latest.0, &ring) {
+                return latest.1.answer(asked);
+            }
+        }
+        let document = Self::document(&ring);
+        let answer = document.answer(asked);
+        *self
+            .latest
+            .write()
+            .expect("no panic happens under this lock") = (ring, document);
+        answer
+    }
 }
 
 fn document(app: &App) -> Value {

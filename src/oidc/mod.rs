@@ -24,15 +24,7 @@ use crate::pages::paths;
 /// The protocol's endpoints. The first five may be called by the pages of registered clients.
 pub fn routes(app: &App) -> Router<App> {
     let for_browsers = Router::new()
-        .route(
-            "/.well-known/openid-configuration",
-            get(discovery::metadata),
-        )
-        .route(
-            "/.well-known/oauth-authorization-server",
-            get(discovery::metadata),
-        )
-        .route("/jwks", get(discovery::jwks))
+        .merge(discovery::routes(app))
         .route("/token", post(token::token))
         .route(
             "/userinfo",

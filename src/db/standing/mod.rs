@@ -10,6 +10,10 @@ mod store;
 
 pub use model::{Finding, Severity, Standing};
 
+use std::collections::BTreeMap;
+
+use tokio::task::JoinSet;
+
 use super::connect::Connect;
 use super::error::StoreError;
 use super::{Db, pooler};
@@ -20,16 +24,23 @@ use super::{Db, pooler};
 /// # Errors
 /// [`StoreError::Unavailable`] if a role can't log in.
 pub async fn inspect(connect: &Connect) -> Result<Standing, StoreError> {
+    // All at once: what a start takes longest for is logging in.
+    let mut asked = JoinSet::new();
     for role in super::migrate::LOGINS {
-        match pooler::check(connect, role).await {
+        let connect = connect.clone();
+        asked.spawn(async move { (role, pooler::session(&connect, role).await) });
+    }
+    let mut sessions = BTreeMap::new();
+    for (role, session) in asked.join_all().await {
+        match session {
             // Nothing else that is asked through it could be believed.
             Err(StoreError::TransactionPooler) => {
                 return Ok(Standing::of(vec![policy::transaction_pooler()]));
             }
-            other => other?,
-        }
+            other => sessions.insert(role, other?),
+        };
     }
-    let facts = store::gather(connect).await?;
+    let facts = store::gather(sessions).await?;
     Ok(Standing::of(policy::judge(&facts)))
 }
 

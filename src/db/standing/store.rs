@@ -1,10 +1,11 @@
 //! What the catalog and the logins say.
 
+use std::collections::BTreeMap;
+
 use sqlx::{Connection as _, PgConnection};
 
 use super::model::{Facts, Role};
 use super::reviewed::{REVOKED, WITHOUT_ROW_SECURITY};
-use crate::db::connect::Connect;
 use crate::db::error::StoreError;
 use crate::db::{keeper, migrate};
 
@@ -17,8 +18,16 @@ const OWNING: [&str; 4] = [
 ];
 
 /// Asks the catalog as the keeper, and each login about itself.
-pub(super) async fn gather(connect: &Connect) -> Result<Facts, StoreError> {
-    let mut keeper = PgConnection::connect_with(&connect.options(keeper::ROLE)).await?;
+///
+/// - `sessions`: one of each login, which is known to be a session
+pub(super) async fn gather(
+    mut sessions: BTreeMap<&'static str, PgConnection>,
+) -> Result<Facts, StoreError> {
+    let tracked_logins = tracked_logins(&mut sessions).await?;
+    let mut keeper = sessions.remove(keeper::ROLE).ok_or(StoreError::Corrupt {
+        table: "pg_catalog.pg_roles",
+        what: "the keeper is not among the logins",
+    })?;
     let pending = migrate::pending_for(&mut keeper).await?;
     let (server_version, log_statement): (i32, String) = sqlx::query_as(
         "select current_setting('server_version_num')::integer, current_setting('log_statement')",
@@ -33,12 +42,14 @@ pub(super) async fn gather(connect: &Connect) -> Result<Facts, StoreError> {
         excessive_rights: excessive_rights(&mut keeper).await?,
         public_definers: public_definers(&mut keeper).await?,
         public_functions: public_functions(&mut keeper).await?,
-        tracked_logins: tracked_logins(connect).await?,
+        tracked_logins,
         context_is_bound: context_is_bound(&mut keeper).await?,
         extensions: extensions(&mut keeper).await?,
         log_statement,
     };
-    keeper.close().await?;
+    for session in sessions.into_values().chain([keeper]) {
+        session.close().await?;
+    }
     Ok(facts)
 }
 
@@ -185,17 +196,17 @@ async fn extensions(conn: &mut PgConnection) -> Result<Vec<String>, StoreError> 
 
 /// Each login asked about itself: a setting of the role and this database may say otherwise than
 /// the role's alone.
-async fn tracked_logins(connect: &Connect) -> Result<Vec<String>, StoreError> {
+async fn tracked_logins(
+    sessions: &mut BTreeMap<&'static str, PgConnection>,
+) -> Result<Vec<String>, StoreError> {
     let mut tracked = Vec::new();
-    for role in migrate::LOGINS {
-        let mut login = PgConnection::connect_with(&connect.options(role)).await?;
+    for (role, login) in sessions {
         let (is_tracked, session_user): (bool, String) = sqlx::query_as(
             "select current_setting('track_activities')::boolean, session_user::text",
         )
-        .fetch_one(&mut login)
+        .fetch_one(login)
         .await?;
-        login.close().await?;
-        if session_user != role {
+        if session_user != *role {
             return Err(StoreError::Corrupt {
                 table: "pg_catalog.pg_roles",
                 what: "a login is given another role than the one it asked for",

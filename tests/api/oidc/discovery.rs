@@ -67,3 +67,30 @@ async fn the_key_set_holds_public_halves_alone() {
         }
     }
 }
+
+/// RFC 9110 §13.1.2: who has a document already is not sent it again; it is the same bytes until
+/// the keys change.
+#[tokio::test]
+async fn documents_are_sent_once_to_who_keeps_them() {
+    let world = World::new().await;
+    let browser = world.lab.browser();
+    for path in ["/.well-known/openid-configuration", "/jwks"] {
+        let first = browser.get(path).await;
+        let etag = first.header("etag").to_owned();
+        world.lab.app.reload_ring().await.unwrap();
+        let again = browser.get(path).await;
+        assert_eq!(
+            (again.header("etag"), &again.body),
+            (etag.as_str(), &first.body)
+        );
+        let request = browser.request(http::Method::GET, path);
+        let asked = request.header("if-none-match", &etag);
+        let answer = browser.send(path, asked).await;
+        assert_eq!((answer.status.as_u16(), answer.body.as_str()), (304, ""));
+        assert_eq!(answer.header("etag"), etag);
+        assert_eq!(
+            answer.header("cache-control"),
+            first.header("cache-control")
+        );
+    }
+}

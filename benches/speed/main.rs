@@ -1,0 +1,142 @@
+//! How fast we are, as ratios measured in alternation on the machine that runs this.
+//!
+//! `cargo bench` runs every row and writes docs/PERFORMANCE.md; `cargo bench -- ROW...` runs some;
+//! `cargo test --bench speed` runs each for a few operations and measures nothing. See
+//! benches/README.md.
+
+#[expect(
+    dead_code,
+    reason = "the browser of the tests; here it signs people in and no more"
+)]
+#[path = "../../tests/api/lab/browser.rs"]
+mod browser;
+mod figure;
+mod load;
+mod peer;
+mod place;
+mod plan;
+mod postgres;
+mod report;
+mod rows;
+mod site;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::Parser;
+
+use figure::Verdict;
+use place::Place;
+use plan::{Depth, Plan};
+use postgres::Postgres;
+use rows::{ROWS, Run};
+
+/// Measures Lanyard.
+#[derive(Debug, Parser)]
+struct Asked {
+    /// Rows to run; all of them if none is named
+    rows: Vec<String>,
+    /// Names the rows and ends
+    #[arg(long)]
+    list: bool,
+    /// Fewer and shorter rounds
+    #[arg(long)]
+    quick: bool,
+    /// A folder on a real disk for database and processes
+    #[arg(long)]
+    folder: Option<PathBuf>,
+    /// Given by `cargo bench`; without it nothing is measured
+    #[arg(long, hide = true)]
+    bench: bool,
+    /// Be the server that does nothing but answer (used by the row `documents`)
+    #[arg(long, hide = true)]
+    hello: Option<u16>,
+}
+
+fn main() -> ExitCode {
+    let asked = Asked::parse();
+    let outcome = match asked.hello {
+        Some(port) => rows::documents::be_hello(port),
+        None => measure(&asked),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("failed: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One thread generates all load: what it uses of the cores stands beside the figures.
+fn measure(asked: &Asked) -> Result<()> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(run(asked))
+}
+
+/// Progress, for who waits.
+fn say(words: &str) {
+    let _ = writeln!(std::io::stderr(), "{words}");
+}
+
+async fn run(asked: &Asked) -> Result<()> {
+    if asked.list {
+        for row in ROWS {
+            writeln!(std::io::stdout(), "{:<10} {}", row.name, row.what)?;
+        }
+        return Ok(());
+    }
+    let wanted: Vec<_> = ROWS
+        .iter()
+        .filter(|row| asked.rows.is_empty() || asked.rows.iter().any(|name| name == row.name))
+        .collect();
+    if let Some(name) = asked
+        .rows
+        .iter()
+        .find(|n| !ROWS.iter().any(|row| row.name == **n))
+    {
+        bail!("there is no row `{name}`: see --list");
+    }
+    let depth = match (asked.bench, asked.quick) {
+        (false, _) => Depth::Smoke,
+        (true, true) => Depth::Quick,
+        (true, false) => Depth::Full,
+    };
+    let base = asked.folder.clone().unwrap_or_else(std::env::temp_dir);
+    let place = Place::new(&base)?;
+    let postgres = Postgres::start(&place).await?;
+    let machine = report::machine(&postgres)?;
+    let mut run = Run::new(Plan { depth }, &place, &postgres);
+    let mut figures = Vec::new();
+    for row in &wanted {
+        say(&format!("{}: {}", row.name, row.what));
+        figures.extend(rows::measure(row.name, &mut run).await?);
+    }
+    drop(run);
+    if depth == Depth::Smoke {
+        // As `cargo test` says it, so that whoever counts tests counts these.
+        let count = wanted.len();
+        writeln!(
+            std::io::stdout(),
+            "test result: ok. {count} passed; 0 failed"
+        )?;
+        return Ok(());
+    }
+    report::print(&figures)?;
+    report::save(&machine, &figures)?;
+    if asked.rows.is_empty() && depth == Depth::Full {
+        report::publish(&machine, &figures)?;
+    }
+    let missed = figures.iter().filter(|f| f.verdict() == Verdict::Missed);
+    say(&format!(
+        "{} figures, {} missed",
+        figures.len(),
+        missed.count()
+    ));
+    Ok(())
+}

@@ -1,0 +1,294 @@
+//! Our server on a database of its own, as `lanyard serve` runs it, with clinics and people.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::str::FromStr as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use lanyard::cli::Operator;
+use lanyard::db::{Connect, Db, migrate};
+use lanyard::env::Env;
+use lanyard::identity::model::{AccountName, EnrollOutcome, Login, NewAccount};
+use lanyard::identity::password::Hasher;
+use lanyard::ids::{ClientId, TenantId};
+use lanyard::oidc::client::service::RegisterOutcome;
+use lanyard::oidc::client::{
+    AuthMethod, ClientKind, ClientName, IdTokenAlg, NewClient, Profile, RedirectUri,
+};
+use lanyard::secret::{Keys, MasterKey};
+use lanyard::tenancy::service::CreateOutcome;
+use lanyard::tenancy::{NewTenant, Slug, TenantName};
+use rustix::process::Signal;
+use secrecy::ExposeSecret as _;
+use sqlx::postgres::PgConnectOptions;
+use url::Url;
+
+use crate::browser::Browser;
+use crate::load::{self, Busy, Caller as _, Code, Connection, Endpoints, Seed};
+use crate::place::{Place, Running, said};
+use crate::postgres::Postgres;
+use crate::say;
+
+/// Everyone's.
+pub(crate) const PASSWORD: &str = "quiet river under seven bridges";
+const CLIENT: &str = "bench";
+/// On a machine that is busy with something else; on a quiet one the first succeeds.
+const MOST_TRIES: u32 = 20;
+
+/// A deployment: configuration, database, clinic, people, one client. Not necessarily running.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) database: String,
+    database_url: String,
+    keys: PathBuf,
+    state: PathBuf,
+    pub(crate) issuer: Url,
+    address: SocketAddr,
+    operations: u16,
+    client_secret: String,
+    pub(crate) clinic: TenantId,
+    pub(crate) people: Vec<String>,
+}
+
+/// `lanyard serve`.
+#[derive(Debug)]
+pub(crate) struct Served {
+    running: Running,
+    pub(crate) endpoints: Endpoints,
+}
+
+impl Served {
+    pub(crate) fn pid(&self) -> u32 {
+        self.running.pid()
+    }
+}
+
+impl Site {
+    /// A migrated database with one clinic, so many patients, and one confidential client.
+    pub(crate) async fn make(
+        place: &Place,
+        postgres: &Postgres,
+        database: &str,
+        people: usize,
+    ) -> Result<Self> {
+        postgres.create(database).await?;
+        let (port, operations) = (free_port()?, free_port()?);
+        let mut site = Self {
+            database: database.to_owned(),
+            database_url: postgres.url(database),
+            keys: place.path().join("keys"),
+            state: place.path().join(database),
+            issuer: Url::parse(&format!("http://localhost:{port}"))?,
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+            operations,
+            client_secret: String::new(),
+            clinic: TenantId::PLATFORM,
+            people: Vec::new(),
+        };
+        let master = site.master(place)?;
+        let base = PgConnectOptions::from_str(&site.database_url)?;
+        let connect = Connect::server(base, Arc::clone(&master));
+        migrate::migrate(&connect).await?;
+        let env = Env::system();
+        let db = Db::open(connect, &env, 4).await?;
+        let keys = Keys::derive(&master);
+        // A busy machine may take longer to connect than a request may wait.
+        for _ in 0..MOST_TRIES {
+            if db.ready().await.is_ok() {
+                break;
+            }
+        }
+        site.fill(&Operator::new(&db, &env, &keys), people).await?;
+        db.close().await;
+        Ok(site)
+    }
+
+    /// One key for all sites of a run: the logins of the cluster are made from it.
+    fn master(&self, place: &Place) -> Result<Arc<MasterKey>> {
+        let file = self.keys.join("master.key");
+        if !file.exists() {
+            said(&mut self.command(place, &["keys", "init"]))?;
+        }
+        Ok(Arc::new(MasterKey::load(&file)?))
+    }
+
+    async fn fill(&mut self, operator: &Operator<'_>, people: usize) -> Result<()> {
+        operator.ensure_platform().await?;
+        let new = NewTenant {
+            slug: Slug::parse("juniper").map_err(anyhow::Error::msg)?,
+            name: TenantName::parse("Juniper Clinic").context("a name")?,
+            accent: "juniper",
+        };
+        let CreateOutcome::Created(clinic) = operator.create_tenant(&new).await? else {
+            bail!("the clinic is there already");
+        };
+        self.clinic = clinic;
+        let hasher = Hasher::new(1, 1);
+        let phc = hasher.hash(&PASSWORD.into(), [9; 16]).await?;
+        for number in 0..people {
+            let login = format!("person-{number}@juniper.example");
+            let new = NewAccount {
+                login: Login::parse(&login).context("a login")?,
+                name: AccountName::parse("Ada Quill").context("a name")?,
+            };
+            let joins = (clinic, vec!["patient".to_owned()]);
+            let outcome = operator.enroll(&new, &phc, joins).await?;
+            ensure!(
+                matches!(outcome, EnrollOutcome::Enrolled(..)),
+                "{outcome:?}"
+            );
+            self.people.push(login);
+        }
+        let new = NewClient {
+            tenant: TenantId::PLATFORM,
+            id: ClientId::parse(CLIENT).context("a client id")?,
+            name: ClientName::parse("The load").context("a name")?,
+            kind: ClientKind::Web,
+            profile: Profile::Strict,
+            auth_method: AuthMethod::ClientSecretBasic,
+            id_token_alg: IdTokenAlg::Es256,
+            redirect_uris: vec![RedirectUri::parse(load::REDIRECT)?],
+            post_logout_redirect_uris: Vec::new(),
+            origins: Vec::new(),
+            scopes: vec!["visits:read".to_owned()],
+            audiences: vec![format!("{}api/v1", self.issuer)],
+            app: None,
+        };
+        match operator.register_client(&new).await? {
+            RegisterOutcome::Registered(Some(secret)) => {
+                secret
+                    .secret()
+                    .expose_secret()
+                    .clone_into(&mut self.client_secret);
+                Ok(())
+            }
+            other => bail!("{other:?}"),
+        }
+    }
+
+    fn command(&self, place: &Place, arguments: &[&str]) -> Command {
+        let port = self.address.port();
+        let mut command = place.command(&place.lanyard);
+        command
+            .args(arguments)
+            .env("DATABASE_URL", &self.database_url)
+            .env("LANYARD_ISSUER", self.issuer.as_str().trim_end_matches('/'))
+            .env("LANYARD_KEYS_DIR", &self.keys)
+            .env("LANYARD_STATE_DIR", &self.state)
+            .env("LANYARD_LISTEN_ISSUER", format!("127.0.0.1:{port}"))
+            .env(
+                "LANYARD_LISTEN_OPERATIONS",
+                format!("127.0.0.1:{}", self.operations),
+            );
+        for app in ["PATIENT", "CLINICIAN", "CONSOLE"] {
+            command.env(format!("LANYARD_APPS_{app}_LISTEN"), "");
+        }
+        command
+    }
+
+    /// The server with the default configuration, but for addresses, and how long it took from
+    /// its start to its first answer with 200.
+    pub(crate) async fn serve(&self, place: &Place) -> Result<(Served, Duration)> {
+        let mut tries = 0;
+        loop {
+            match self.start(place).await {
+                Err(error) if tries < MOST_TRIES && is_about_time(&error) => {
+                    say("  once more: the server found its database too slow to start");
+                    tries += 1;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn start(&self, place: &Place) -> Result<(Served, Duration)> {
+        let log_path = place.path().join(format!("{}.log", self.database));
+        let mut command = self.command(place, &["serve"]);
+        command
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(&log_path)?);
+        let began = Instant::now();
+        let mut running = Running::new(command, Signal::TERM)?;
+        let document = load::discovery(&self.issuer)?;
+        while !is_there(&document).await {
+            ensure!(
+                running.child.try_wait()?.is_none() && began.elapsed() < Duration::from_mins(1),
+                "`lanyard serve` does not answer: {}",
+                std::fs::read_to_string(&log_path)?
+            );
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let took = began.elapsed();
+        let endpoints = load::discover(&self.issuer).await?;
+        Ok((Served { running, endpoints }, took))
+    }
+
+    /// A browser at an address that nobody else has.
+    pub(crate) fn browser(&self, number: usize) -> Browser {
+        let [_, _, high, low] = u32::try_from(number).unwrap_or_default().to_be_bytes();
+        let own = IpAddr::V4(Ipv4Addr::new(127, 100 + high, low, 1));
+        Browser::new(self.issuer.as_str(), self.address, own)
+    }
+
+    /// One of the people signs in; what her browser then has for the client.
+    async fn sign_in(&self, number: usize, endpoints: &Endpoints) -> Result<Seed> {
+        let browser = self.browser(number);
+        let login = &self.people[number];
+        browser.sign_in(login, PASSWORD).await.goes_to("/account");
+        let cookies = ["__Host-lanyard_session", "__Host-lanyard_browser"].map(|name| {
+            let value = browser.cookie(name).with_context(|| format!("no {name}"))?;
+            anyhow::Ok(format!("{name}={value}"))
+        });
+        let cookies: Result<Vec<String>> = cookies.into_iter().collect();
+        let seed = Seed {
+            issuer: self.issuer.clone(),
+            client_id: CLIENT.to_owned(),
+            client_secret: self.client_secret.clone(),
+            refresh_token: String::new(),
+            access_token: String::new(),
+            cookie: cookies?.join("; "),
+        };
+        let mut code = Code::new(seed, endpoints)?;
+        for _ in 0..MOST_TRIES {
+            match code.call().await {
+                Err(error) if error.is::<Busy>() => {}
+                other => {
+                    other?;
+                    return Ok(code.into_seed());
+                }
+            }
+        }
+        bail!("the server is busy with nothing")
+    }
+
+    /// So many of the people, signed in by real code flows.
+    pub(crate) async fn seeds(&self, served: &Served, count: usize) -> Result<Vec<Seed>> {
+        let mut seeds = Vec::new();
+        for number in 0..count {
+            seeds.push(self.sign_in(number, &served.endpoints).await?);
+        }
+        Ok(seeds)
+    }
+}
+
+/// Whether a connection was not had in time, in the words of `lanyard serve`.
+fn is_about_time(error: &anyhow::Error) -> bool {
+    error.to_string().contains("timed out")
+}
+
+async fn is_there(document: &Url) -> bool {
+    let Ok(mut connection) = Connection::new(document) else {
+        return false;
+    };
+    let reply = connection.get(document, &[]).await;
+    reply.is_ok_and(|reply| reply.status == 200)
+}
+
+/// A port that nobody has at this moment.
+pub(crate) fn free_port() -> Result<u16> {
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    Ok(free.local_addr()?.port())
+}
