@@ -20,6 +20,7 @@ pub mod metrics;
 pub mod oidc;
 pub mod pages;
 pub mod recovery;
+pub mod retention;
 pub mod secret;
 pub mod server;
 pub mod sessions;

@@ -8,6 +8,7 @@ declare
     ['lanyard_report', 'nologin'],     -- owns the platform's cross-tenant views
     ['lanyard_directory', 'nologin'],  -- owns the views between planes, under the seal
     ['lanyard_clerk', 'nologin'],      -- issues tokens, by functions that ask the seal first
+    ['lanyard_retention', 'nologin'],  -- deletes what is dead, by functions, and sees only that
     ['lanyard_identity', 'login'],
     ['lanyard_tenant', 'login'],
     ['lanyard_platform', 'login'],
@@ -27,8 +28,8 @@ end $$;
 
 -- The owner hands views over to these two; with NOINHERIT it gains none of their rights by that.
 grant lanyard_report, lanyard_directory to lanyard_owner;
--- And functions to this one.
-grant lanyard_clerk to lanyard_owner;
+-- And functions to these.
+grant lanyard_clerk, lanyard_retention to lanyard_owner;
 
 alter role lanyard_identity set statement_timeout = '10s';
 alter role lanyard_tenant set statement_timeout = '10s';

@@ -165,11 +165,6 @@ pub(super) async fn end(
     store::mark_ended(tx, id, reason, app.env.now()).await
 }
 
-/// Forgets what nobody can use any more. Now and then is enough.
-pub async fn sweep(app: &App) -> Result<(), StoreError> {
-    app.db.run(authority(Uuid::nil()), store::sweep).await
-}
-
 fn read(app: &App, id: Uuid, row: &SessionRow) -> Result<Found, StoreError> {
     if let Some(reason) = &row.end_reason {
         return Ok(Found::Ended(EndReason::from_word(Some(reason))));

@@ -271,14 +271,6 @@ pub(super) async fn keep_credential(
     Ok(())
 }
 
-/// Forgets what is long over.
-pub(super) async fn sweep(tx: &mut Tx<Apps>) -> Result<(), StoreError> {
-    sqlx::query("select apps.sweep()")
-        .execute(tx.conn())
-        .await?;
-    Ok(())
-}
-
 fn seconds(limit: Duration) -> i32 {
     i32::try_from(limit.whole_seconds())
         .unwrap_or(i32::MAX)

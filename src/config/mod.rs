@@ -23,7 +23,7 @@ pub use load::{Effective, Given, ShownSetting, Source};
 pub use mail::{Mail, MailDelivery, MailTls};
 pub use model::{
     App, Apps, Config, Database, Issuer, Lifetimes, Listen, Log, LogFormat, PasswordHashing,
-    PlaneName, Planes, SessionCeiling, Throttle,
+    PlaneName, Planes, Retention, SessionCeiling, Throttle,
 };
 pub use reference::{Explanation, explain, reference};
 pub use serving::{Limits, Proxy, Shutdown, Tls};

@@ -49,6 +49,8 @@ pub struct Config {
     pub throttle: Throttle,
     /// Where mail goes.
     pub mail: Mail,
+    /// How long what is over is kept.
+    pub retention: Retention,
     /// What is logged, and how.
     pub log: Log,
     /// Whether everybody and everything here is made up. No setting: `lanyard demo` says so.
@@ -258,6 +260,17 @@ pub struct Throttle {
     pub network_window: Duration,
 }
 
+/// How long what is over is kept (`crate::retention`).
+#[derive(Clone, Copy, Debug)]
+pub struct Retention {
+    /// Sign-ins with their codes and tokens, after the last instant that they could have lived.
+    pub sessions: Duration,
+    /// Browsers and networks, after the last sign-in from there.
+    pub known_places: Duration,
+    /// Mail, after its delivery.
+    pub mail: Duration,
+}
+
 /// What is logged, and how.
 #[derive(Clone, Debug)]
 pub struct Log {
@@ -336,6 +349,11 @@ impl Default for Config {
                 network_window: Duration::minutes(15),
             },
             mail: Mail::default(),
+            retention: Retention {
+                sessions: Duration::days(7),
+                known_places: Duration::days(180),
+                mail: Duration::days(30),
+            },
             log: Log {
                 format: LogFormat::Text,
                 filter: "info".to_owned(),

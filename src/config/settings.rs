@@ -293,6 +293,35 @@ const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        key: "retention.sessions",
+        meaning: "How long a sign-in that is over is kept, with its codes and the digests of its \
+            tokens, after the last instant that it could have lived.",
+        kind: Kind::Length {
+            least: hours(24),
+            most: hours(24 * 400),
+            at: |c| &mut c.retention.sessions,
+        },
+    },
+    Setting {
+        key: "retention.known_places",
+        meaning: "How long a browser or network is known that a person does not sign in from any \
+            more; after that she is told of it as of a new one.",
+        kind: Kind::Length {
+            least: hours(24 * 31),
+            most: hours(24 * 800),
+            at: |c| &mut c.retention.known_places,
+        },
+    },
+    Setting {
+        key: "retention.mail",
+        meaning: "How long a message is kept after its delivery; what waits is kept.",
+        kind: Kind::Length {
+            least: hours(24 * 2),
+            most: hours(24 * 400),
+            at: |c| &mut c.retention.mail,
+        },
+    },
+    Setting {
         key: "log.format",
         meaning: "text for people, json for collectors.",
         kind: Kind::Choice {

@@ -59,6 +59,8 @@ pub enum Job {
     KeyRing,
     /// Creating clinics, from the command line.
     AdministerTenants,
+    /// Forgetting what is dead (`crate::retention`).
+    Purge,
     /// The demo's and the tests' synthetic visits.
     SeedVisits,
     /// Finding out whether a plane answers. No policy names it: it sees nothing.
@@ -74,6 +76,7 @@ impl Job {
             Self::EraseSuccessors => "erase_successors",
             Self::KeyRing => "key_ring",
             Self::AdministerTenants => "administer_tenants",
+            Self::Purge => "purge",
             Self::SeedVisits => "seed_visits",
             Self::CheckReadiness => "check_readiness",
         }

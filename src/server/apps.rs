@@ -55,7 +55,7 @@ impl Followed {
 }
 
 /// Which apps this process serves.
-pub(super) fn served(app: &App) -> Vec<Kind> {
+fn served(app: &App) -> Vec<Kind> {
     let is_on = |kind: &Kind| !apps::settings(&app.config, *kind).listen.is_empty();
     if app.config.planes.serve(PlaneName::Apps) {
         Kind::ALL.into_iter().filter(is_on).collect()

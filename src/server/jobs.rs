@@ -16,6 +16,7 @@ use crate::http::chain;
 use crate::mail;
 use crate::metrics::JobEnd;
 use crate::oidc::family::sweep as families;
+use crate::retention::service as retention;
 
 /// The MAC key of contexts lives a day and an hour (`Db::renew_seal_key`).
 const SEAL_KEY_RENEWAL: Duration = Duration::from_hours(24);
@@ -25,8 +26,8 @@ const CLOCK_READING: Duration = Duration::from_secs(10);
 const SUCCESSOR_ERASURE: Duration = Duration::from_secs(30);
 /// Another replica's new signing key is signed with here after this long at the latest.
 const RING_RELOAD: Duration = Duration::from_mins(1);
-/// Sessions and sign-ins of the apps that nobody can use any more.
-const APPS_SWEEP: Duration = Duration::from_mins(10);
+/// What is dead goes this often.
+const PURGE: Duration = Duration::from_mins(10);
 /// A clinic made meanwhile has its apps after this long at the latest.
 const NEW_CLINICS: Duration = Duration::from_secs(20);
 /// How often the outbox is looked into.
@@ -69,12 +70,10 @@ pub(super) fn start(app: &App, certificates: Option<Arc<Certificates>>, hangups:
     jobs.each("outbox", OUTBOX_COUNT, async |app| {
         Ok(mail::measure(&app).await?)
     });
-    if !apps::served(app).is_empty() {
-        jobs.each("apps_sweep", APPS_SWEEP, async |app| {
-            crate::apps::service::sweep(&app).await?;
-            Ok(())
-        });
-    }
+    jobs.each("purge", PURGE, async |app| {
+        retention::purge(&app).await?;
+        Ok(())
+    });
     let renewed = certificates.clone();
     let clinics = Arc::new(apps::Followed::default());
     jobs.each("clinics", NEW_CLINICS, move |app| {

@@ -30,6 +30,7 @@ mod recovery;
 mod refresh;
 mod refresh_model;
 mod refresh_policy;
+mod retention;
 mod seal;
 mod serving;
 mod sign_in;

@@ -202,7 +202,7 @@ const SECRET: [u8; 32] = [7; 32];
 const KEY_ID: &str = "00000000000000aa";
 
 /// Registers the tests' own key, as a server registers its own.
-async fn register(database: &Database) {
+pub(crate) async fn register(database: &Database) {
     let pad = |with: u8| -> Vec<u8> {
         let byte = |n| SECRET.get(n).copied().unwrap_or(0) ^ with;
         (0..64).map(byte).collect()
@@ -219,11 +219,13 @@ async fn register(database: &Database) {
 /// A context made from design §3: of a member, so that every policy can be planned.
 fn sealed() -> String {
     let id = uuid::Uuid::from_u128(7);
+    seal(&format!("grant|{id}|{id}|{id}||{id}|operations|rw"))
+}
+
+/// A context that says this, from the class to the mode, under the tests' own key.
+pub(crate) fn seal(content: &str) -> String {
     let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
-    let fields = format!(
-        "1|{KEY_ID}|grant|{id}|{id}|{id}||{id}|operations|rw|{}",
-        now + 50
-    );
+    let fields = format!("1|{KEY_ID}|{content}|{}", now + 50);
     let key = hmac::Key::new(hmac::HMAC_SHA256, &SECRET);
     let mac = hmac::sign(&key, fields.as_bytes());
     let digits = mac.as_ref().iter().map(|byte| format!("{byte:02x}"));

@@ -10,11 +10,12 @@ use crate::db::error::StoreError;
 use crate::db::{keeper, migrate};
 
 /// Roles that own objects and never log in.
-const OWNING: [&str; 4] = [
+const OWNING: [&str; 5] = [
     "lanyard_owner",
     "lanyard_report",
     "lanyard_directory",
     "lanyard_clerk",
+    "lanyard_retention",
 ];
 
 /// Asks the catalog as the keeper, and each login about itself.

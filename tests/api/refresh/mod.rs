@@ -6,6 +6,7 @@ mod crashes;
 mod lost_answers;
 mod places;
 mod replay;
+mod retention;
 mod rotation;
 mod standing;
 mod strangers;

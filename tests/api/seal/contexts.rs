@@ -236,6 +236,7 @@ fn attempts(b: &str) -> Vec<String> {
         "set role lanyard_report",
         "set role lanyard_directory",
         "set role lanyard_clerk",
+        "set role lanyard_retention",
         "set role lanyard_bootstrap",
         "set session authorization lanyard_owner",
         "set local session authorization lanyard_bootstrap",

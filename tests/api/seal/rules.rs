@@ -155,6 +155,8 @@ const USAGE: &str = "(values
   ('seal', 'lanyard_directory'), ('identity', 'lanyard_identity'),
   ('clerk', 'lanyard_identity'), ('clerk', 'lanyard_clerk'), ('seal', 'lanyard_clerk'),
   ('identity', 'lanyard_clerk'), ('tenancy', 'lanyard_clerk'), ('audit', 'lanyard_clerk'),
+  ('seal', 'lanyard_retention'), ('identity', 'lanyard_retention'),
+  ('outbox', 'lanyard_retention'), ('apps', 'lanyard_retention'),
   ('identity', 'lanyard_directory'), ('tenancy', 'lanyard_tenant'),
   ('tenancy', 'lanyard_platform'), ('tenancy', 'lanyard_directory'), ('visits', 'lanyard_tenant'),
   ('apps', 'lanyard_apps'), ('outbox', 'lanyard_identity'), ('outbox', 'lanyard_tenant'),
@@ -187,7 +189,8 @@ pub(super) const RULES: [Rule; 21] = [
            or t.oid in (select oid from tenants)
              and coalesce(pg_get_expr(p.polqual, p.polrelid), 'seal.') !~ 'seal\\.'
            or t.oid in (select oid from tenants)
-             and coalesce(pg_get_expr(p.polwithcheck, p.polrelid), 'seal.') !~ 'seal\\.'",
+             and coalesce(nullif(pg_get_expr(p.polwithcheck, p.polrelid), 'false'), 'seal.')
+               !~ 'seal\\.'",
     ),
     (
         "policies ask the seal without a sub-select (Citus; one-time filter)",
@@ -243,7 +246,7 @@ pub(super) const RULES: [Rule; 21] = [
         "RLS-16: a definer function belongs to an owner and its search_path ends in pg_temp",
         "select o.name || '.' || p.proname from pg_proc p join ours o on o.oid = p.pronamespace
          where p.prosecdef and (p.proowner <> all (
-             array['lanyard_owner', 'lanyard_clerk']::regrole[])
+             array['lanyard_owner', 'lanyard_clerk', 'lanyard_retention']::regrole[])
            or not exists (select from unnest(p.proconfig) s
              where s ~ '^search_path=pg_catalog, (.*, )?pg_temp$'))",
     ),
@@ -260,7 +263,7 @@ pub(super) const RULES: [Rule; 21] = [
          from acl where grantee <> owner and object not like 'public%' and (grantee = 0
            or pg_get_userbyid(grantee) <> all (array['lanyard_identity', 'lanyard_tenant',
              'lanyard_platform', 'lanyard_apps', 'lanyard_keeper', 'lanyard_directory',
-             'lanyard_report', 'lanyard_clerk', 'lanyard_owner']))",
+             'lanyard_report', 'lanyard_clerk', 'lanyard_retention', 'lanyard_owner']))",
     ),
     (
         "RLS-27: no TRUNCATE, REFERENCES, TRIGGER or CREATE but the owner's",
@@ -269,15 +272,16 @@ pub(super) const RULES: [Rule; 21] = [
            and privilege_type in ('TRUNCATE', 'REFERENCES', 'TRIGGER', 'CREATE')",
     ),
     (
-        "everything belongs to lanyard_owner; views, and what the clerk does, to who is made for it",
+        "everything belongs to lanyard_owner; views, tokens and purges to those made for them",
         "select o.name || '.' || c.relname from pg_class c join ours o on o.oid = c.relnamespace
          where c.relowner <> all (case when c.relkind in ('v')
            then array['lanyard_owner', 'lanyard_directory', 'lanyard_report']::regrole[]
            else array['lanyard_owner']::regrole[] end)
          union all
          select o.name || '.' || p.proname from pg_proc p join ours o on o.oid = p.pronamespace
-         where p.proowner <> (case when o.name = 'clerk'
-           then 'lanyard_clerk' else 'lanyard_owner' end)::regrole
+         where p.proowner <> (case when o.name = 'clerk' then 'lanyard_clerk'
+           when p.proname like 'purge\\_%' then 'lanyard_retention'
+           else 'lanyard_owner' end)::regrole
          union all
          select o.name from pg_namespace n join ours o on o.oid = n.oid
          where n.nspowner <> 'lanyard_owner'::regrole and o.name <> 'public'",
@@ -313,7 +317,7 @@ pub(super) const RULES: [Rule; 21] = [
         "owning roles can't log in, stand above no policy, and nobody is a member of them",
         "select r.rolname from pg_roles r
          where r.rolname in ('lanyard_owner', 'lanyard_report', 'lanyard_directory',
-             'lanyard_clerk')
+             'lanyard_clerk', 'lanyard_retention')
            and (r.rolsuper or r.rolbypassrls or r.rolcanlogin or r.rolcreaterole or r.rolcreatedb
              or r.rolreplication or exists (select from pg_auth_members m
                where m.roleid = r.oid and m.member <> 'lanyard_owner'::regrole))",
