@@ -39,7 +39,9 @@ impl From<sqlx::Error> for StoreError {
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed
             | sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_) => Self::Unavailable(error),
+            | sqlx::Error::Tls(_)
+            // What a proxy before a database that is gone says: nothing, or something else.
+            | sqlx::Error::Protocol(_) => Self::Unavailable(error),
             sqlx::Error::Database(refusal) => match refusal.constraint() {
                 Some(constraint) if refusal.code().is_some_and(|c| c.starts_with("23")) => {
                     Self::Conflict {
