@@ -3,6 +3,8 @@
 use std::ops::Deref;
 use std::sync::{Arc, RwLock};
 
+use tokio::sync::watch;
+
 use crate::config::Config;
 use crate::db::Db;
 use crate::env::Env;
@@ -12,6 +14,7 @@ use crate::oidc::client::known::KnownClients;
 use crate::oidc::family::rotation::Rotations;
 use crate::secret::Keys;
 use crate::signing::ring::{KeyRing, KeyRingError};
+use crate::signing::service::{self as signing, Keeper};
 
 /// The process: configuration, environment, database, keys. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -39,6 +42,7 @@ pub struct Parts {
     /// Refreshes that are done together.
     pub rotations: Rotations,
     ring: RwLock<Arc<KeyRing>>,
+    ring_changed: watch::Sender<u64>,
 }
 
 impl Deref for App {
@@ -52,7 +56,7 @@ impl Deref for App {
 impl App {
     /// Loads the signing keys and is ready to serve.
     pub async fn new(config: Config, env: Env, db: Db, keys: Keys) -> Result<Self, KeyRingError> {
-        let ring = KeyRing::load(&db, &env, &keys).await?;
+        let ring = KeyRing::load(&db, &env, &keys, signing::rules(&config)).await?;
         let hasher = Hasher::new(config.password.parallelism, config.password.queue);
         let ring = RwLock::new(Arc::new(ring));
         Ok(Self {
@@ -66,6 +70,7 @@ impl App {
                 clients: KnownClients::default(),
                 rotations: Rotations::default(),
                 ring,
+                ring_changed: watch::Sender::new(0),
             }),
         })
     }
@@ -77,9 +82,32 @@ impl App {
 
     /// Takes the keys as the database has them now.
     pub async fn reload_ring(&self) -> Result<(), KeyRingError> {
-        let fresh = Arc::new(KeyRing::load(&self.db, &self.env, &self.keys).await?);
-        *self.ring.write().expect("no panic happens under this lock") = fresh;
+        if let Some(fresh) = self.ring().reload(&self.db, &self.keys).await? {
+            *self.ring.write().expect("no panic happens under this lock") = Arc::new(fresh);
+            self.ring_changed.send_modify(|count| *count += 1);
+        }
         Ok(())
+    }
+
+    /// Rotates what is due, and takes it.
+    pub async fn keep_ring(&self) -> Result<(), KeyRingError> {
+        self.ring_keeper().keep().await?;
+        self.reload_ring().await
+    }
+
+    /// For changes to the signing keys.
+    pub fn ring_keeper(&self) -> Keeper<'_> {
+        Keeper {
+            db: &self.db,
+            env: &self.env,
+            keys: &self.keys,
+            rules: signing::rules(&self.config),
+        }
+    }
+
+    /// Resolves each time that other keys are published.
+    pub(crate) fn ring_changes(&self) -> watch::Receiver<u64> {
+        self.ring_changed.subscribe()
     }
 
     /// The issuer's identifier, as in `iss`.

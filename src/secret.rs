@@ -1,57 +1,34 @@
-//! The master key, the keys derived from it, and keyed digests of bearer values.
+//! Data keys, the working keys derived from identity's, and keyed digests of bearer values.
 //!
 //! Only digests and ciphertext reach the database (design §5, §9). A digest covers the secret *and*
 //! what its row binds, so a row planted by an injected INSERT never matches.
 
 use std::fmt;
-use std::path::Path;
+use std::sync::Arc;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use ring::{aead, hkdf, hmac, pbkdf2};
-use secrecy::{ExposeSecret as _, SecretBox, SecretString};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::{aead, hkdf, hmac};
+use secrecy::{ExposeSecret as _, SecretBox};
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use crate::env::Env;
+use crate::keys::KeyWrap;
 
-/// 32 random bytes in `keys/master.key`, base64; everything else is derived from or wrapped by it.
-pub struct MasterKey {
-    secret: SecretBox<[u8; 32]>,
+/// 32 random bytes from which the keys of one use each are derived. Stored wrapped under the master
+/// key: one for identity, one for each clinic.
+pub struct DataKey {
+    root: SecretBox<[u8; 32]>,
 }
 
-impl fmt::Debug for MasterKey {
+impl fmt::Debug for DataKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("MasterKey(***)")
+        f.write_str("DataKey(***)")
     }
 }
 
-/// The operator's: the master key file is not usable.
-#[derive(Debug, thiserror::Error)]
-pub enum MasterKeyError {
-    /// No file, or it can't be read.
-    #[error("{path} can't be read: make it with `lanyard keys init`")]
-    Unreadable {
-        /// Where it was looked for.
-        path: String,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// Others may read it.
-    #[error("{path} may be read by others: run `chmod 600 {path}`")]
-    Exposed {
-        /// Which file.
-        path: String,
-    },
-    /// Not 32 bytes of base64.
-    #[error("{path} holds no master key: it must be 32 random bytes in base64")]
-    Malformed {
-        /// Which file.
-        path: String,
-    },
-}
-
-impl MasterKey {
+impl DataKey {
     /// A fresh one.
     pub fn random(env: &Env) -> Self {
         Self::from_bytes(env.random_bytes())
@@ -60,85 +37,67 @@ impl MasterKey {
     /// From its 32 bytes.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self {
-            secret: SecretBox::new(Box::new(bytes)),
+            root: SecretBox::new(Box::new(bytes)),
         }
     }
 
-    /// Reads the file and refuses one that others may read.
-    pub fn load(path: &Path) -> Result<Self, MasterKeyError> {
-        use std::os::unix::fs::PermissionsExt as _;
-        let shown = path.display().to_string();
-        let unreadable = |source| MasterKeyError::Unreadable {
-            path: shown.clone(),
-            source,
-        };
-        let mode = std::fs::metadata(path)
-            .map_err(unreadable)?
-            .permissions()
-            .mode();
-        if mode & 0o077 != 0 {
-            return Err(MasterKeyError::Exposed { path: shown });
-        }
-        let text = zeroize::Zeroizing::new(std::fs::read_to_string(path).map_err(unreadable)?);
-        let bytes = zeroize::Zeroizing::new(STANDARD.decode(text.trim()).map_err(|_| {
-            MasterKeyError::Malformed {
-                path: shown.clone(),
-            }
-        })?);
-        let key = <[u8; 32]>::try_from(bytes.as_slice())
-            .map_err(|_| MasterKeyError::Malformed { path: shown })?;
-        Ok(Self::from_bytes(key))
+    /// From bytes that were unwrapped; `None` if they are not 32.
+    pub fn from_slice(bytes: &[u8]) -> Option<Self> {
+        Some(Self::from_bytes(bytes.try_into().ok()?))
     }
 
-    /// The file's text.
-    pub fn encoded(&self) -> SecretString {
-        STANDARD.encode(self.secret.expose_secret()).into()
+    /// Its bytes, to be wrapped.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.root.expose_secret()
     }
 
-    /// A key for one use, by HKDF-SHA-256 (RFC 5869).
+    /// A key for one use, by HKDF-Expand with SHA-256 (RFC 5869 §2.3).
     pub fn derive(&self, label: &str) -> SecretBox<[u8; 32]> {
-        let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"lanyard");
-        let label = [label.as_bytes()];
         let mut derived = Box::new([0; 32]);
-        salt.extract(self.secret.expose_secret())
-            .expand(&label, hkdf::HKDF_SHA256)
+        hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, self.root.expose_secret())
+            .expand(&[label.as_bytes()], hkdf::HKDF_SHA256)
             .and_then(|okm| okm.fill(derived.as_mut()))
             .expect("32 bytes are within HKDF's bound");
         SecretBox::new(derived)
     }
+}
 
-    /// The password of one serving role, where roles log in with one.
-    pub fn role_password(&self, role: &str) -> SecretString {
-        let derived = self.derive(&format!("database login {role}"));
-        URL_SAFE_NO_PAD.encode(derived.expose_secret()).into()
+/// AES-256-GCM for values that each belong to one place: nonce first, tag last.
+pub(crate) struct Sealing(aead::LessSafeKey);
+
+impl Sealing {
+    pub(crate) fn new(key: &SecretBox<[u8; 32]>) -> Self {
+        let key = aead::UnboundKey::new(&aead::AES_256_GCM, key.expose_secret())
+            .expect("32 bytes are a key of AES-256-GCM");
+        Self(aead::LessSafeKey::new(key))
     }
 
-    /// The SCRAM-SHA-256 verifier of that password, as Postgres stores it (RFC 5803), so that the
-    /// password itself never stands in a statement.
-    pub(crate) fn role_scram_verifier(&self, role: &str) -> SecretString {
-        const ITERATIONS: u32 = 4096;
-        let password = self.role_password(role);
-        let salt = self.derive(&format!("database salt {role}"));
-        let salt = &salt.expose_secret()[..16];
-        let mut salted = [0; 32];
-        pbkdf2::derive(
-            pbkdf2::PBKDF2_HMAC_SHA256,
-            ITERATIONS.try_into().expect("not zero"),
-            salt,
-            password.expose_secret().as_bytes(),
-            &mut salted,
-        );
-        let salted = hmac::Key::new(hmac::HMAC_SHA256, &salted);
-        let client_key = hmac::sign(&salted, b"Client Key");
-        let stored_key = ring::digest::digest(&ring::digest::SHA256, client_key.as_ref());
-        let server_key = hmac::sign(&salted, b"Server Key");
-        format!(
-            "SCRAM-SHA-256${ITERATIONS}:{}${}:{}",
-            STANDARD.encode(salt),
-            STANDARD.encode(stored_key),
-            STANDARD.encode(server_key)
-        )
-        .into()
+    /// Encrypts `plain` for `place` alone.
+    pub(crate) fn seal(&self, env: &Env, place: &str, plain: &[u8]) -> Vec<u8> {
+        let nonce: [u8; 12] = env.random_bytes();
+        let mut sealed = plain.to_vec();
+        self.0
+            .seal_in_place_append_tag(
+                aead::Nonce::assume_unique_for_key(nonce),
+                aead::Aad::from(place.as_bytes()),
+                &mut sealed,
+            )
+            .expect("the plain text is far below GCM's bound");
+        [&nonce[..], &sealed].concat()
+    }
+
+    /// Opens what [`Sealing::seal`] made; `None` if it is for another place, key, or was changed.
+    pub(crate) fn open(&self, place: &str, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let (nonce, body) = sealed.split_at_checked(12)?;
+        let nonce = aead::Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let mut body = Zeroizing::new(body.to_vec());
+        let opened = self
+            .0
+            .open_in_place(nonce, aead::Aad::from(place.as_bytes()), &mut body)
+            .ok()?;
+        let length = opened.len();
+        body.truncate(length);
+        Some(body)
     }
 }
 
@@ -169,15 +128,18 @@ impl KeyedDigest {
     }
 }
 
-/// The server's working keys, each derived from the master key for one use.
+/// The server's working keys, each derived from identity's data key for one use, and the keeper of
+/// the master key for what is wrapped under that.
 pub struct Keys {
     digest: hmac::Key,
+    lasting: hmac::Key,
     locator: hmac::Key,
     csrf: hmac::Key,
     audit: hmac::Key,
     jti: hmac::Key,
-    wrap: aead::LessSafeKey,
+    sealing: Sealing,
     successor: SecretBox<[u8; 32]>,
+    master: Arc<dyn KeyWrap>,
 }
 
 impl fmt::Debug for Keys {
@@ -188,25 +150,45 @@ impl fmt::Debug for Keys {
 
 impl Keys {
     /// Derives them all.
-    pub fn derive(master: &MasterKey) -> Self {
-        let mac = |label| hmac::Key::new(hmac::HMAC_SHA256, master.derive(label).expose_secret());
-        let wrap = aead::UnboundKey::new(&aead::AES_256_GCM, master.derive("wrap").expose_secret())
-            .expect("32 bytes are a key of AES-256-GCM");
+    ///
+    /// - `epoch`: how often the database was restored, plus one. What is presented once or for a
+    ///   while is digested under a key of its epoch: whatever a restore brings back is void.
+    pub fn of(root: &DataKey, epoch: i32, master: Arc<dyn KeyWrap>) -> Self {
+        let mac =
+            |label: &str| hmac::Key::new(hmac::HMAC_SHA256, root.derive(label).expose_secret());
+        let digest = match epoch {
+            1 => mac("digest"),
+            later => mac(&format!("digest, epoch {later}")),
+        };
         Self {
-            digest: mac("digest"),
+            digest,
+            lasting: mac("digest"),
             locator: mac("locator"),
             csrf: mac("csrf"),
             audit: mac("audit"),
             jti: mac("jti"),
-            wrap: aead::LessSafeKey::new(wrap),
-            successor: master.derive("successor"),
+            sealing: Sealing::new(&root.derive("wrap")),
+            successor: root.derive("successor"),
+            master,
         }
+    }
+
+    /// The keeper of the master key.
+    pub fn master(&self) -> &dyn KeyWrap {
+        self.master.as_ref()
     }
 
     /// The digest of a secret bound to `bound`, each part length-prefixed so that none can run
     /// into the next. `purpose` keeps a code from ever being a session.
+    ///
+    /// It ends with the epoch: for what a restored database may not bring back.
     pub fn digest(&self, purpose: &str, secret: &[u8], bound: &[&[u8]]) -> KeyedDigest {
         KeyedDigest(keyed(&self.digest, purpose, secret, bound))
+    }
+
+    /// The same for what outlives a restore: a registered secret, a place that is known.
+    pub fn lasting_digest(&self, purpose: &str, secret: &[u8], bound: &[&[u8]]) -> KeyedDigest {
+        KeyedDigest(keyed(&self.lasting, purpose, secret, bound))
     }
 
     /// Where a typed or public name is found: 128 bits of a keyed digest, as a UUID.
@@ -243,32 +225,14 @@ impl Keys {
         &self.successor
     }
 
-    /// Encrypts `plain` for one column of one row (AES-256-GCM; nonce first, tag last).
+    /// Encrypts `plain` for one column of one row.
     pub fn wrap(&self, env: &Env, place: &str, plain: &[u8]) -> Vec<u8> {
-        let nonce: [u8; 12] = env.random_bytes();
-        let mut sealed = plain.to_vec();
-        self.wrap
-            .seal_in_place_append_tag(
-                aead::Nonce::assume_unique_for_key(nonce),
-                aead::Aad::from(place.as_bytes()),
-                &mut sealed,
-            )
-            .expect("the plain text is far below GCM's bound");
-        [&nonce[..], &sealed].concat()
+        self.sealing.seal(env, place, plain)
     }
 
     /// Opens what [`Keys::wrap`] made; `None` if it is for another place, key, or was changed.
-    pub fn unwrap(&self, place: &str, sealed: &[u8]) -> Option<zeroize::Zeroizing<Vec<u8>>> {
-        let (nonce, body) = sealed.split_at_checked(12)?;
-        let nonce = aead::Nonce::try_assume_unique_for_key(nonce).ok()?;
-        let mut body = zeroize::Zeroizing::new(body.to_vec());
-        let opened = self
-            .wrap
-            .open_in_place(nonce, aead::Aad::from(place.as_bytes()), &mut body)
-            .ok()?;
-        let length = opened.len();
-        body.truncate(length);
-        Some(body)
+    pub fn unwrap(&self, place: &str, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        self.sealing.open(place, sealed)
     }
 }
 
@@ -290,10 +254,26 @@ fn keyed(key: &hmac::Key, purpose: &str, secret: &[u8], bound: &[&[u8]]) -> [u8;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keys::{MasterKey, MasterKeys};
+
+    fn keys(epoch: i32) -> Keys {
+        let master = MasterKeys::only(MasterKey::from_bytes([7; 32]));
+        Keys::of(&DataKey::from_bytes([7; 32]), epoch, Arc::new(master))
+    }
+
+    #[test]
+    fn what_is_digested_ends_with_its_epoch_unless_it_lasts() {
+        let digest = |epoch| keys(epoch).digest("session", b"secret", &[]);
+        let lasting = |epoch| keys(epoch).lasting_digest("client_secret", b"secret", &[]);
+        assert!(digest(1).matches(digest(1).as_bytes()));
+        assert!(!digest(1).matches(digest(2).as_bytes()));
+        assert!(!digest(2).matches(digest(3).as_bytes()));
+        assert!(lasting(1).matches(lasting(3).as_bytes()));
+    }
 
     #[test]
     fn a_wrapped_value_opens_only_in_its_own_place() {
-        let keys = Keys::derive(&MasterKey::from_bytes([7; 32]));
+        let keys = keys(1);
         let sealed = keys.wrap(&Env::system(), "identity.signing_key/a", b"private");
         assert_eq!(
             keys.unwrap("identity.signing_key/a", &sealed).as_deref(),
@@ -307,7 +287,7 @@ mod tests {
 
     #[test]
     fn a_digest_depends_on_purpose_secret_and_each_bound_part() {
-        let keys = Keys::derive(&MasterKey::from_bytes([7; 32]));
+        let keys = keys(1);
         let digest = keys.digest("code", b"secret", &[b"ab", b"c"]);
         assert!(digest.matches(keys.digest("code", b"secret", &[b"ab", b"c"]).as_bytes()));
         for other in [

@@ -15,6 +15,7 @@ use axum::{Router, middleware};
 use http::Method;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
 use lanyard_verifier::{Guard, Permissions, Verifier};
+use tokio::sync::watch;
 
 use self::openapi::{Body, Words};
 use crate::app::App;
@@ -123,6 +124,7 @@ pub async fn router(app: &App) -> Result<Router<App>, StoreError> {
         .scopes_supported(ROUTES.iter().map(|route| route.scope))
         .build()
         .expect("issuer and audience are not empty");
+    tokio::spawn(follow_ring(app.ring_changes(), verifier.clone()));
     let mut api = Router::new();
     for route in &ROUTES {
         let path = format!("/api/v1{}", route.path);
@@ -151,6 +153,15 @@ fn description() -> impl IntoResponse + Clone {
         (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
     ];
     (headers, axum::body::Bytes::from(openapi::text()))
+}
+
+/// A key that was withdrawn opens nothing here any more, whatever the verifier's cache may.
+async fn follow_ring(mut changes: watch::Receiver<u64>, verifier: Verifier) {
+    while changes.changed().await.is_ok() {
+        if let Err(error) = verifier.refresh_keys().await {
+            tracing::error!(%error, "the API's copy of the keys was not refreshed");
+        }
+    }
 }
 
 async fn permissions(app: &App) -> Result<Permissions, StoreError> {

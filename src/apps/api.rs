@@ -43,6 +43,8 @@ pub struct Visit {
     pub kind: String,
     /// `scheduled`, `running`, `completed`, `canceled`.
     pub state: String,
+    /// Why the patient comes.
+    pub reason: Option<String>,
     /// Whom it is for.
     pub patient: Party,
     /// Who treats.

@@ -45,6 +45,7 @@ fn row(visit: Visit, kind: Kind) -> VisitRow {
             "completed" => "Done".to_owned(),
             other => capitalized(other),
         },
+        reason: visit.reason.unwrap_or_default(),
     }
 }
 

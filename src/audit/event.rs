@@ -55,6 +55,11 @@ pub enum EventType {
     BootstrapIssued,
     BootstrapRedeemed,
     BootstrapRefused,
+    TenantDataDestroyed,
+    KeysRewrapped,
+    KeysRotated,
+    KeysRevoked,
+    EpochBegun,
 }
 
 impl EventType {
@@ -111,6 +116,11 @@ impl EventType {
         Self::BootstrapIssued,
         Self::BootstrapRedeemed,
         Self::BootstrapRefused,
+        Self::TenantDataDestroyed,
+        Self::KeysRewrapped,
+        Self::KeysRotated,
+        Self::KeysRevoked,
+        Self::EpochBegun,
     ];
 
     /// The name in the log.
@@ -167,6 +177,11 @@ impl EventType {
             Self::BootstrapIssued => "bootstrap.issued",
             Self::BootstrapRedeemed => "bootstrap.redeemed",
             Self::BootstrapRefused => "bootstrap.refused",
+            Self::TenantDataDestroyed => "tenant.data_destroyed",
+            Self::KeysRewrapped => "keys.rewrapped",
+            Self::KeysRotated => "keys.rotated",
+            Self::KeysRevoked => "keys.revoked",
+            Self::EpochBegun => "epoch.begun",
         }
     }
 }

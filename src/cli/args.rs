@@ -92,9 +92,40 @@ pub(super) enum Command {
         #[arg(long, value_name = "IP:PORT")]
         address: Option<std::net::SocketAddr>,
     },
-    /// When nobody can get in any more.
-    #[command(subcommand)]
-    Recover(Recover),
+    /// Write the database into a folder, and its keys into another.
+    #[command(after_help = "Examples:\n  lanyard backup /backup/2026-03-02\n  \
+                            lanyard backup /backup/2026-03-02 --keys /safe/lanyard-keys\n\n\
+                            Servers go on serving. Who has both folders has everything: keep \
+                            them apart.")]
+    Backup {
+        /// A folder that is not there yet.
+        folder: PathBuf,
+        /// Copy the keys folder too, to here; a folder that is not there yet.
+        #[arg(long, value_name = "FOLDER")]
+        keys: Option<PathBuf>,
+    },
+    /// Put a backup's database back. It is served after `lanyard recover --restored`.
+    #[command(
+        after_help = "Example:\n  lanyard restore /backup/2026-03-02 --replace\n\n\
+                            End every server first, and put the keys of the backup into keys_dir."
+    )]
+    Restore {
+        /// The backup's folder.
+        folder: PathBuf,
+        /// Throw away what the database holds now.
+        #[arg(long)]
+        replace: bool,
+    },
+    /// When nobody can get in any more, or the database was restored.
+    #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+    Recover {
+        /// Void what a restored database brought back: every session, grant and one-time value
+        /// ends, and new keys sign. Accounts, clinics, clients and the log stay.
+        #[arg(long)]
+        restored: bool,
+        #[command(subcommand)]
+        action: Option<Recover>,
+    },
     /// Completions for a shell, on standard output.
     #[command(after_help = "Example:\n  lanyard completions bash > \
                             ~/.local/share/bash-completion/completions/lanyard")]
@@ -135,9 +166,34 @@ pub(super) enum Demo {
 #[derive(Debug, Subcommand)]
 pub(super) enum Keys {
     /// Make the master key. Keep a copy where the database's backups are not.
-    Init,
+    Init {
+        /// Make the one that takes its place: `lanyard keys rewrap` says how.
+        #[arg(long)]
+        next: bool,
+    },
+    /// Put every data key under the next master key, while servers serve.
+    #[command(after_help = "In order:\n  \
+        lanyard keys init --next     makes keys/master.next.key; copy it to every host\n  \
+        lanyard keys rewrap          on one host; on every other one it then only changes files\n  \
+        rm keys/master.previous.key  on every host, once no backup needs it\n\n\
+        It may be interrupted and run again at any point.")]
+    Rewrap,
     /// The keys that sign tokens, and their standing.
     List,
+    /// Let the next keys sign, as soon as every verifier has them; they do so by themselves on a
+    /// schedule.
+    #[command(
+        after_help = "Examples:\n  lanyard keys rotate\n  lanyard keys rotate --emergency ES256\n\n\
+                            Without --emergency nothing is lost: the old keys are published until \
+                            the last token that they signed has ended. With it, tokens by the \
+                            withdrawn keys are refused within seconds here, and within five \
+                            minutes by every verifier; sessions go on and give new tokens."
+    )]
+    Rotate {
+        /// Withdraw a key at once: somebody else may have it. All keys of an algorithm by its name.
+        #[arg(long, value_name = "KID|ALG")]
+        emergency: Option<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -180,6 +236,16 @@ pub(super) enum Tenant {
         /// Patients too, or staff alone.
         #[arg(long, value_enum)]
         of: Whom,
+    },
+    /// Destroy the data key of a suspended clinic: what is encrypted of it stays unreadable.
+    #[command(after_help = "Example:\n  lanyard tenant suspend juniper\n  \
+                            lanyard tenant destroy-data juniper --confirm juniper")]
+    DestroyData {
+        /// Its slug.
+        slug: String,
+        /// The slug once more: nothing brings the data back.
+        #[arg(long, value_name = "SLUG")]
+        confirm: String,
     },
 }
 

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::io::IsTerminal as _;
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::json;
@@ -16,7 +17,7 @@ use crate::config::{Config, Given};
 use crate::demo::{self, DemoError, Step, World, state, table};
 use crate::http::chain;
 use crate::identity::totp::model::step_ends_at;
-use crate::secret::Keys;
+use crate::keys::MasterKeys;
 use crate::server::{self, Face, Leaving};
 
 /// What the demo logs unless somebody asked: the table and the run are to be seen.
@@ -47,12 +48,11 @@ pub(super) fn run(
     let _held = state::hold(&site.config).map_err(|e| failure(&e))?;
     begin_log(&site.config)?;
     let master = site.master()?;
-    let keys = Keys::derive(&master);
     let began = Instant::now();
     progress("Starting the database");
-    let reached = site.start(master)?;
+    let reached = site.start(&master)?;
     let runtime = runtime()?;
-    let outcome = runtime.block_on(serve(&site, &reached, keys, began, drive_only, output));
+    let outcome = runtime.block_on(serve(&site, &reached, master, began, drive_only, output));
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     reached.leave();
     outcome
@@ -61,7 +61,7 @@ pub(super) fn run(
 async fn serve(
     site: &Site,
     reached: &Reached,
-    keys: Keys,
+    master: Arc<MasterKeys>,
     began: Instant,
     drive_only: bool,
     output: Output,
@@ -70,11 +70,12 @@ async fn serve(
     if is_new {
         progress("Making the schema");
         // Its one-time secret is not shown: the demo has its people.
-        migrate::bring_up(site, reached, &keys).await?;
+        migrate::bring_up(site, reached, &master).await?;
     }
     let db = reached.open(site, site.config.database.connections).await?;
     refuse_unsafe(&db).await?;
     progress("Loading the signing keys");
+    let keys = reached.open_keys(site, &db, master).await?;
     let app = App::new(site.config.clone(), site.env.clone(), db, keys)
         .await
         .map_err(|e| Failure::refused(chain(&e), "Run `lanyard demo reset`."))?;
@@ -187,8 +188,7 @@ fn made(asked: Config) -> Result<(Site, World), Failure> {
     if !site.master_path().exists() {
         return Err(nothing());
     }
-    let keys = Keys::derive(&*site.master()?);
-    let world = World::load(&site.config, &keys).map_err(|e| failure(&e))?;
+    let world = World::load(&site.config).map_err(|e| failure(&e))?;
     Ok((site, world.ok_or_else(nothing)?))
 }
 

@@ -1,5 +1,7 @@
 //! `lanyard doctor`: everything that can be wrong, and what to do.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde_json::json;
 
@@ -9,8 +11,9 @@ use crate::config::Given;
 use crate::db::embedded::privilege;
 use crate::db::standing::{self, Severity};
 use crate::http::chain;
-use crate::secret::Keys;
+use crate::keys::MasterKeys;
 use crate::signing::ring::{KeyRing, KeyRingError};
+use crate::signing::service as signing;
 
 /// One thing looked at.
 #[derive(Debug, Serialize)]
@@ -74,11 +77,10 @@ fn look(given: &Given, checks: &mut Vec<Check>) -> Result<(), (&'static str, Fai
         "master key",
         site.master_path().display().to_string(),
     ));
-    let keys = Keys::derive(&master);
-    let reached = site.attach(master).map_err(|e| ("database", e))?;
+    let reached = site.attach(&master).map_err(|e| ("database", e))?;
     checks.push(Check::ok("database", format!("uses {}", reached.name)));
     let runtime = runtime().map_err(|e| ("threads", e))?;
-    let outcome = runtime.block_on(look_inside(&site, &reached, &keys, checks));
+    let outcome = runtime.block_on(look_inside(&site, &reached, master, checks));
     reached.leave();
     outcome
 }
@@ -86,7 +88,7 @@ fn look(given: &Given, checks: &mut Vec<Check>) -> Result<(), (&'static str, Fai
 async fn look_inside(
     site: &Site,
     reached: &Reached,
-    keys: &Keys,
+    master: Arc<MasterKeys>,
     checks: &mut Vec<Check>,
 ) -> Result<(), (&'static str, Failure)> {
     reached
@@ -114,23 +116,26 @@ async fn look_inside(
         ));
     }
     let db = reached.open(site, 4).await.map_err(|e| ("seal", e))?;
-    let ring = look_at_ring(&db, site, keys).await;
+    let ring = match reached.open_keys(site, &db, master).await {
+        Ok(keys) => look_at_ring(&db, site, &keys).await,
+        Err(failure) => Check::failure("data keys", failure),
+    };
     db.close().await;
     checks.push(ring);
     Ok(())
 }
 
 /// Opens what is there and makes nothing: a first start makes the keys.
-async fn look_at_ring(db: &crate::db::Db, site: &Site, keys: &Keys) -> Check {
+async fn look_at_ring(db: &crate::db::Db, site: &Site, keys: &crate::secret::Keys) -> Check {
     const CHECK: &str = "signing keys";
-    match crate::signing::ring::standings(db).await {
+    match crate::signing::ring::lives(db).await {
         Ok(keys) if keys.is_empty() => {
             return Check::ok(CHECK, "none yet: the first start makes them");
         }
         Ok(_) => {}
         Err(e) => return Check::failure(CHECK, super::site::store(&e)),
     }
-    match KeyRing::load(db, &site.env, keys).await {
+    match KeyRing::load(db, &site.env, keys, signing::rules(&site.config)).await {
         Ok(_) => Check::ok(CHECK, "each opens and verifies what it signs"),
         Err(e @ KeyRingError::Sealed { .. }) => Check::refusal(
             CHECK,

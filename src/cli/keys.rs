@@ -1,31 +1,43 @@
 //! `lanyard keys`.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
-use secrecy::ExposeSecret as _;
+use serde::Serialize;
 use serde_json::json;
 
 use super::args::Keys as Asked;
-use super::output::{Failure, Reply, table};
+use super::operator::Operator;
+use super::output::{Failure, Reply, instant, table};
 use super::site::{self, Site, runtime};
-use crate::env::Env;
-use crate::secret::MasterKey;
+use crate::keys::{
+    MasterKey, MasterKeys, NEXT, PREVIOUS, make_logins, make_master, make_private_folder, promote,
+    rewrap_logins,
+};
+use crate::signing::policy::{KeyLife, Rules, next_event};
 use crate::signing::ring;
+use crate::signing::service::{self as signing, Keeper};
 
 pub(super) fn run(asked: &Asked, site: &Site) -> Result<Reply, Failure> {
     match asked {
-        Asked::Init => init(site),
-        Asked::List => list(site),
+        Asked::Init { next: false } => init(site),
+        Asked::Init { next: true } => init_next(site),
+        Asked::Rewrap => rewrap(site),
+        Asked::List => with_ring(site, async |_| Ok(())),
+        Asked::Rotate { emergency: None } => with_ring(site, async |keeper| {
+            keeper.rotate().await.map_err(|e| site::ring(&e))
+        }),
+        Asked::Rotate {
+            emergency: Some(which),
+        } => with_ring(site, async |keeper| revoke(keeper, which).await),
     }
 }
 
 fn init(site: &Site) -> Result<Reply, Failure> {
     let path = site.master_path();
     let shown = path.display().to_string();
-    match make_master(&path, &site.env) {
+    match make(site, &path) {
         Ok(()) => {
             let text = format!(
                 "Made {shown}. Keep a copy of it apart from the database's backups: without it \
@@ -38,58 +50,188 @@ fn init(site: &Site) -> Result<Reply, Failure> {
         }
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Err(Failure::refused(
             format!("{shown} is there already"),
-            "It was left as it is: another one would make the database useless.",
+            "It was left as it is: another one would make the database useless. To change it: \
+             `lanyard keys rewrap --help`.",
         )),
-        Err(e) => Err(Failure::failed(
-            format!("{shown} can't be made: {e}"),
-            "May this user write to keys_dir?",
-        )),
+        Err(e) => Err(not_made(&shown, &e)),
     }
 }
 
-/// Writes a fresh master key that its owner alone may read, whole or not at all.
-fn make_master(path: &Path, env: &Env) -> io::Result<()> {
-    let dir = path.parent().unwrap_or(Path::new("."));
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)?;
-    let aside = dir.join(format!("master.key.{}", std::process::id()));
-    let _ = fs::remove_file(&aside);
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&aside)?;
-    let encoded = MasterKey::random(env).encoded();
-    let written = writeln!(file, "{}", encoded.expose_secret())
-        .and_then(|()| file.sync_all())
-        // Unlike a rename, a link never takes the place of a file that is there.
-        .and_then(|()| fs::hard_link(&aside, path));
-    let _ = fs::remove_file(&aside);
-    written?;
-    fs::File::open(dir)?.sync_all()
+fn not_made(shown: &str, error: &io::Error) -> Failure {
+    Failure::failed(
+        format!("{shown} can't be made: {error}"),
+        "May this user write to keys_dir?",
+    )
 }
 
-fn list(site: &Site) -> Result<Reply, Failure> {
+/// The master key first: what lies there already is never given up for a new one.
+fn make(site: &Site, path: &Path) -> io::Result<()> {
+    let folder = &site.config.keys_dir;
+    make_private_folder(folder)?;
+    make_master(path, &MasterKey::random(&site.env))?;
+    let master = MasterKeys::load(folder).map_err(io::Error::other)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    runtime
+        .block_on(make_logins(folder, &site.env, &master))
+        .map_err(io::Error::other)
+}
+
+fn init_next(site: &Site) -> Result<Reply, Failure> {
+    site.master()?;
+    let folder = &site.config.keys_dir;
+    if folder.join(PREVIOUS).exists() {
+        return Err(Failure::refused(
+            format!("{} is still there", folder.join(PREVIOUS).display()),
+            "Run `lanyard keys rewrap` to its end, keep that file with the backups that need it, \
+             and remove it here.",
+        ));
+    }
+    let path = folder.join(NEXT);
+    let shown = path.display().to_string();
+    match make_master(&path, &MasterKey::random(&site.env)) {
+        Ok(()) => Ok(Reply::new(
+            &json!({ "master_key": shown, "created": true }),
+            format!("Made {shown}. Copy it to every host, then run `lanyard keys rewrap`."),
+        )),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Err(Failure::refused(
+            format!("{shown} is there already"),
+            "Run `lanyard keys rewrap`.",
+        )),
+        Err(e) => Err(not_made(&shown, &e)),
+    }
+}
+
+fn rewrap(site: &Site) -> Result<Reply, Failure> {
+    let folder = &site.config.keys_dir;
+    let has_others = folder.join(NEXT).exists() || folder.join(PREVIOUS).exists();
+    if !has_others {
+        return Err(Failure::refused(
+            "there is no next master key",
+            "Make it: `lanyard keys init --next`.",
+        ));
+    }
+    let count = rewrap_all(site)?;
+    promote(folder).map_err(|e| {
+        Failure::failed(
+            format!("the files of {} can't be changed: {e}", folder.display()),
+            "Every data key is under the next master key already. Mend it and run this again.",
+        )
+    })?;
+    let previous = folder.join(PREVIOUS).display().to_string();
+    let facts = json!({ "rewrapped": count, "previous": previous });
+    let text = format!(
+        "{count} keys are under the new master key now; nothing is under another.\nRun this on \
+         every other host. Then keep {previous} with the backups from before today, and remove \
+         it here."
+    );
+    Ok(Reply::new(&facts, text))
+}
+
+/// Puts everything that is under a master key under the newest: rows, then files. Counts rows.
+fn rewrap_all(site: &Site) -> Result<u64, Failure> {
     let master = site.master()?;
-    let reached = site.attach(master)?;
+    let reached = site.attach(&master)?;
     let outcome = runtime()?.block_on(async {
         reached.refuse_older_schema().await?;
         let db = reached.open(site, 4).await?;
-        let keys = ring::standings(&db).await.map_err(|e| site::store(&e));
+        let rewrapped = async {
+            let keys = reached.open_keys(site, &db, Arc::clone(&master)).await?;
+            let operator = Operator::new(&db, &site.env, &keys);
+            let rewrapped = operator.rewrap_data_keys().await;
+            rewrapped.map_err(|e| site::no_keys(&e))
+        };
+        let rewrapped = rewrapped.await;
         db.close().await;
-        keys
+        let count = rewrapped?;
+        let logins = rewrap_logins(&site.config.keys_dir, &site.env, master.as_ref());
+        logins.await.map_err(|e| site::no_master(&e))?;
+        Ok(count)
     });
     reached.leave();
-    let keys = outcome?;
-    let rows = keys
+    outcome
+}
+
+/// A signing key as it is told of.
+#[derive(Serialize)]
+struct Shown {
+    kid: String,
+    alg: &'static str,
+    standing: &'static str,
+    since: String,
+    /// What it becomes next, and when; both null for one that signs until the next one does.
+    becomes: Option<&'static str>,
+    at: Option<String>,
+}
+
+/// Does something with the signing keys, and shows how they stand then.
+fn with_ring(
+    site: &Site,
+    work: impl AsyncFnOnce(&Keeper<'_>) -> Result<(), Failure>,
+) -> Result<Reply, Failure> {
+    let master = site.master()?;
+    let reached = site.attach(&master)?;
+    let outcome = runtime()?.block_on(async {
+        reached.refuse_older_schema().await?;
+        let db = reached.open(site, 4).await?;
+        let done = async {
+            let keys = reached.open_keys(site, &db, master).await?;
+            let keeper = Keeper {
+                db: &db,
+                env: &site.env,
+                keys: &keys,
+                rules: signing::rules(&site.config),
+            };
+            work(&keeper).await?;
+            ring::lives(&db).await.map_err(|e| site::store(&e))
+        };
+        let done = done.await;
+        db.close().await;
+        done
+    });
+    reached.leave();
+    Ok(shown(&outcome?, signing::rules(&site.config)))
+}
+
+fn shown(keys: &[KeyLife], rules: Rules) -> Reply {
+    let shown: Vec<Shown> = keys
         .iter()
-        .map(|k| [k.kid.clone(), k.alg.clone(), k.standing.clone()]);
-    let text = if keys.is_empty() {
+        .map(|key| {
+            let event = next_event(key, rules);
+            Shown {
+                kid: key.kid.clone(),
+                alg: key.alg.name(),
+                standing: key.standing.name(),
+                since: instant(key.since),
+                becomes: event.map(|(standing, _)| standing),
+                at: event.map(|(_, at)| instant(at)),
+            }
+        })
+        .collect();
+    let rows = shown.iter().map(|key| {
+        let next = key.becomes.zip(key.at.as_ref());
+        let next = next.map_or_else(String::new, |(what, at)| format!("{what} at {at}"));
+        [
+            key.kid.clone(),
+            key.alg.to_owned(),
+            key.standing.to_owned(),
+            next,
+        ]
+    });
+    let text = if shown.is_empty() {
         "No signing keys yet: the first start of `lanyard serve` makes them.".to_owned()
     } else {
-        table(["kid", "alg", "standing"], rows)
+        table(["kid", "alg", "standing", "next"], rows)
     };
-    Ok(Reply::new(&keys, text))
+    Reply::new(&shown, text)
+}
+
+async fn revoke(keeper: &Keeper<'_>, which: &str) -> Result<(), Failure> {
+    let withdrawn = keeper.revoke(which).await.map_err(|e| site::ring(&e))?;
+    if withdrawn.is_empty() {
+        return Err(Failure::refused(
+            format!("there is no signing key `{which}`, and no algorithm of that name"),
+            "`lanyard keys list` shows all.",
+        ));
+    }
+    Ok(())
 }

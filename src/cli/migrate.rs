@@ -1,5 +1,7 @@
 //! `lanyard migrate`, and the one-time secret that a new administrator is made with.
 
+use std::sync::Arc;
+
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
@@ -8,7 +10,7 @@ use super::output::{Failure, Reply, instant};
 use super::site::{self, Reached, Site, runtime};
 use crate::db::migrate::{Migrated, migrate};
 use crate::identity::bootstrap::IssuedBootstrap;
-use crate::secret::Keys;
+use crate::keys::MasterKeys;
 
 /// What bringing up the schema did, and the secret if nobody administers the platform.
 #[derive(Debug)]
@@ -19,9 +21,8 @@ pub(super) struct Done {
 
 pub(super) fn run(site: &Site) -> Result<Reply, Failure> {
     let master = site.master()?;
-    let keys = Keys::derive(&master);
-    let reached = site.attach(master)?;
-    let outcome = runtime()?.block_on(bring_up(site, &reached, &keys));
+    let reached = site.attach(&master)?;
+    let outcome = runtime()?.block_on(bring_up(site, &reached, &master));
     let name = reached.name.clone();
     reached.leave();
     let done = outcome?;
@@ -29,20 +30,29 @@ pub(super) fn run(site: &Site) -> Result<Reply, Failure> {
 }
 
 /// Migrates, makes the platform's tenant, and a one-time secret while nobody administers it.
-pub(super) async fn bring_up(site: &Site, reached: &Reached, keys: &Keys) -> Result<Done, Failure> {
+pub(super) async fn bring_up(
+    site: &Site,
+    reached: &Reached,
+    master: &Arc<MasterKeys>,
+) -> Result<Done, Failure> {
     let migrated = migrate(&reached.connect)
         .await
         .map_err(|e| site::migration(&e, &reached.name))?;
     let db = reached.open(site, 4).await?;
-    let operator = Operator::new(&db, &site.env, keys);
     let bootstrap = async {
-        operator.ensure_platform().await?;
-        if operator.has_administrator().await? {
-            return Ok(None);
-        }
-        operator.issue_bootstrap().await.map(Some)
+        let keys = reached.open_keys(site, &db, Arc::clone(master)).await?;
+        let operator = Operator::new(&db, &site.env, &keys);
+        let issued = async {
+            operator.ensure_platform().await?;
+            operator.ensure_data_keys().await?;
+            if operator.has_administrator().await? {
+                return Ok(None);
+            }
+            Ok(operator.issue_bootstrap().await.map(Some)?)
+        };
+        issued.await.map_err(|e| site::no_keys(&e))
     };
-    let bootstrap = bootstrap.await.map_err(|e| site::store(&e));
+    let bootstrap = bootstrap.await;
     db.close().await;
     Ok(Done {
         migrated,

@@ -7,6 +7,7 @@
 
 mod account;
 mod args;
+mod backup;
 mod client;
 mod config;
 mod demo;
@@ -104,7 +105,17 @@ fn run(asked: Lanyard, output: Output) -> Result<Reply, Failure> {
         Command::Account(action) => account::run(action, &Site::enter(&given)?),
         Command::Client(action) => client::run(action, &Site::enter(&given)?),
         Command::Doctor => doctor::run(&given),
-        Command::Recover(Recover::Administrator) => migrate::recover(&Site::enter(&given)?),
+        Command::Backup { folder, keys } => {
+            backup::backup(&folder, keys.as_deref(), &Site::enter(&given)?)
+        }
+        Command::Restore { folder, replace } => {
+            backup::restore(&folder, replace, &Site::enter(&given)?)
+        }
+        Command::Recover {
+            action: Some(Recover::Administrator),
+            ..
+        } => migrate::recover(&Site::enter(&given)?),
+        Command::Recover { action: None, .. } => backup::recover(&Site::enter(&given)?),
     }
 }
 

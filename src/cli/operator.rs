@@ -1,6 +1,8 @@
 //! What an operator may do with a database at hand. The one public door to administration: each
 //! call is one transaction under the job it needs, with its audit event.
 
+use std::path::Path;
+
 use time::Duration;
 
 use crate::db::{Authority, Db, Job, StoreError};
@@ -15,11 +17,28 @@ use crate::identity::model::{
 };
 use crate::identity::totp::{TotpSecret, service as totp};
 use crate::ids::{AccountId, ClientId, TenantId};
+use crate::keys::epoch::{self, EpochError, Mark};
+use crate::keys::{self, KeysError};
 use crate::oidc::client::service::{self as clients, RegisterOutcome, RotateOutcome};
 use crate::oidc::client::{Client, NewClient};
 use crate::secret::Keys;
-use crate::tenancy::service::{self as tenants, CreateOutcome, StatusOutcome};
+use crate::signing::policy::Rules;
+use crate::signing::ring::KeyRingError;
+use crate::signing::service::Keeper;
+use crate::tenancy::data_key::service as data_key;
+use crate::tenancy::service::{self as tenants, CreateOutcome, DestroyOutcome, StatusOutcome};
 use crate::tenancy::{NewTenant, Tenant, TenantStatus};
+
+/// What a restored database brought back can't be voided.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoverError {
+    /// The signing keys.
+    #[error(transparent)]
+    Ring(#[from] KeyRingError),
+    /// The epoch.
+    #[error(transparent)]
+    Epoch(#[from] EpochError),
+}
 
 /// The operator of this deployment, who has its keys.
 #[derive(Clone, Copy, Debug)]
@@ -43,9 +62,51 @@ impl<'a> Operator<'a> {
     }
 
     /// Makes a clinic.
-    pub async fn create_tenant(&self, new: &NewTenant) -> Result<CreateOutcome, StoreError> {
+    pub async fn create_tenant(&self, new: &NewTenant) -> Result<CreateOutcome, KeysError> {
         let authority = Authority::job(Job::AdministerTenants);
         let work = async |tx: &mut _| tenants::create(tx, self.env, self.keys, new).await;
+        let outcome = self.db.run(authority, work).await?;
+        if let CreateOutcome::Created(id) = outcome {
+            data_key::ensure(self.db, self.env, self.keys, id).await?;
+        }
+        Ok(outcome)
+    }
+
+    /// Gives every clinic a data key that has none yet. Repeatable; `migrate` does it.
+    pub async fn ensure_data_keys(&self) -> Result<(), KeysError> {
+        data_key::ensure_all(self.db, self.env, self.keys).await
+    }
+
+    /// Puts every data key under the newest master key; says how many. Repeatable.
+    pub async fn rewrap_data_keys(&self) -> Result<u64, KeysError> {
+        let identitys = keys::rewrap(self.db, self.env, self.keys).await?;
+        let clinics = data_key::rewrap(self.db, self.env, self.keys).await?;
+        Ok(clinics + u64::from(identitys))
+    }
+
+    /// Voids what a restored database brought back: the signing keys, then every session, grant and
+    /// one-time value. Repeatable.
+    pub async fn recover_restored(
+        &self,
+        folder: &Path,
+        rules: Rules,
+    ) -> Result<Mark, RecoverError> {
+        let (db, env, keys) = (self.db, self.env, self.keys);
+        let keeper = Keeper {
+            db,
+            env,
+            keys,
+            rules,
+        };
+        keeper.revoke_all().await?;
+        // Last: until then the database stays refused.
+        Ok(epoch::begin(db, env, keys, folder).await?)
+    }
+
+    /// Destroys what is encrypted of a clinic, for good: its data key.
+    pub async fn destroy_tenant_data(&self, slug: &str) -> Result<DestroyOutcome, StoreError> {
+        let authority = Authority::job(Job::AdministerTenants);
+        let work = async |tx: &mut _| tenants::destroy_data(tx, self.env, self.keys, slug).await;
         self.db.run(authority, work).await
     }
 

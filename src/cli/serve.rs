@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 use time::OffsetDateTime;
 
+use super::backup;
 use super::migrate;
 use super::output::{Failure, Output, Reply};
 use super::site::{self, Reached, Site, runtime};
@@ -16,19 +18,21 @@ use crate::db::Db;
 use crate::db::migrate::LOGINS;
 use crate::env::DatabaseClock;
 use crate::http::chain;
-use crate::secret::Keys;
+use crate::keys::MasterKeys;
+use crate::keys::epoch::{self, EpochError, Mark};
 use crate::server::{self, Leaving, ServeError};
 
+/// A restore of what is older than this is always noticed.
+const CHECKPOINTS: Duration = Duration::from_mins(1);
 /// A machine whose clock is further off its database's is not served from (attacks CFG-01).
 const MAX_CLOCK_DIFFERENCE: time::Duration = time::Duration::minutes(5);
 
 pub(super) fn run(site: &Site, migrate: bool, output: Output) -> Result<Reply, Failure> {
     begin_log(&site.config)?;
     let master = site.master()?;
-    let keys = Keys::derive(&master);
-    let reached = site.start(master)?;
+    let reached = site.start(&master)?;
     let runtime = runtime()?;
-    let outcome = runtime.block_on(serve(site, &reached, keys, migrate, output));
+    let outcome = runtime.block_on(serve(site, &reached, master, migrate, output));
     // What still runs may hold connections: it ends before the cluster does.
     runtime.shutdown_timeout(Duration::from_secs(1));
     reached.leave();
@@ -57,18 +61,21 @@ pub(super) fn begin_log(config: &Config) -> Result<(), Failure> {
 async fn serve(
     site: &Site,
     reached: &Reached,
-    keys: Keys,
+    master: Arc<MasterKeys>,
     migrate: bool,
     output: Output,
 ) -> Result<Reply, Failure> {
     if migrate && reached.is_behind().await? {
-        let done = migrate::bring_up(site, reached, &keys).await?;
+        let done = migrate::bring_up(site, reached, &master).await?;
         output.say(&done.reply(&reached.name));
     }
     reached.refuse_older_schema().await?;
     let db = reached.open(site, site.config.database.connections).await?;
     refuse_unsafe(&db).await?;
     refuse_other_time(site.env.now(), DatabaseClock::machine_now())?;
+    let mark = epoch::check_in(&db, &site.config.keys_dir).await;
+    let mark = mark.map_err(|e| backup::behind(&e))?;
+    let keys = reached.open_keys(site, &db, master).await?;
     let app = App::new(site.config.clone(), site.env.clone(), db, keys)
         .await
         .map_err(|e| site::ring(&e))?;
@@ -84,6 +91,7 @@ async fn serve(
         let end = tokio::select! {
             () = asked => End::Asked,
             how = reached.ended() => End::ClusterGone(how),
+            why = count_checkpoints(&app, mark) => End::Behind(why),
         };
         tracing::info!(?end, "ending");
         end
@@ -92,6 +100,10 @@ async fn serve(
     app.db.close().await;
     match end {
         End::Asked => Ok(Reply::new(&json!({ "event": "ended" }), "")),
+        End::Behind(why) => Err(Failure::refused(
+            why,
+            "It was restored while it was served. `lanyard recover --restored` voids what came back.",
+        )),
         End::ClusterGone(how) => Err(Failure::failed(
             format!("the private cluster has ended: {how}"),
             "Its log is in the state directory. Start again.",
@@ -104,6 +116,20 @@ async fn serve(
 enum End {
     Asked,
     ClusterGone(String),
+    Behind(String),
+}
+
+/// Counts as long as the process serves, so that a database that is put back is known by its
+/// count; resolves when this one is.
+async fn count_checkpoints(app: &App, mut last: Mark) -> String {
+    loop {
+        tokio::time::sleep(CHECKPOINTS).await;
+        match epoch::count(&app.db, &app.config.keys_dir, last).await {
+            Ok(mark) => last = mark,
+            Err(error @ EpochError::Behind { .. }) => return error.to_string(),
+            Err(error) => tracing::error!(detail = %chain(&error), "no checkpoint was written"),
+        }
+    }
 }
 
 fn not_served(error: &ServeError) -> Failure {

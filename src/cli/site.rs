@@ -12,10 +12,11 @@ use super::output::{Failure, Reply};
 use crate::config::{Config, ConfigError, Database, Effective, FILE_VARIABLE, Given};
 use crate::db::embedded::{self, Attached, Cluster, EmbeddedError, privilege};
 use crate::db::migrate::{self, MigrationError};
-use crate::db::{Connect, Db, StoreError};
+use crate::db::{Connect, Db, Logins, StoreError};
 use crate::env::Env;
 use crate::http::chain;
-use crate::secret::{Keys, MasterKey};
+use crate::keys::{self, KeysError, MasterKeys};
+use crate::secret::Keys;
 use crate::signing::ring::KeyRingError;
 
 /// Configuration and environment of a command. As root it goes on as the system user.
@@ -47,21 +48,33 @@ impl Site {
     }
 
     /// The master key; every command that looks into the database needs it.
-    pub(super) fn master(&self) -> Result<Arc<MasterKey>, Failure> {
+    pub(super) fn master(&self) -> Result<Arc<MasterKeys>, Failure> {
         crate::demo::state::refuse_outside(&self.config)
             .map_err(|e| Failure::refused(e.to_string(), "Set another state_dir and keys_dir."))?;
-        MasterKey::load(&self.master_path())
-            .map(Arc::new)
-            .map_err(|e| {
-                Failure::refused(
-                    e.to_string(),
-                    "Nothing is read or served without the master key of this deployment.",
-                )
-            })
+        let loaded = MasterKeys::load(&self.config.keys_dir);
+        let master = loaded.map_err(|e| no_master(&e))?;
+        if master.has_a_demos() && !self.config.is_demo {
+            return Err(Failure::refused(
+                format!(
+                    "the master key in {} was made for a demo",
+                    self.config.keys_dir.display()
+                ),
+                "Whoever saw that demo may know it. Make one for this deployment: \
+                 `lanyard keys init` in another keys_dir.",
+            ));
+        }
+        Ok(Arc::new(master))
+    }
+
+    /// How the serving roles log in to a server of one's own.
+    fn logins(&self, master: &MasterKeys) -> Result<Arc<Logins>, Failure> {
+        let read = keys::logins(&self.config.keys_dir, master);
+        let logins = runtime()?.block_on(read).map_err(|e| no_master(&e))?;
+        Ok(Arc::new(logins))
     }
 
     /// The database, for as long as a command lives. Blocks.
-    pub(super) fn attach(&self, master: Arc<MasterKey>) -> Result<Reached, Failure> {
+    pub(super) fn attach(&self, master: &MasterKeys) -> Result<Reached, Failure> {
         let Some(url) = &self.config.database.url else {
             let options = self.cluster_options();
             let attached = embedded::attach_or_start(&options).map_err(|e| embedded(&e))?;
@@ -73,11 +86,11 @@ impl Site {
                 name: self.private_name(),
             });
         };
-        server(url.expose_secret(), master)
+        server(url.expose_secret(), self.logins(master)?)
     }
 
     /// The database, for as long as the server lives. Blocks.
-    pub(super) fn start(&self, master: Arc<MasterKey>) -> Result<Reached, Failure> {
+    pub(super) fn start(&self, master: &MasterKeys) -> Result<Reached, Failure> {
         let Some(url) = &self.config.database.url else {
             let cluster = embedded::start(&self.cluster_options()).map_err(|e| embedded(&e))?;
             let connect = private(cluster.socket_dir().to_owned());
@@ -88,7 +101,7 @@ impl Site {
                 name,
             });
         };
-        server(url.expose_secret(), master)
+        server(url.expose_secret(), self.logins(master)?)
     }
 
     fn private_name(&self) -> String {
@@ -118,12 +131,14 @@ impl Site {
         work: impl AsyncFnOnce(&Operator<'_>) -> Result<Reply, Failure>,
     ) -> Result<Reply, Failure> {
         let master = self.master()?;
-        let keys = Keys::derive(&master);
-        let reached = self.attach(master)?;
+        let reached = self.attach(&master)?;
         let outcome = runtime()?.block_on(async {
             reached.refuse_older_schema().await?;
             let db = reached.open(self, 4).await?;
-            let outcome = work(&Operator::new(&db, &self.env, &keys)).await;
+            let outcome = match reached.open_keys(self, &db, master).await {
+                Ok(keys) => work(&Operator::new(&db, &self.env, &keys)).await,
+                Err(failure) => Err(failure),
+            };
             db.close().await;
             outcome
         });
@@ -221,6 +236,17 @@ impl Reached {
         opened.map_err(|e| store(&e))
     }
 
+    /// Opens the working keys of the database.
+    pub(super) async fn open_keys(
+        &self,
+        site: &Site,
+        db: &Db,
+        master: Arc<MasterKeys>,
+    ) -> Result<Keys, Failure> {
+        let opened = keys::open(db, &site.env, master).await;
+        opened.map_err(|e| no_keys(&e))
+    }
+
     /// Resolves when the private cluster has ended; never for a server.
     pub(super) async fn ended(&self) -> String {
         match &self.held {
@@ -243,7 +269,7 @@ fn private(socket_dir: PathBuf) -> Connect {
     Connect::private(socket_dir, embedded::DATABASE)
 }
 
-fn server(url: &str, master: Arc<MasterKey>) -> Result<Reached, Failure> {
+fn server(url: &str, logins: Arc<Logins>) -> Result<Reached, Failure> {
     // Not the parser's own words: they may repeat a part of the URL.
     let base = PgConnectOptions::from_str(url).map_err(|_| {
         Failure::refused(
@@ -258,7 +284,7 @@ fn server(url: &str, master: Arc<MasterKey>) -> Result<Reached, Failure> {
         base.get_port()
     );
     Ok(Reached {
-        connect: Connect::server(base, master),
+        connect: Connect::server(base, logins),
         name,
         held: Held::Server,
     })
@@ -298,6 +324,25 @@ pub(super) fn store(error: &StoreError) -> Failure {
         StoreError::Corrupt { .. } | StoreError::Query(_) => Failure::failed(
             chain(error),
             "Run `lanyard doctor`, and look into the server's log.",
+        ),
+    }
+}
+
+/// Says why the master key can't be used.
+pub(super) fn no_master(error: &(dyn std::error::Error + 'static)) -> Failure {
+    Failure::refused(
+        chain(error),
+        "Nothing is read or served without the master key of this deployment.",
+    )
+}
+
+/// Says why the working keys can't be had.
+pub(super) fn no_keys(error: &KeysError) -> Failure {
+    match error {
+        KeysError::Store(e) => store(e),
+        KeysError::Wrap(_) | KeysError::OtherMaster => Failure::refused(
+            chain(error),
+            "Is this the master key of this database? Put that one back.",
         ),
     }
 }

@@ -9,7 +9,7 @@ use super::operator::Operator;
 use super::output::{Failure, Reply, table};
 use super::site::{self, Site};
 use crate::pages::Accent;
-use crate::tenancy::service::{CreateOutcome, StatusOutcome};
+use crate::tenancy::service::{CreateOutcome, DestroyOutcome, StatusOutcome};
 use crate::tenancy::{NewTenant, Slug, Tenant, TenantName, TenantStatus};
 
 /// A clinic as the command line tells of it.
@@ -52,6 +52,15 @@ pub(super) fn run(asked: &Asked, site: &Site) -> Result<Reply, Failure> {
         }
         Asked::Factors { slug, of } => {
             site.operate(async |operator| require_factor(operator, slug, *of).await)
+        }
+        Asked::DestroyData { slug, confirm } => {
+            if slug != confirm {
+                return Err(Failure::usage(
+                    "--confirm does not repeat the clinic's slug",
+                    "What is destroyed can't be read again from this database.",
+                ));
+            }
+            site.operate(async |o| destroy_data(o, slug).await)
         }
     }
 }
@@ -98,7 +107,7 @@ async fn create(operator: &Operator<'_>, new: &NewTenant) -> Result<Reply, Failu
     let outcome = operator
         .create_tenant(new)
         .await
-        .map_err(|e| site::store(&e))?;
+        .map_err(|e| site::no_keys(&e))?;
     let slug = &new.slug;
     match outcome {
         CreateOutcome::Created(_) => {
@@ -184,5 +193,30 @@ async fn require_factor(operator: &Operator<'_>, slug: &str, of: Whom) -> Result
     });
     let verb = if changed { "asks" } else { "already asked" };
     let text = format!("Clinic {slug} {verb} {whom} for a second factor.");
+    Ok(Reply::new(&facts, text))
+}
+
+async fn destroy_data(operator: &Operator<'_>, slug: &str) -> Result<Reply, Failure> {
+    let outcome = operator.destroy_tenant_data(slug).await;
+    let (id, changed) = match outcome.map_err(|e| site::store(&e))? {
+        DestroyOutcome::Destroyed(id) => (id, true),
+        DestroyOutcome::Already(id) => (id, false),
+        DestroyOutcome::Unknown => return Err(unknown(slug)),
+        DestroyOutcome::Served => {
+            return Err(Failure::refused(
+                format!("the clinic `{slug}` is served"),
+                format!("Suspend it first: `lanyard tenant suspend {slug}`."),
+            ));
+        }
+    };
+    let facts = json!({ "tenant_id": id.to_string(), "slug": slug, "changed": changed });
+    let text = if changed {
+        format!(
+            "Destroyed the data key of clinic {slug}: what was encrypted under it can't be read \
+             any more. Backups from before still hold the key: destroy those too."
+        )
+    } else {
+        format!("Clinic {slug} has no data key any more.")
+    };
     Ok(Reply::new(&facts, text))
 }

@@ -130,11 +130,43 @@ impl Silence {
             )
         };
         let before = tcgetattr(io::stdin()).map_err(failed)?;
+        restore_at_interrupt(before.clone()).map_err(|e| {
+            Failure::failed(
+                format!("signals can't be heard: {e}"),
+                "Use --password-stdin.",
+            )
+        })?;
         let mut silent = before.clone();
         silent.local_modes.remove(LocalModes::ECHO);
         tcsetattr(io::stdin(), OptionalActions::Now, &silent).map_err(failed)?;
         Ok(Self { before })
     }
+}
+
+/// Ctrl-C at a prompt ends the process, and the terminal shows what is typed again.
+fn restore_at_interrupt(before: Termios) -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
+    let mut signals = {
+        let _context = runtime.enter();
+        (
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+        )
+    };
+    std::thread::spawn(move || {
+        let code = runtime.block_on(async {
+            tokio::select! {
+                _ = signals.0.recv() => 130,
+                _ = signals.1.recv() => 143,
+            }
+        });
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &before);
+        std::process::exit(code);
+    });
+    Ok(())
 }
 
 impl Drop for Silence {

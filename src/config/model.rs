@@ -41,6 +41,8 @@ pub struct Config {
     pub database: Database,
     /// How long what we issue is good.
     pub lifetimes: Lifetimes,
+    /// How long what we sign with is used.
+    pub signing: Signing,
     /// The platform's own clocks: no role, clinic or app may be laxer.
     pub session: SessionCeiling,
     /// How many passwords are hashed at once.
@@ -227,6 +229,13 @@ pub struct Lifetimes {
     pub refresh_public: Duration,
 }
 
+/// The signing keys' schedule.
+#[derive(Clone, Copy, Debug)]
+pub struct Signing {
+    /// How long one key signs.
+    pub rotate_every: Duration,
+}
+
 /// The platform's clocks, the top of the lattice (design §4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionCeiling {
@@ -332,6 +341,9 @@ impl Default for Config {
                 interaction: Duration::minutes(10),
                 refresh_confidential: Duration::hours(24),
                 refresh_public: Duration::hours(24),
+            },
+            signing: Signing {
+                rotate_every: Duration::days(30),
             },
             session: SessionCeiling {
                 idle: Duration::minutes(30),

@@ -208,6 +208,16 @@ const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        key: "signing.rotate_every",
+        meaning: "How long a key signs before the next one, published all the while, takes its \
+            turn.",
+        kind: Kind::Length {
+            least: hours(24),
+            most: hours(24 * 90),
+            at: |c| &mut c.signing.rotate_every,
+        },
+    },
+    Setting {
         key: "session.idle",
         meaning: "The longest that any session lives without its person doing something; roles, \
             clinics and apps may only shorten it.",

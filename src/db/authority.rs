@@ -57,6 +57,8 @@ pub enum Job {
     EraseSuccessors,
     /// Loading and rotating the signing keys.
     KeyRing,
+    /// Loading, making and re-wrapping data keys; keeping the epoch.
+    OpenKeys,
     /// Creating clinics, from the command line.
     AdministerTenants,
     /// Forgetting what is dead (`crate::retention`).
@@ -75,6 +77,7 @@ impl Job {
             Self::DeliverMail => "deliver_mail",
             Self::EraseSuccessors => "erase_successors",
             Self::KeyRing => "key_ring",
+            Self::OpenKeys => "open_keys",
             Self::AdministerTenants => "administer_tenants",
             Self::Purge => "purge",
             Self::SeedVisits => "seed_visits",

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use secrecy::ExposeSecret as _;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
-use crate::secret::MasterKey;
+use super::logins::Logins;
 
 /// How serving roles prove themselves to Postgres.
 #[derive(Clone, Debug)]
 pub enum Login {
     /// By the operating system's user, over the private cluster's socket.
     Peer,
-    /// By SCRAM, with a password derived from the master key for each role.
-    Derived(Arc<MasterKey>),
+    /// By SCRAM, with a password for each role.
+    Password(Arc<Logins>),
 }
 
 /// Server and database, without a role.
@@ -40,10 +40,10 @@ impl Connect {
 
     /// To the server of a `DATABASE_URL`; its user and password are the administrator's and are
     /// not served with.
-    pub fn server(base: PgConnectOptions, master: Arc<MasterKey>) -> Self {
+    pub fn server(base: PgConnectOptions, logins: Arc<Logins>) -> Self {
         Self {
             base,
-            login: Login::Derived(master),
+            login: Login::Password(logins),
         }
     }
 
@@ -55,7 +55,7 @@ impl Connect {
         let named = base.username(role).application_name("lanyard");
         match &self.login {
             Login::Peer => named,
-            Login::Derived(master) => named.password(master.role_password(role).expose_secret()),
+            Login::Password(logins) => named.password(logins.password(role).expose_secret()),
         }
     }
 
@@ -63,8 +63,13 @@ impl Connect {
     pub(super) fn administrator(&self) -> PgConnectOptions {
         match self.login {
             Login::Peer => self.base.clone().username("lanyard_bootstrap"),
-            Login::Derived(_) => self.base.clone(),
+            Login::Password(_) => self.base.clone(),
         }
+    }
+
+    /// The folder of the socket, where it is one.
+    pub fn socket_dir(&self) -> Option<PathBuf> {
+        self.base.get_socket().cloned()
     }
 
     /// How the roles log in.

@@ -10,7 +10,7 @@ static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 const ROLES: &str = include_str!("../../migrations/bootstrap/roles.sql");
 const REVOCATIONS: &str = include_str!("../../migrations/bootstrap/revocations.sql");
 
-/// The logins that get a password derived from the master key.
+/// The logins, each of which gets a password on a server of one's own.
 pub const LOGINS: [&str; 5] = [
     "lanyard_identity",
     "lanyard_tenant",
@@ -46,17 +46,7 @@ pub enum MigrationError {
 /// Makes roles, revokes what PUBLIC may not, and applies what is not yet applied. Repeatable.
 pub async fn migrate(connect: &Connect) -> Result<Migrated, MigrationError> {
     let mut admin = PgConnection::connect_with(&connect.administrator()).await?;
-    refuse_other_master_key(connect, &mut admin).await?;
-    sqlx::raw_sql(ROLES).execute(&mut admin).await?;
-    if let Login::Derived(master) = connect.login() {
-        for role in LOGINS {
-            let verifier = master.role_scram_verifier(role);
-            let statement = format!("alter role {role} password '{}'", verifier.expose_secret());
-            sqlx::raw_sql(AssertSqlSafe(statement))
-                .execute(&mut admin)
-                .await?;
-        }
-    }
+    make_roles(connect, &mut admin).await?;
     let not_revoked = revoke(&mut admin).await?;
     prepare_database(&mut admin).await?;
     sqlx::raw_sql("set role lanyard_owner; set search_path = lanyard")
@@ -74,6 +64,25 @@ pub async fn migrate(connect: &Connect) -> Result<Migrated, MigrationError> {
         applied: after - before,
         not_revoked,
     })
+}
+
+/// Makes the cluster's roles, with our passwords.
+pub(super) async fn make_roles(
+    connect: &Connect,
+    admin: &mut PgConnection,
+) -> Result<(), MigrationError> {
+    refuse_other_master_key(connect, admin).await?;
+    sqlx::raw_sql(ROLES).execute(&mut *admin).await?;
+    if let Login::Password(logins) = connect.login() {
+        for role in LOGINS {
+            let verifier = logins.scram_verifier(role);
+            let statement = format!("alter role {role} password '{}'", verifier.expose_secret());
+            sqlx::raw_sql(AssertSqlSafe(statement))
+                .execute(&mut *admin)
+                .await?;
+        }
+    }
+    Ok(())
 }
 
 /// How many of this build's migrations the database lacks. Zero: it is up to date.

@@ -7,6 +7,7 @@
 //! 3. `Ok` commits, whatever it says; `Err` rolls back; a dropped future rolls back too.
 
 mod authority;
+pub mod backup;
 mod connect;
 mod context;
 mod desk;
@@ -14,6 +15,7 @@ pub mod embedded;
 mod error;
 mod gather;
 mod keeper;
+mod logins;
 pub mod migrate;
 mod opening;
 pub mod outbox;
@@ -37,6 +39,7 @@ pub(crate) use desk::{Desk, SealedContext};
 pub use error::StoreError;
 pub(crate) use gather::Gathered;
 use keeper::Opening;
+pub use logins::Logins;
 pub use pools::PoolStanding;
 use pools::Waits;
 

@@ -26,6 +26,7 @@ pub use state::World;
 use crate::app::App;
 use crate::apps::registration::RegistrationError;
 use crate::db::StoreError;
+use crate::keys::KeysError;
 
 /// Why there is no demo.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +61,9 @@ pub enum DemoError {
     /// The database failed.
     #[error("the database can't be seeded")]
     Store(#[from] StoreError),
+    /// A clinic's data key can't be had.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// The apps are not known to the issuer.
     #[error(transparent)]
     Registration(#[from] RegistrationError),
@@ -76,12 +80,12 @@ pub enum DemoError {
 /// - `app`: on the configuration that [`state::configure`] gave
 /// - `said`: hears of each step
 pub async fn prepare(app: &App, said: &mut (dyn FnMut(&str) + Send)) -> Result<World, DemoError> {
-    let mut world = if let Some(world) = World::load(&app.config, &app.keys)? {
+    let mut world = if let Some(world) = World::load(&app.config)? {
         world
     } else {
         let world = World::draw(&app.env);
         // Kept before they are used: after a crash the same passwords are seeded on.
-        world.keep(&app.config, &app.env, &app.keys)?;
+        world.keep(&app.config, &app.env)?;
         world
     };
     seed(app, &mut world, said).await?;

@@ -113,7 +113,7 @@ pub(super) async fn register(app: &App, world: &mut World) -> Result<(), DemoErr
         .run(authority, async |tx| give_secret(tx, app, &new).await)
         .await?;
     world.partner_secret = Some(secret.ok_or(contradiction)?);
-    world.keep(&app.config, &app.env, &app.keys)
+    world.keep(&app.config, &app.env)
 }
 
 /// The secret of a client that is registered now, or was before a crash.

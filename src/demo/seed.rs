@@ -15,6 +15,7 @@ use crate::identity::model::{
     AccountName, AccountOutcome, Login, MembershipOutcome, NewAccount, NewMembership,
 };
 use crate::ids::{AccountId, SubjectId, TenantId, VisitId};
+use crate::keys::KeysError;
 use crate::pages::Accent;
 use crate::sessions::{Limits, administration};
 use crate::tenancy::members::store as members;
@@ -53,7 +54,7 @@ pub async fn seed(
     }
     said("visits are there");
     world.is_seeded = true;
-    world.keep(&app.config, &app.env, &app.keys)
+    world.keep(&app.config, &app.env)
 }
 
 /// Registers the apps for every clinic's host, again if the addresses have changed.
@@ -205,14 +206,24 @@ async fn plant_visits(app: &App, slug: &str, tenant: TenantId) -> Result<(), Dem
             starts_at: quarter + Duration::hours(*hours),
             kind: *kind,
             state: *state,
+            reason: Some(REASONS[number % REASONS.len()].to_owned()),
         });
     }
     match visits::plant(app, tenant, &planted).await {
         // All of a clinic's were planted in one transaction, before a crash.
-        Ok(()) | Err(StoreError::Conflict { .. }) => Ok(()),
+        Ok(()) | Err(KeysError::Store(StoreError::Conflict { .. })) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
+
+/// Why made-up patients come.
+const REASONS: [&str; 5] = [
+    "A cough that does not go away",
+    "Blood pressure, as every three months",
+    "A rash after the new medicine",
+    "To talk about the laboratory's findings",
+    "Trouble sleeping",
+];
 
 /// The name that a page shows for a clinic of the world.
 pub(super) fn face(slug: &str) -> crate::pages::Clinic {

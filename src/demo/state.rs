@@ -14,7 +14,8 @@ use super::world::{MEMBERS, has_device};
 use crate::config::{Config, MailDelivery};
 use crate::env::Env;
 use crate::identity::totp::TotpSecret;
-use crate::secret::{Keys, MasterKey};
+use crate::keys::MasterKey;
+use crate::secret::Sealing;
 
 /// Names a folder that is the demo's, and may be thrown away.
 const MARK: &str = "this-is-lanyards-demo";
@@ -83,7 +84,7 @@ pub fn make_folder(config: &Config, env: &Env) -> Result<(), DemoError> {
     )
     .map_err(failed)?;
     private(&config.keys_dir).map_err(failed)?;
-    let key = MasterKey::random(env).encoded();
+    let key = MasterKey::random_for_demo(env).encoded();
     write_new(
         &config.keys_dir.join("master.key"),
         key.expose_secret().as_bytes(),
@@ -132,13 +133,19 @@ pub fn refuse_outside(config: &Config) -> Result<(), DemoError> {
     if config.is_demo {
         return Ok(());
     }
-    let keys = &config.keys_dir;
-    let above = keys.parent().map(Path::to_path_buf).unwrap_or_default();
-    let places = [config.state_dir.clone(), keys.clone(), above];
-    match places.into_iter().find(|place| is_marked(place)) {
+    let places = [&config.state_dir, &config.keys_dir];
+    match places.into_iter().find_map(|place| demo_around(place)) {
         Some(place) => Err(DemoError::OnlyDemo(place)),
         None => Ok(()),
     }
+}
+
+/// The demo's folder that `inner` is, or lies in.
+fn demo_around(inner: &Path) -> Option<PathBuf> {
+    let inner = std::path::absolute(inner).ok()?;
+    let inner = inner.canonicalize().unwrap_or(inner);
+    let marked = inner.ancestors().find(|folder| is_marked(folder));
+    marked.map(Path::to_owned)
 }
 
 fn is_marked(folder: &Path) -> bool {
@@ -184,7 +191,7 @@ pub struct World {
 
 impl World {
     /// As kept in the demo's folder; `None` before the first start.
-    pub fn load(config: &Config, keys: &Keys) -> Result<Option<Self>, DemoError> {
+    pub fn load(config: &Config) -> Result<Option<Self>, DemoError> {
         let path = config.state_dir.join(WORLD);
         let sealed = match fs::read(&path) {
             Ok(sealed) => sealed,
@@ -196,7 +203,9 @@ impl World {
                 });
             }
         };
-        let plain = keys.unwrap(PLACE, &sealed).ok_or(DemoError::OtherKey)?;
+        let plain = sealing(config)?
+            .open(PLACE, &sealed)
+            .ok_or(DemoError::OtherKey)?;
         serde_json::from_slice(&plain)
             .map(Some)
             .map_err(|_| DemoError::OtherKey)
@@ -225,10 +234,10 @@ impl World {
     }
 
     /// Keeps them, as ciphertext.
-    pub fn keep(&self, config: &Config, env: &Env, keys: &Keys) -> Result<(), DemoError> {
+    pub fn keep(&self, config: &Config, env: &Env) -> Result<(), DemoError> {
         let plain = serde_json::to_vec(self).expect("strings serialize");
         let path = config.state_dir.join(WORLD);
-        let kept = write(&path, &keys.wrap(env, PLACE, &plain));
+        let kept = write(&path, &sealing(config)?.seal(env, PLACE, &plain));
         kept.map_err(|source| DemoError::Folder {
             folder: path,
             source,
@@ -244,6 +253,17 @@ impl World {
     pub fn password(&self, login: &str) -> &str {
         self.passwords.get(login).map_or("", String::as_str)
     }
+}
+
+/// Under the demo's own master key: it is read while no database runs.
+fn sealing(config: &Config) -> Result<Sealing, DemoError> {
+    let path = config.keys_dir.join("master.key");
+    let text = fs::read_to_string(&path).map_err(|source| DemoError::Folder {
+        folder: path,
+        source,
+    })?;
+    let key = MasterKey::decode(&text).ok_or(DemoError::OtherKey)?;
+    Ok(Sealing::new(&key.inherited().derive("wrap")))
 }
 
 /// Four groups of four letters and digits that can't be mistaken for others: 80 bits, to be typed
@@ -329,16 +349,14 @@ mod tests {
         };
         let (config, env) = (configure(config).expect("loopback"), Env::system());
         make_folder(&config, &env).expect("a folder");
-        let master = MasterKey::load(&config.keys_dir.join("master.key")).expect("a key");
-        let keys = Keys::derive(&master);
-        assert_eq!(World::load(&config, &keys).expect("readable"), None);
+        assert_eq!(World::load(&config).expect("readable"), None);
         let world = World::draw(&env);
-        world.keep(&config, &env, &keys).expect("written");
+        world.keep(&config, &env).expect("written");
         let kept = fs::read(config.state_dir.join(WORLD)).expect("a file");
         let password = world.password(MEMBERS[0].login);
         assert_eq!(password.len(), 19);
         assert!(!kept.windows(19).any(|seen| seen == password.as_bytes()));
-        assert_eq!(World::load(&config, &keys).expect("readable"), Some(world));
+        assert_eq!(World::load(&config).expect("readable"), Some(world));
         assert!(remove_folder(&config).expect("ours"));
         fs::remove_dir_all(base).expect("ours");
     }

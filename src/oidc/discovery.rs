@@ -14,8 +14,7 @@ use crate::oidc::authorize::request::{ACR_MFA, ACR_PASSWORD};
 use crate::signing::Alg;
 use crate::signing::ring::KeyRing;
 
-/// How long verifiers may keep the keys: the bound of an emergency rotation until revocation is
-/// pushed.
+/// `signing::policy::JWKS_MAX_AGE`, as a header; `tests/api/refresh/signing.rs` compares the two.
 const JWKS_MAX_AGE: &str = "public, max-age=300";
 const METADATA_MAX_AGE: &str = "public, max-age=3600";
 

@@ -111,6 +111,8 @@ pub struct VisitRow {
     pub modality: String,
     /// Its state in a word: `Scheduled`, `In progress`, `Done`.
     pub state: String,
+    /// Why the patient comes; empty if nobody wrote it.
+    pub reason: String,
 }
 
 impl VisitsHomePage {

@@ -82,7 +82,8 @@ impl RecoveryLink {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secret::MasterKey;
+    use crate::keys::{MasterKey, MasterKeys};
+    use crate::secret::DataKey;
 
     #[test]
     fn a_link_is_64_characters_and_reads_back() {
@@ -100,7 +101,8 @@ mod tests {
     /// LOGIN-13: bound to all that it was made for.
     #[test]
     fn the_digest_depends_on_each_thing_that_it_is_bound_to() {
-        let keys = Keys::derive(&MasterKey::from_bytes([7; 32]));
+        let master = MasterKeys::only(MasterKey::from_bytes([7; 32]));
+        let keys = Keys::of(&DataKey::from_bytes([7; 32]), 1, std::sync::Arc::new(master));
         let link = RecoveryLink::random(&Env::system());
         let bound = Bound {
             account: AccountId::from_uuid(Uuid::from_u128(1)),

@@ -17,6 +17,7 @@ use crate::mail;
 use crate::metrics::JobEnd;
 use crate::oidc::family::sweep as families;
 use crate::retention::service as retention;
+use crate::signing::ring;
 
 /// The MAC key of contexts lives a day and an hour (`Db::renew_seal_key`).
 const SEAL_KEY_RENEWAL: Duration = Duration::from_hours(24);
@@ -24,8 +25,8 @@ const SEAL_KEY_RENEWAL: Duration = Duration::from_hours(24);
 const CLOCK_READING: Duration = Duration::from_secs(10);
 /// A sealed successor is erased so long after it may no longer be given, at the latest.
 const SUCCESSOR_ERASURE: Duration = Duration::from_secs(30);
-/// Another replica's new signing key is signed with here after this long at the latest.
-const RING_RELOAD: Duration = Duration::from_mins(1);
+/// What the schedule of the signing keys asks for is done so soon, by whichever replica is first.
+const RING_KEEPING: Duration = Duration::from_secs(30);
 /// What is dead goes this often.
 const PURGE: Duration = Duration::from_mins(10);
 /// A clinic made meanwhile has its apps after this long at the latest.
@@ -56,8 +57,11 @@ pub(super) fn start(app: &App, certificates: Option<Arc<Certificates>>, hangups:
     jobs.each("seal_key", SEAL_KEY_RENEWAL, async |app| {
         Ok(app.db.renew_seal_key(&app.env).await?)
     });
-    jobs.each("signing_keys", RING_RELOAD, async |app| {
+    jobs.each("signing_keys", ring::RELOAD, async |app| {
         Ok(app.reload_ring().await?)
+    });
+    jobs.each("signing_key_life", RING_KEEPING, async |app| {
+        Ok(app.keep_ring().await?)
     });
     jobs.each("clock", CLOCK_READING, async |app| {
         Ok(app.db.learn_clock(&app.env).await?)

@@ -97,8 +97,12 @@ pub async fn begin(
         silences: Vec::new(),
         device_label: device.label.chars().take(120).collect(),
     };
-    let agent = app.keys.digest("user_agent", device.agent.as_bytes(), &[]);
-    let network = app.keys.digest("network", device.network.as_bytes(), &[]);
+    let agent = app
+        .keys
+        .lasting_digest("user_agent", device.agent.as_bytes(), &[]);
+    let network = app
+        .keys
+        .lasting_digest("network", device.network.as_bytes(), &[]);
     let place = Place {
         device_label: &session.device_label,
         agent_digest: agent.as_bytes(),

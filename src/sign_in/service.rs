@@ -100,7 +100,9 @@ pub(super) async fn attempt(
         return Ok(Outcome::Mismatch);
     }
     let locator = administration::locator(&app.keys, attempt.login);
-    let network = app.keys.digest("network", attempt.network.as_bytes(), &[]);
+    let network = app
+        .keys
+        .lasting_digest("network", attempt.network.as_bytes(), &[]);
     let spot = Spot {
         browser: attempt.browser,
         network: &network,

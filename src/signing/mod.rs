@@ -1,12 +1,17 @@
 //! The signing keys: one ring of them for the whole deployment, and the JWS they make.
 //!
 //! Invariants
-//! 1. A private key is at rest only under the master key, bound to its `kid`.
+//! 1. A private key is at rest only under identity's data key, which is under the master key; bound
+//!    to its `kid`.
 //! 2. No token is signed by a key that is not yet published and durable.
-//! 3. Exactly one key of each algorithm is current (a unique index holds it).
+//! 3. Exactly one key of each algorithm is current, at most one next (unique indexes hold it).
+//! 4. A key goes from next to current to previous to gone, and never back; gone, its private half
+//!    is erased.
 
 mod key;
+pub mod policy;
 pub mod ring;
+pub mod service;
 pub(crate) mod store;
 
 pub use key::{Alg, SigningKey};

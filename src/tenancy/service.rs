@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::data_key::service as data_key;
 use super::model::{NewTenant, Slug, Tenant, TenantName, TenantStatus};
 use super::store;
 use crate::audit::{self, EventType};
@@ -30,6 +31,19 @@ pub enum StatusOutcome {
     Unknown,
     /// The platform's own tenant is always served.
     Reserved,
+}
+
+/// What destroying a clinic's data ended in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DestroyOutcome {
+    /// It can't be read any more, by anybody.
+    Destroyed(TenantId),
+    /// It was destroyed before.
+    Already(TenantId),
+    /// There is no such clinic.
+    Unknown,
+    /// It is served: suspend it first.
+    Served,
 }
 
 /// Makes a clinic. Its log begins with its making.
@@ -101,6 +115,28 @@ pub(crate) async fn set_status(
         .await?;
     audit::append(tx, env, keys, event, json!({})).await?;
     Ok(StatusOutcome::Changed(tenant.id))
+}
+
+/// Erases the data key of a suspended clinic: nothing that is under it can be read any more.
+pub(crate) async fn destroy_data(
+    tx: &mut Tx<Platform>,
+    env: &Env,
+    keys: &Keys,
+    slug: &str,
+) -> Result<DestroyOutcome, StoreError> {
+    let Some(tenant) = store::find_by_slug(tx, slug).await? else {
+        return Ok(DestroyOutcome::Unknown);
+    };
+    if tenant.status != TenantStatus::Suspended {
+        return Ok(DestroyOutcome::Served);
+    }
+    tx.proceed(Authority::job_in(Job::AdministerTenants, tenant.id))
+        .await?;
+    if !data_key::destroy(tx, env, tenant.id).await? {
+        return Ok(DestroyOutcome::Already(tenant.id));
+    }
+    audit::append(tx, env, keys, EventType::TenantDataDestroyed, json!({})).await?;
+    Ok(DestroyOutcome::Destroyed(tenant.id))
 }
 
 /// The clinic of that slug.

@@ -87,4 +87,6 @@ pub struct Visit {
     pub kind: VisitKind,
     /// How far it is.
     pub state: VisitState,
+    /// Why the patient comes, in words. Stored as ciphertext under the clinic's data key.
+    pub reason: Option<String>,
 }

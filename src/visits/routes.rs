@@ -54,6 +54,7 @@ struct VisitBody {
     /// How far it is.
     #[schema(schema_with = states)]
     state: &'static str,
+    reason: Option<String>,
     patient: PersonBody,
     practitioner: PersonBody,
 }
@@ -95,6 +96,7 @@ impl From<NamedVisit> for VisitBody {
             starts_at: visit.starts_at,
             kind: visit.kind.name(),
             state: visit.state.name(),
+            reason: visit.reason,
             patient: PersonBody {
                 id: visit.patient,
                 name: patient_name,
@@ -129,12 +131,13 @@ pub async fn list(
             policy::MayNot::NotInThatRole => Problem::Forbidden,
         })?;
     let authority = Authority::<Tenancy>::of(&caller, class);
-    let visits = app
+    let listed = app
         .db
         .run(authority, async |tx| {
             service::list(tx, &app, caller.client_id()).await
         })
         .await?;
+    let visits = service::reveal(&app, listed).await?;
     Ok(Json(VisitsBody {
         visits: visits.into_iter().map(VisitBody::from).collect(),
     }))

@@ -5,15 +5,20 @@ use std::collections::HashMap;
 use serde_json::json;
 
 use super::model::Visit;
-use super::store;
+use super::store::{self, StoredVisit};
 use crate::app::App;
 use crate::audit::{self, EventType};
 use crate::db::{Authority, Job, StoreError, Tenancy, Tx};
 use crate::ids::{SubjectId, TenantId};
+use crate::keys::KeysError;
+use crate::tenancy::data_key::StoredKey;
+use crate::tenancy::data_key::{TenantKey, service as data_key};
 use crate::tenancy::members::store as members;
 
 /// More visits than a page shows.
 const MOST_VISITS: i64 = 100;
+/// What a reason is bound to, beside its clinic and visit.
+const REASON: &str = "visits.visit.reason_sealed";
 
 /// A visit with the names of its people, as the clinic calls them.
 #[derive(Clone, Debug)]
@@ -26,17 +31,21 @@ pub struct NamedVisit {
     pub practitioner_name: String,
 }
 
+/// Visits as stored, and the clinic's key: to be opened after the transaction.
+#[derive(Debug)]
+pub struct Listed {
+    tenant: TenantId,
+    key: Option<StoredKey>,
+    visits: Vec<(NamedVisit, Option<Vec<u8>>)>,
+}
+
 /// The visits that the transaction's class of access shows; the reading is on the record.
-pub async fn list(
-    tx: &mut Tx<Tenancy>,
-    app: &App,
-    client_id: &str,
-) -> Result<Vec<NamedVisit>, StoreError> {
+pub async fn list(tx: &mut Tx<Tenancy>, app: &App, client_id: &str) -> Result<Listed, StoreError> {
     let tenant = tx.tenant()?;
     let visits = store::list(tx, tenant, MOST_VISITS).await?;
     let mut people: Vec<SubjectId> = visits
         .iter()
-        .flat_map(|visit| [visit.patient, visit.practitioner])
+        .flat_map(|stored| [stored.visit.patient, stored.visit.practitioner])
         .collect();
     people.sort_unstable();
     people.dedup();
@@ -45,27 +54,77 @@ pub async fn list(
         .into_iter()
         .map(|member| (member.subject_id, member.display_name))
         .collect();
-    let ids: Vec<_> = visits.iter().map(|visit| visit.id).collect();
+    let ids: Vec<_> = visits.iter().map(|stored| stored.visit.id).collect();
     let detail = json!({ "visits": ids, "client_id": client_id });
     audit::append(tx, &app.env, &app.keys, EventType::VisitListed, detail).await?;
     let name = |who: SubjectId| names.get(&who).cloned().unwrap_or_default();
-    let with_names = |visit: Visit| NamedVisit {
-        patient_name: name(visit.patient),
-        practitioner_name: name(visit.practitioner),
-        visit,
+    let with_names = |stored: StoredVisit| {
+        let visit = stored.visit;
+        let with_people = NamedVisit {
+            patient_name: name(visit.patient),
+            practitioner_name: name(visit.practitioner),
+            visit,
+        };
+        (with_people, stored.reason_sealed)
     };
-    Ok(visits.into_iter().map(with_names).collect())
+    Ok(Listed {
+        tenant,
+        key: data_key::find(tx, tenant).await?,
+        visits: visits.into_iter().map(with_names).collect(),
+    })
+}
+
+/// Opens what the clinic's key sealed; a destroyed key leaves the reasons out.
+pub async fn reveal(app: &App, listed: Listed) -> Result<Vec<NamedVisit>, StoreError> {
+    let Listed {
+        tenant,
+        key,
+        mut visits,
+    } = listed;
+    if visits.iter().any(|(_, sealed)| sealed.is_some())
+        && let Some(key) = data_key::open(&app.keys, tenant, key).await?
+    {
+        for (named, sealed) in &mut visits {
+            named.visit.reason = reason(&key, &named.visit, sealed.as_deref())?;
+        }
+    }
+    Ok(visits.into_iter().map(|(named, _)| named).collect())
+}
+
+fn reason(
+    key: &TenantKey,
+    visit: &Visit,
+    sealed: Option<&[u8]>,
+) -> Result<Option<String>, StoreError> {
+    let Some(sealed) = sealed else {
+        return Ok(None);
+    };
+    let opened = key.open(REASON, visit.id.as_uuid(), sealed);
+    opened
+        .map(|text| Some(text.as_str().to_owned()))
+        .ok_or(StoreError::Corrupt {
+            table: "visits.visit",
+            what: "reason",
+        })
 }
 
 /// Plants synthetic visits of one clinic: the demo's and the tests'.
-pub async fn plant(app: &App, tenant: TenantId, visits: &[Visit]) -> Result<(), StoreError> {
-    let authority = Authority::<Tenancy>::job_in(Job::SeedVisits, tenant);
-    app.db
-        .run(authority, async |tx| {
-            for visit in visits {
-                store::insert(tx, tenant, visit).await?;
-            }
-            Ok(())
-        })
-        .await
+pub async fn plant(app: &App, tenant: TenantId, visits: &[Visit]) -> Result<(), KeysError> {
+    data_key::ensure(&app.db, &app.env, &app.keys, tenant).await?;
+    let authority = || Authority::<Tenancy>::job_in(Job::SeedVisits, tenant);
+    let stored = app.db.run(authority().read_only(), async |tx| {
+        data_key::find(tx, tenant).await
+    });
+    let key = data_key::open(&app.keys, tenant, stored.await?).await?;
+    let seal = |visit: &Visit| {
+        let (key, reason) = (key.as_ref()?, visit.reason.as_deref()?);
+        Some(key.seal(&app.env, REASON, visit.id.as_uuid(), reason))
+    };
+    let planted = app.db.run(authority(), async |tx| {
+        for visit in visits {
+            store::insert(tx, tenant, visit, seal(visit).as_deref()).await?;
+        }
+        Ok(())
+    });
+    planted.await.map_err(KeysError::Store)
 }

@@ -14,9 +14,16 @@ struct VisitRow {
     starts_at: OffsetDateTime,
     kind: String,
     state: String,
+    reason_sealed: Option<Vec<u8>>,
 }
 
-impl TryFrom<VisitRow> for Visit {
+/// A visit whose reason is still ciphertext.
+pub(super) struct StoredVisit {
+    pub(super) visit: Visit,
+    pub(super) reason_sealed: Option<Vec<u8>>,
+}
+
+impl TryFrom<VisitRow> for StoredVisit {
     type Error = StoreError;
 
     fn try_from(row: VisitRow) -> Result<Self, StoreError> {
@@ -24,13 +31,18 @@ impl TryFrom<VisitRow> for Visit {
             table: "visits.visit",
             what,
         };
-        Ok(Self {
+        let visit = Visit {
             id: row.visit_id,
             patient: row.patient_id,
             practitioner: row.practitioner_id,
             starts_at: row.starts_at,
             kind: VisitKind::parse(&row.kind).ok_or(corrupt("kind"))?,
             state: VisitState::parse(&row.state).ok_or(corrupt("state"))?,
+            reason: None,
+        };
+        Ok(Self {
+            visit,
+            reason_sealed: row.reason_sealed,
         })
     }
 }
@@ -40,9 +52,10 @@ pub(super) async fn list(
     tx: &mut Tx<Tenancy>,
     tenant: TenantId,
     most: i64,
-) -> Result<Vec<Visit>, StoreError> {
+) -> Result<Vec<StoredVisit>, StoreError> {
     let rows: Vec<VisitRow> = sqlx::query_as(
-        "select visit_id, patient_id, practitioner_id, starts_at, kind, state
+        "select visit_id, patient_id, practitioner_id, starts_at, kind, state,
+           reason_sealed
          from visits.visit
          where tenant_id = $1
          order by starts_at desc, visit_id
@@ -52,18 +65,20 @@ pub(super) async fn list(
     .bind(most)
     .fetch_all(tx.conn())
     .await?;
-    rows.into_iter().map(Visit::try_from).collect()
+    rows.into_iter().map(StoredVisit::try_from).collect()
 }
 
 pub(super) async fn insert(
     tx: &mut Tx<Tenancy>,
     tenant: TenantId,
     visit: &Visit,
+    reason_sealed: Option<&[u8]>,
 ) -> Result<(), StoreError> {
     sqlx::query(
         "insert into visits.visit
-           (tenant_id, visit_id, patient_id, practitioner_id, starts_at, kind, state)
-         values ($1, $2, $3, $4, $5, $6, $7)",
+           (tenant_id, visit_id, patient_id, practitioner_id, starts_at, kind, state,
+            reason_sealed)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(tenant)
     .bind(visit.id)
@@ -72,6 +87,7 @@ pub(super) async fn insert(
     .bind(visit.starts_at)
     .bind(visit.kind.name())
     .bind(visit.state.name())
+    .bind(reason_sealed)
     .execute(tx.conn())
     .await?;
     Ok(())

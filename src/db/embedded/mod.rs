@@ -146,6 +146,11 @@ pub fn attach_or_start(options: &Options) -> Result<Attached, EmbeddedError> {
     }
 }
 
+/// The folder of the newest PostgreSQL programs of this machine: they read every older server.
+pub fn programs(bin: Option<&Path>) -> Result<PathBuf, EmbeddedError> {
+    binaries::find(bin, None).map(|found| found.dir)
+}
+
 fn running_socket_dir(base: &Path) -> Result<Option<PathBuf>, EmbeddedError> {
     let layout = layout::Layout::open(base)?;
     let ready = processes::pid_file(&layout.data)

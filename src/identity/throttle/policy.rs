@@ -173,10 +173,16 @@ pub fn paces(
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::secret::MasterKey;
+    use crate::keys::{MasterKey, MasterKeys};
+    use crate::secret::DataKey;
 
     fn names(known: Known) -> Vec<&'static str> {
-        let keys = Keys::derive(&MasterKey::from_bytes([1; 32]));
+        let master = MasterKeys::only(MasterKey::from_bytes([1; 32]));
+        let keys = Keys::of(
+            &DataKey::from_bytes([1; 32]),
+            1,
+            std::sync::Arc::new(master),
+        );
         let digest = keys.digest("browser", b"x", &[]);
         let spot = Spot {
             browser: &digest,

@@ -238,7 +238,7 @@ async fn give_secret(
 
 fn digest(keys: &Keys, tenant: TenantId, id: &ClientId, secret: &SecretString) -> KeyedDigest {
     let secret = secret.expose_secret().as_bytes();
-    keys.digest(
+    keys.lasting_digest(
         "client_secret",
         secret,
         &[tenant.as_uuid().as_bytes(), id.as_str().as_bytes()],

@@ -187,8 +187,11 @@ pub fn digest(keys: &Keys, secret: &RefreshTokenSecret, bound: &DigestBinding<'_
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::secret::MasterKey;
+    use crate::keys::{MasterKey, MasterKeys};
+    use crate::secret::DataKey;
 
     fn token() -> PresentedRefreshToken {
         PresentedRefreshToken::new(
@@ -256,7 +259,8 @@ mod tests {
 
     #[test]
     fn a_digest_binds_every_column_of_its_row() {
-        let keys = |byte| Keys::derive(&MasterKey::from_bytes([byte; 32]));
+        let master = Arc::new(MasterKeys::only(MasterKey::from_bytes([1; 32])));
+        let keys = |byte| Keys::of(&DataKey::from_bytes([byte; 32]), 1, master.clone());
         let matches = |secret: &RefreshTokenSecret, bound: &DigestBinding<'_>, stored: &[u8]| {
             digest(&keys(3), secret, bound).matches(stored)
         };

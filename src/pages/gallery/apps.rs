@@ -25,6 +25,7 @@ fn visits_home(words: Words, app: App, accent: Accent) -> VisitsHomePage {
         with: with.to_owned(),
         modality: modality.to_owned(),
         state: state.to_owned(),
+        reason: words.text.to_owned(),
     };
     VisitsHomePage {
         frame: live(words, app, accent),
