@@ -109,8 +109,7 @@ async fn a_second_start_uses_the_same_world() {
         is_seeded: false,
         ..world.clone()
     };
-    half.keep(&demo.lab.app.config, &demo.lab.app.env, &demo.lab.app.keys)
-        .unwrap();
+    half.keep(&demo.lab.app.config, &demo.lab.app.env).unwrap();
     assert_eq!(demo.prepare().await.unwrap(), world);
     let shown = table::table(&demo.lab.app.config, &world);
     assert!(

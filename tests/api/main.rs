@@ -21,6 +21,7 @@ mod factors;
 mod fuzz;
 mod guides;
 mod http;
+mod keys;
 mod lab;
 mod mail;
 mod oidc;

@@ -24,9 +24,14 @@ impl Site {
         }
     }
 
+    /// Where everything that it writes is.
+    pub(super) fn state(&self) -> std::path::PathBuf {
+        self.folder.path().join("state")
+    }
+
     pub(super) fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lanyard"));
-        let state = self.folder.path().join("state");
+        let state = self.state();
         command
             .args(line.split_whitespace())
             .current_dir(self.folder.path())
@@ -50,7 +55,7 @@ impl Site {
     }
 
     /// Runs to the end, with these lines on standard input.
-    fn run_with(&self, line: &str, input: &str) -> Output {
+    pub(super) fn run_with(&self, line: &str, input: &str) -> Output {
         let mut child = self.command(line).spawn().unwrap();
         // A program that reads nothing may be gone already.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
@@ -62,7 +67,7 @@ impl Site {
     }
 
     /// The answer as JSON, which must have the shape of its section in docs/CLI.md.
-    fn ask_with(&self, line: &str, section: &str, input: &str) -> Value {
+    pub(super) fn ask_with(&self, line: &str, section: &str, input: &str) -> Value {
         let output = self.run_with(&format!("{line} -o json"), input);
         let complaint = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{line}: {complaint}");
@@ -81,7 +86,7 @@ impl Site {
     }
 
     /// A refusal: this code, nothing on standard output, two lines of words on standard error.
-    fn refuse(&self, line: &str, code: i32) -> String {
+    pub(super) fn refuse(&self, line: &str, code: i32) -> String {
         let output = self.run(line);
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(code), "{line}: {said}");
@@ -142,7 +147,7 @@ pub(super) struct Served {
 }
 
 impl Served {
-    fn start(site: &Site) -> Self {
+    pub(super) fn start(site: &Site) -> Self {
         Self::start_as(&mut site.command("serve -o json"))
     }
 
@@ -156,7 +161,7 @@ impl Served {
         serde_json::from_str(&self.lines.next().unwrap().unwrap()).unwrap()
     }
 
-    fn end(mut self) -> Option<i32> {
+    pub(super) fn end(mut self) -> Option<i32> {
         self.ask("-TERM");
         self.wait()
     }
@@ -200,7 +205,7 @@ fn an_operator_sets_up_a_platform_from_nothing() {
     administrators(&site, &secret);
     clinics_and_people(&site);
     clients(&site);
-    assert_eq!(site.ask("keys list").as_array().unwrap().len(), 3);
+    assert!(site.ask("keys list").as_array().unwrap().len() >= 3);
     assert_eq!(site.ask_with("doctor", "doctor", "")["may_serve"], true);
     // Somebody administers the platform: no more secrets, unless asked for.
     assert!(site.ask_with("migrate", "migrate", "")["bootstrap"].is_null());
@@ -345,12 +350,17 @@ fn an_unsafe_start_is_refused() {
     for (text, mode) in [("c2hvcnQ=\n", 0o644), ("", 0o644)] {
         std::fs::write(&key, text).unwrap();
         std::fs::set_permissions(&key, std::fs::Permissions::from_mode(mode)).unwrap();
+        // As root the program goes on as the system user, whose folder this is not.
         let said = refused("LANYARD_KEYS_DIR", keys.as_os_str());
-        assert!(said.contains("chmod 600"), "{said}");
+        let is_named = said.contains("chmod 700") || said.contains("chown");
+        assert!(is_named, "{said}");
     }
-    if !rustix::process::geteuid().is_root() {
-        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
-        assert!(refused("LANYARD_KEYS_DIR", keys.as_os_str()).contains("32 random bytes"));
+    let demo = site.folder.path().join("demo");
+    std::fs::create_dir_all(demo.join("keys")).unwrap();
+    std::fs::write(demo.join("this-is-lanyards-demo"), "").unwrap();
+    for name in ["LANYARD_STATE_DIR", "LANYARD_KEYS_DIR"] {
+        let said = refused(name, demo.join("keys").as_os_str());
+        assert!(said.contains("is a demo's"), "{name}: {said}");
     }
     let said = refused("LANYARD_ISSUER", "http://id.example.com".as_ref());
     assert!(said.contains("must be https"), "{said}");

@@ -5,16 +5,20 @@ mod bootstrap;
 mod clients;
 mod command;
 mod configuration;
+mod drill;
 mod ending;
-mod folder;
+pub(crate) mod folder;
 mod server;
 mod tenants;
+
+use std::sync::Arc;
 
 use lanyard::cli::Operator;
 use lanyard::db::Db;
 use lanyard::env::Env;
 use lanyard::ids::TenantId;
-use lanyard::secret::{Keys, MasterKey};
+use lanyard::keys::{self, MasterKey, MasterKeys};
+use lanyard::secret::Keys;
 use lanyard::tenancy::service::CreateOutcome;
 use lanyard::tenancy::{NewTenant, Slug, TenantName};
 use sqlx::PgConnection;
@@ -33,7 +37,8 @@ impl Desk {
     async fn open() -> Self {
         let (database, env) = (fresh().await, Env::system());
         let db = database.open(&env, 4).await;
-        let keys = Keys::derive(&MasterKey::random(&env));
+        let master = Arc::new(MasterKeys::only(MasterKey::random(&env)));
+        let keys = keys::open(&db, &env, master).await.unwrap();
         let desk = Self {
             database,
             db,

@@ -8,7 +8,7 @@ use axum::Router;
 use lanyard::app::App;
 use lanyard::config::{Config, Issuer};
 use lanyard::env::{Clock, DatabaseClock, Env, SystemEntropy};
-use lanyard::secret::{Keys, MasterKey};
+use lanyard::keys::{self, MasterKey, MasterKeys};
 use lanyard::server::{self, Face};
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
@@ -170,7 +170,10 @@ impl Lab {
             entropy: Arc::new(SystemEntropy::new()),
         };
         let db = database.open(&env, config.database.connections).await;
-        let keys = Keys::derive(&MasterKey::from_bytes(MASTER));
+        let master = Arc::new(MasterKeys::only(MasterKey::from_bytes(MASTER)));
+        let keys = keys::open(&db, &env, master)
+            .await
+            .expect("the data key opens");
         let app = App::new(config, env, db, keys)
             .await
             .expect("the keys load");

@@ -6,6 +6,9 @@ use serde_json::Value;
 
 use super::World;
 
+/// What a synthetic patient says.
+const REASON: &str = "A cough that stays";
+
 async fn plant(
     world: &World,
     patient: lanyard::ids::SubjectId,
@@ -18,6 +21,7 @@ async fn plant(
         starts_at: world.lab.now(),
         kind: VisitKind::Video,
         state: VisitState::Scheduled,
+        reason: Some(REASON.to_owned()),
     };
     service::plant(
         &world.lab.app,
@@ -92,6 +96,45 @@ async fn each_role_sees_its_own_visits_and_the_reading_is_on_the_record() {
         .await
         .json();
     assert_eq!(ids(&as_admin).len(), 2);
+}
+
+/// Design §9: why a patient comes is ciphertext in the database, shown to who may see the visit, and
+/// unreadable once the clinic's key is destroyed. A reason moved to another visit is not shown.
+#[tokio::test]
+async fn a_visits_reason_is_shown_to_who_may_see_it_and_is_ciphertext_at_rest() {
+    let world = World::new().await;
+    let client = world.web().await;
+    let visit = plant(&world, world.subject, world.subject).await;
+    let (_, tokens) = world.tokens(&client).await;
+    let token = tokens["access_token"].as_str().unwrap();
+    let seen = async || world.call("/api/v1/visits", token).await;
+    assert_eq!(seen().await.json()["visits"][0]["reason"], REASON);
+    let mut boss = world.lab.database.superuser().await;
+    let stored: Vec<u8> =
+        sqlx::query_scalar("select reason_sealed from visits.visit where visit_id = $1")
+            .bind(visit)
+            .fetch_one(&mut boss)
+            .await
+            .unwrap();
+    let words = REASON.as_bytes();
+    assert!(
+        !stored
+            .windows(4)
+            .any(|part| words.windows(4).any(|word| word == part))
+    );
+    let other = plant(&world, world.subject, world.subject).await;
+    let swap = "update visits.visit v set reason_sealed =
+        (select o.reason_sealed from visits.visit o where o.visit_id = $2) where v.visit_id = $1";
+    let swapped = sqlx::query(swap).bind(other).bind(visit);
+    swapped.execute(&mut boss).await.unwrap();
+    assert_eq!(seen().await.status, 500, "CFG-04: it is another row's");
+    let destroyed = "update tenancy.data_key set wrapped = null, destroyed_at = now()
+        where tenant_id = $1";
+    let destroyed = sqlx::query(destroyed).bind(world.clinic.id);
+    destroyed.execute(&mut boss).await.unwrap();
+    let seen = seen().await.json();
+    assert_eq!(ids(&seen).len(), 2);
+    assert!(seen["visits"][0]["reason"].is_null() && seen["visits"][1]["reason"].is_null());
 }
 
 /// JWT-16, TEN-02: a clinic's token at another clinic's address is as garbage, and no header,

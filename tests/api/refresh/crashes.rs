@@ -16,7 +16,7 @@ use lanyard::app::App;
 use lanyard::config::Issuer;
 use lanyard::db::{Connect, Db};
 use lanyard::env::{Clock, Env, SystemEntropy};
-use lanyard::secret::{Keys, MasterKey};
+use lanyard::keys::{self, MasterKey, MasterKeys};
 use lanyard::server::{self, Face};
 use rustix::process::{Signal, getpid, kill_process};
 use tokio::net::TcpListener;
@@ -60,7 +60,8 @@ async fn a_server_of_its_own() {
         issuer: Issuer::parse(issuer).unwrap(),
         ..Config::default()
     };
-    let keys = Keys::derive(&MasterKey::from_bytes(MASTER));
+    let master = Arc::new(MasterKeys::only(MasterKey::from_bytes(MASTER)));
+    let keys = keys::open(&db, &env, master).await.unwrap();
     let app = App::new(config, env, db, keys).await.unwrap();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     println!("\n{SAYS}{}", listener.local_addr().unwrap());

@@ -8,6 +8,7 @@ mod places;
 mod replay;
 mod retention;
 mod rotation;
+mod signing;
 mod standing;
 mod strangers;
 mod together;

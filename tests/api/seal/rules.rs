@@ -46,7 +46,7 @@ acl as (
 /// Tables that stand before any tenant, or are the same for all; each with its reason.
 /// A table with people or secrets in it is here only because no tenant's transaction reaches it
 /// but by its own policies.
-pub(super) const WITHOUT_TENANT: [(&str, &str); 20] = [
+pub(super) const WITHOUT_TENANT: [(&str, &str); 22] = [
     (
         "identity.totp",
         "an account's devices for sign-in codes, before any tenant",
@@ -58,6 +58,14 @@ pub(super) const WITHOUT_TENANT: [(&str, &str); 20] = [
     (
         "identity.bootstrap",
         "the first administrator's one-time secret, before any tenant",
+    ),
+    (
+        "identity.data_key",
+        "identity's own, ciphertext under the master key; reached by one job alone",
+    ),
+    (
+        "identity.epoch",
+        "the deployment's: how often it was restored",
     ),
     (
         "identity.known_place",
