@@ -102,7 +102,11 @@ mod tests {
     #[test]
     fn the_digest_depends_on_each_thing_that_it_is_bound_to() {
         let master = MasterKeys::only(MasterKey::from_bytes([7; 32]));
-        let keys = Keys::of(&DataKey::from_bytes([7; 32]), 1, std::sync::Arc::new(master));
+        let keys = Keys::of(
+            &DataKey::from_bytes([7; 32]),
+            1,
+            std::sync::Arc::new(master),
+        );
         let link = RecoveryLink::random(&Env::system());
         let bound = Bound {
             account: AccountId::from_uuid(Uuid::from_u128(1)),
