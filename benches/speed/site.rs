@@ -14,11 +14,11 @@ use lanyard::env::Env;
 use lanyard::identity::model::{AccountName, EnrollOutcome, Login, NewAccount};
 use lanyard::identity::password::Hasher;
 use lanyard::ids::{ClientId, TenantId};
+use lanyard::keys::{self, MasterKeys};
 use lanyard::oidc::client::service::RegisterOutcome;
 use lanyard::oidc::client::{
     AuthMethod, ClientKind, ClientName, IdTokenAlg, NewClient, Profile, RedirectUri,
 };
-use lanyard::secret::{Keys, MasterKey};
 use lanyard::tenancy::service::CreateOutcome;
 use lanyard::tenancy::{NewTenant, Slug, TenantName};
 use rustix::process::Signal;
@@ -90,29 +90,30 @@ impl Site {
         };
         let master = site.master(place)?;
         let base = PgConnectOptions::from_str(&site.database_url)?;
-        let connect = Connect::server(base, Arc::clone(&master));
+        let logins = keys::logins(&site.keys, master.as_ref()).await?;
+        let connect = Connect::server(base, Arc::new(logins));
         migrate::migrate(&connect).await?;
         let env = Env::system();
         let db = Db::open(connect, &env, 4).await?;
-        let keys = Keys::derive(&master);
         // A busy machine may take longer to connect than a request may wait.
         for _ in 0..MOST_TRIES {
             if db.ready().await.is_ok() {
                 break;
             }
         }
+        let keys = keys::open(&db, &env, master).await?;
         site.fill(&Operator::new(&db, &env, &keys), people).await?;
         db.close().await;
         Ok(site)
     }
 
     /// One key for all sites of a run: the logins of the cluster are made from it.
-    fn master(&self, place: &Place) -> Result<Arc<MasterKey>> {
+    fn master(&self, place: &Place) -> Result<Arc<MasterKeys>> {
         let file = self.keys.join("master.key");
         if !file.exists() {
             said(&mut self.command(place, &["keys", "init"]))?;
         }
-        Ok(Arc::new(MasterKey::load(&file)?))
+        Ok(Arc::new(MasterKeys::load(&self.keys)?))
     }
 
     async fn fill(&mut self, operator: &Operator<'_>, people: usize) -> Result<()> {
@@ -156,6 +157,7 @@ impl Site {
             scopes: vec!["visits:read".to_owned()],
             audiences: vec![format!("{}api/v1", self.issuer)],
             app: None,
+            is_first_party: true,
         };
         match operator.register_client(&new).await? {
             RegisterOutcome::Registered(Some(secret)) => {

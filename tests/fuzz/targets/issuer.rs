@@ -49,6 +49,7 @@ fn client(kind: ClientKind, redirect_uri: &str) -> Client {
         is_first_party: true,
         status: ClientStatus::Active,
         created_at: OffsetDateTime::UNIX_EPOCH,
+        version: String::new(),
     }
 }
 
