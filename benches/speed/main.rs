@@ -6,6 +6,7 @@
 
 #[expect(
     dead_code,
+    clippy::unwrap_used,
     reason = "the browser of the tests; here it signs people in and no more"
 )]
 #[path = "../../tests/api/lab/browser.rs"]

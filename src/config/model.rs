@@ -361,11 +361,7 @@ impl Default for Config {
                 network_window: Duration::minutes(15),
             },
             mail: Mail::default(),
-            retention: Retention {
-                sessions: Duration::days(7),
-                known_places: Duration::days(180),
-                mail: Duration::days(30),
-            },
+            retention: RETENTION,
             log: Log {
                 format: LogFormat::Text,
                 filter: "info".to_owned(),
@@ -374,6 +370,12 @@ impl Default for Config {
         }
     }
 }
+
+const RETENTION: Retention = Retention {
+    sessions: Duration::days(7),
+    known_places: Duration::days(180),
+    mail: Duration::days(30),
+};
 
 /// Both loopback addresses, so that `localhost` is met whichever way it resolves.
 fn loopback(port: u16) -> Vec<SocketAddr> {

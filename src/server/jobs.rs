@@ -190,10 +190,8 @@ mod tests {
             let n = count.fetch_add(1, Ordering::Relaxed);
             async move {
                 assert_ne!(n, 0, "the first one panics");
-                if n == 1 {
-                    return Err(std::io::Error::other("the second one fails").into());
-                }
-                Ok(())
+                let second = || std::io::Error::other("the second one fails").into();
+                (n != 1).then_some(()).ok_or_else(second)
             }
         };
         let moment = Duration::from_millis(1);

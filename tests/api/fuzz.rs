@@ -78,7 +78,9 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
 fn no_parser_panics_or_reads_what_is_not_there() {
     for (name, target) in targets::ALL {
         let seeds = seeds(name);
-        seeds.iter().for_each(|seed| target(seed));
+        for seed in &seeds {
+            target(seed);
+        }
         let config = ProptestConfig {
             cases: MUTATIONS,
             failure_persistence: None,
@@ -90,7 +92,9 @@ fn no_parser_panics_or_reads_what_is_not_there() {
             prop::collection::vec(change(), 1..6),
         )
             .prop_map(|(mut input, changes)| {
-                changes.iter().for_each(|change| apply(&mut input, change));
+                for change in &changes {
+                    apply(&mut input, change);
+                }
                 input
             });
         let ran = TestRunner::new(config).run(&inputs, |input| {

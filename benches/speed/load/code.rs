@@ -7,10 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE};
 use ring::digest::{SHA256, digest};
-use serde::Deserialize;
 use url::Url;
 
-use super::{Busy, Caller, Connection, Endpoints, Seed, form, random_word};
+use super::{Busy, Caller, Connection, Endpoints, Seed, Tokens, form, random_word};
 
 /// Registered at both providers; nothing listens there.
 pub(crate) const REDIRECT: &str = "http://127.0.0.1:9/cb";
@@ -25,13 +24,6 @@ pub(crate) struct Code {
     basic: String,
     jar: BTreeMap<String, String>,
     seed: Seed,
-}
-
-#[derive(Deserialize)]
-struct Tokens {
-    access_token: String,
-    refresh_token: String,
-    id_token: String,
 }
 
 impl Code {
@@ -125,9 +117,9 @@ impl Code {
         let to = &self.endpoints.token_endpoint;
         let reply = self.connection.post(to, &headers, body).await?;
         let tokens: Tokens = serde_json::from_slice(&reply.expect(200)?.body)?;
-        ensure!(!tokens.id_token.is_empty(), "no ID token");
-        self.seed.access_token = tokens.access_token;
-        self.seed.refresh_token = tokens.refresh_token;
+        ensure!(!tokens.id.is_empty(), "no ID token");
+        self.seed.access_token = tokens.access;
+        self.seed.refresh_token = tokens.refresh;
         Ok(())
     }
 }

@@ -177,14 +177,14 @@ async fn call_until<C: Caller>(
             .is_ok()
     };
     while Instant::now() < end && failures < MOST_FAILURES && take(&left) {
-        let began = Instant::now();
+        let called_at = Instant::now();
         let outcome = caller.call().await;
-        let ended = Instant::now();
+        let answered_at = Instant::now();
         match outcome {
             Ok(()) => {
                 failures = 0;
-                if began >= begin && ended <= end {
-                    one.latencies.push(ended - began);
+                if called_at >= begin && answered_at <= end {
+                    one.latencies.push(answered_at - called_at);
                 }
             }
             Err(error) if forgives && error.is::<Busy>() => {
@@ -220,6 +220,17 @@ impl Seed {
         let pair = format!("{}:{}", self.client_id, self.client_secret);
         format!("Basic {}", STANDARD.encode(pair))
     }
+}
+
+/// What a token endpoint gives a person's client (OIDC Core §3.1.3.3).
+#[derive(Deserialize)]
+struct Tokens {
+    #[serde(rename = "access_token")]
+    access: String,
+    #[serde(rename = "refresh_token")]
+    refresh: String,
+    #[serde(rename = "id_token")]
+    id: String,
 }
 
 /// Where a provider says that its endpoints are.

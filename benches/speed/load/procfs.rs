@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::time::Duration;
 
-/// The kernel's unit in these files (USER_HZ), on every architecture of ours.
+/// The kernel's unit in these files (`USER_HZ`), on every architecture of ours.
 const TICK: Duration = Duration::from_millis(10);
 
 struct Stat {

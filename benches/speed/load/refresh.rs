@@ -2,9 +2,8 @@
 
 use anyhow::{Result, ensure};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
-use serde::Deserialize;
 
-use super::{Caller, Connection, Endpoints, Seed, form};
+use super::{Caller, Connection, Endpoints, Seed, Tokens, form};
 
 pub(crate) struct Refresh {
     connection: Connection,
@@ -13,13 +12,6 @@ pub(crate) struct Refresh {
     seed: Seed,
     keeps_access_tokens: bool,
     access_tokens: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Tokens {
-    access_token: String,
-    refresh_token: String,
-    id_token: String,
 }
 
 impl Refresh {
@@ -58,13 +50,13 @@ impl Refresh {
         let reply = self.connection.post(to, &headers, body).await?;
         let tokens: Tokens = serde_json::from_slice(&reply.expect(200)?.body)?;
         ensure!(
-            tokens.refresh_token != self.seed.refresh_token,
+            tokens.refresh != self.seed.refresh_token,
             "the refresh token was not rotated"
         );
-        ensure!(!tokens.id_token.is_empty(), "no ID token");
-        self.seed.refresh_token = tokens.refresh_token;
+        ensure!(!tokens.id.is_empty(), "no ID token");
+        self.seed.refresh_token = tokens.refresh;
         if self.keeps_access_tokens {
-            self.access_tokens.push(tokens.access_token);
+            self.access_tokens.push(tokens.access);
         }
         Ok(())
     }

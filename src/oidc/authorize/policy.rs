@@ -19,6 +19,10 @@ pub struct Facts {
 
 /// A standing session and where it may lead.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is the answer to a question of its own, and all are read once"
+)]
 pub struct SessionFacts {
     /// When she last proved her password.
     pub password_at: OffsetDateTime,

@@ -271,7 +271,7 @@ pub(super) async fn later(OwnForm { visit, fields }: OwnForm<Later>) -> Response
         let Some(presented) = visit.browser.session.as_ref() else {
             return Ok(to(paths::SIGN_IN, &interaction));
         };
-        Ok(postpone(&visit, presented, &interaction).await?)
+        postpone(&visit, presented, &interaction).await
     };
     visit.answer(result.await)
 }

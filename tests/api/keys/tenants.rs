@@ -29,7 +29,9 @@ async fn no_plane_sees_the_keys_of_another() {
             .execute(&mut login)
             .await;
         let refused = outcome.expect_err(table);
-        let code = refused.as_database_error().and_then(|e| e.code());
+        let code = refused
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code);
         assert_eq!(code.as_deref(), Some("42501"), "{role} {table}: {refused}");
     }
 }

@@ -121,7 +121,7 @@ async fn rotating_the_signing_keys_under_load_loses_no_request() {
         .current(lanyard::signing::Alg::Es256)
         .kid()
         .to_owned();
-    let step = SHORTEST_PUBLISHED / 6;
+    let a_sixth = SHORTEST_PUBLISHED / 6;
     for _ in 0..4 {
         world.lab.app.ring_keeper().rotate().await.unwrap();
         for _ in 0..6 {
@@ -131,7 +131,7 @@ async fn rotating_the_signing_keys_under_load_loses_no_request() {
             for _ in 0..3 {
                 world.lab.browser().get("/jwks").await;
             }
-            world.advance(step);
+            world.advance(a_sixth);
         }
         // Two replicas at once: one of them finds nothing to do.
         let (a, b) = tokio::join!(world.lab.app.keep_ring(), other.app.keep_ring());

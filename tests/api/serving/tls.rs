@@ -120,7 +120,7 @@ impl Drop for Secure {
     }
 }
 
-/// A ClientHello that offers `version` at most, with suites that every version has (RFC 5246
+/// A `ClientHello` that offers `version` at most, with suites that every version has (RFC 5246
 /// §7.4.1.2).
 fn hello(version: [u8; 2]) -> Vec<u8> {
     let mut body = version.to_vec();
