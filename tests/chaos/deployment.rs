@@ -145,7 +145,6 @@ impl Deployment {
                 "openid",
                 "--scope",
                 "visits:read",
-                "--first-party",
                 "--audience",
                 "https://api.example.test",
                 "--id-token-alg",
