@@ -25,7 +25,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use clap::Parser;
 
 use figure::Verdict;
@@ -113,24 +113,35 @@ async fn run(asked: &Asked) -> Result<()> {
     let postgres = Postgres::start(&place).await?;
     let machine = report::machine(&postgres)?;
     let mut run = Run::new(Plan { depth }, &place, &postgres);
-    let mut figures = Vec::new();
+    let (mut figures, mut failed) = (Vec::new(), Vec::new());
     for row in &wanted {
         say(&format!("{}: {}", row.name, row.what));
-        figures.extend(rows::measure(row.name, &mut run).await?);
+        match rows::measure(row.name, &mut run).await {
+            Ok(measured) => figures.extend(measured),
+            // The others are worth their time all the same.
+            Err(error) => {
+                say(&format!("  failed: {error:#}"));
+                failed.push(row.name);
+            }
+        }
     }
     drop(run);
     if depth == Depth::Smoke {
         // As `cargo test` says it, so that whoever counts tests counts these.
-        let count = wanted.len();
+        let (word, bad) = (
+            if failed.is_empty() { "ok" } else { "FAILED" },
+            failed.len(),
+        );
+        let good = wanted.len() - bad;
         writeln!(
             std::io::stdout(),
-            "test result: ok. {count} passed; 0 failed"
+            "test result: {word}. {good} passed; {bad} failed"
         )?;
-        return Ok(());
+        return refuse_failed(&failed);
     }
     report::print(&figures)?;
     report::save(&machine, &figures)?;
-    if asked.rows.is_empty() && depth == Depth::Full {
+    if asked.rows.is_empty() && depth == Depth::Full && failed.is_empty() {
         report::publish(&machine, &figures)?;
     }
     let missed = figures.iter().filter(|f| f.verdict() == Verdict::Missed);
@@ -139,5 +150,14 @@ async fn run(asked: &Asked) -> Result<()> {
         figures.len(),
         missed.count()
     ));
+    refuse_failed(&failed)
+}
+
+fn refuse_failed(rows: &[&str]) -> Result<()> {
+    ensure!(
+        rows.is_empty(),
+        "rows that could not be measured: {}",
+        rows.join(", ")
+    );
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Our server on a database of its own, as `lanyard serve` runs it, with clinics and people.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::str::FromStr as _;
 use std::sync::Arc;
@@ -44,6 +44,8 @@ pub(crate) struct Site {
     pub(crate) database: String,
     database_url: String,
     keys: PathBuf,
+    /// A copy that is ours: as root we and the server are two users, and a key has one.
+    own_keys: PathBuf,
     state: PathBuf,
     pub(crate) issuer: Url,
     address: SocketAddr,
@@ -80,6 +82,7 @@ impl Site {
             database: database.to_owned(),
             database_url: postgres.url(database),
             keys: place.path().join(format!("keys-{database}")),
+            own_keys: place.path().join("own-keys"),
             state: place.path().join(database),
             issuer: Url::parse(&format!("http://localhost:{port}"))?,
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
@@ -90,7 +93,7 @@ impl Site {
         };
         let master = site.master(place)?;
         let base = PgConnectOptions::from_str(&site.database_url)?;
-        let logins = keys::logins(&site.keys, master.as_ref()).await?;
+        let logins = keys::logins(&site.own_keys, master.as_ref()).await?;
         let connect = Connect::server(base, Arc::new(logins));
         migrate::migrate(&connect).await?;
         let env = Env::system();
@@ -107,16 +110,24 @@ impl Site {
         Ok(site)
     }
 
-    /// The same keys for all sites of a run, since the logins of the cluster are made from them;
-    /// each in a folder of its own, where the mark of its own database lies.
+    /// One key for all sites of a run: the logins of the cluster are made from it. Each site has
+    /// a folder of its own, since a server remembers there how far its database was.
     fn master(&self, place: &Place) -> Result<Arc<MasterKeys>> {
         let first = place.path().join("keys");
+        let copy = ["-r", "--preserve=mode"];
         if !first.exists() {
             let mut init = self.command(place, &["keys", "init"]);
             said(init.env("LANYARD_KEYS_DIR", &first))?;
+            said(
+                Command::new("cp")
+                    .args(copy)
+                    .arg(&first)
+                    .arg(&self.own_keys),
+            )?;
         }
-        said(Command::new("cp").arg("-a").args([&first, &self.keys]))?;
-        Ok(Arc::new(MasterKeys::load(&self.keys)?))
+        let mut copying = place.command(Path::new("cp"));
+        said(copying.args(copy).arg(&first).arg(&self.keys))?;
+        Ok(Arc::new(MasterKeys::load(&self.own_keys)?))
     }
 
     async fn fill(&mut self, operator: &Operator<'_>, people: usize) -> Result<()> {

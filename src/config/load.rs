@@ -304,7 +304,10 @@ fn texts(value: &toml::Value) -> Option<Vec<String>> {
 impl Setting {
     /// An environment variable's text: lists are separated by commas, an empty one by nothing.
     fn split(&self, text: &str) -> Vec<String> {
-        if matches!(self.kind, Kind::Addresses { .. } | Kind::Planes) {
+        if matches!(
+            self.kind,
+            Kind::Addresses { .. } | Kind::Networks { .. } | Kind::Planes
+        ) {
             let parts = text.split(',').map(str::trim).filter(|p| !p.is_empty());
             return parts.map(str::to_owned).collect();
         }

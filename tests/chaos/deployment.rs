@@ -145,6 +145,7 @@ impl Deployment {
                 "openid",
                 "--scope",
                 "visits:read",
+                "--first-party",
                 "--audience",
                 "https://api.example.test",
                 "--id-token-alg",
