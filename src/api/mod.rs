@@ -8,6 +8,7 @@ mod inside;
 pub mod openapi;
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use axum::response::IntoResponse;
 use axum::routing::{MethodFilter, MethodRouter, get, on};
@@ -22,6 +23,8 @@ use crate::app::App;
 use crate::db::{Authority, Identity, Job, StoreError};
 use crate::http::problem::Problem;
 use crate::identity::membership::store as membership;
+use crate::oidc::authorize::request::ACR_MFA;
+use crate::tenancy::announcement::routes as announcement;
 use crate::tenancy::members::routes as members;
 use crate::visits::routes as visits;
 
@@ -36,22 +39,41 @@ pub struct Route {
     pub scope: &'static str,
     /// What one of the person's roles must carry.
     pub permission: &'static str,
+    /// Within what time she must have proved a second factor, if she must (RFC 9470).
+    pub step_up: Option<Duration>,
     handler: fn(MethodFilter) -> MethodRouter<App>,
     words: Words,
 }
 
 /// The list.
-pub static ROUTES: [Route; 4] = [
+pub static ROUTES: [Route; 5] = [
+    Route {
+        method: Method::POST,
+        path: "/announcement",
+        scope: "tenancy:write",
+        permission: "tenancy.announcement.write",
+        step_up: Some(Duration::from_mins(5)),
+        handler: |method| on(method, announcement::write),
+        words: Words {
+            id: "announce",
+            summary: "Tells the clinic's people something, on the first page of their apps",
+            parameters: Vec::new,
+            takes: Some(Body::of::<announcement::Wanted>()),
+            answer: Body::of::<announcement::AnnouncementBody>(),
+        },
+    },
     Route {
         method: Method::GET,
         path: "/me",
         scope: "profile:read",
         permission: "tenancy.profile.read",
+        step_up: None,
         handler: |method| on(method, members::me),
         words: Words {
             id: "readMe",
             summary: "The caller and her clinic",
             parameters: Vec::new,
+            takes: None,
             answer: Body::of::<members::MeBody>(),
         },
     },
@@ -60,11 +82,13 @@ pub static ROUTES: [Route; 4] = [
         path: "/clinic",
         scope: "tenancy:read",
         permission: "tenancy.clinic.read",
+        step_up: None,
         handler: |method| on(method, members::clinic),
         words: Words {
             id: "readClinic",
             summary: "The token's clinic",
             parameters: Vec::new,
+            takes: None,
             answer: Body::of::<members::ClinicBody>(),
         },
     },
@@ -73,11 +97,13 @@ pub static ROUTES: [Route; 4] = [
         path: "/members",
         scope: "tenancy:read",
         permission: "tenancy.member.read",
+        step_up: None,
         handler: |method| on(method, members::members),
         words: Words {
             id: "listMembers",
             summary: "Who belongs to the clinic, by name; the reading is on the record",
             parameters: Vec::new,
+            takes: None,
             answer: Body::of::<members::MembersBody>(),
         },
     },
@@ -86,17 +112,28 @@ pub static ROUTES: [Route; 4] = [
         path: "/visits",
         scope: "visits:read",
         permission: "visits.visit.read",
+        step_up: None,
         handler: |method| on(method, visits::list),
         words: Words {
             id: "listVisits",
             summary: "The visits that one of the caller's roles shows; the reading is on the record",
             parameters: visits::parameters,
+            takes: None,
             answer: Body::of::<visits::VisitsBody>(),
         },
     },
 ];
 
 impl Route {
+    /// What is asked of every caller, whatever the clinic.
+    fn guard(&self) -> Guard {
+        let guard = Guard::scope(self.scope).and(Guard::permission(self.permission));
+        match self.step_up {
+            Some(lately) => guard.and(Guard::acr([ACR_MFA])).and(Guard::max_age(lately)),
+            None => guard,
+        }
+    }
+
     fn mounted(&self, guard: Guard) -> MethodRouter<App> {
         let method = MethodFilter::try_from(self.method.clone()).expect("a method of the standard");
         (self.handler)(method).route_layer(guard)
@@ -129,7 +166,7 @@ pub async fn router(app: &App) -> Result<Router<App>, StoreError> {
     for route in &ROUTES {
         let path = format!("/api/v1{}", route.path);
         let path_in_clinic = format!("/api/v1/clinics/{{clinic}}{}", route.path);
-        let guard = Guard::scope(route.scope).and(Guard::permission(route.permission));
+        let guard = route.guard();
         let own_clinic = Guard::tenant_in_path(&path_in_clinic, inside::Directory(app.clone()));
         let in_clinic = guard.clone().and(own_clinic);
         api = api

@@ -7,6 +7,7 @@ use http::Method;
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::header::Header;
 use utoipa::openapi::path::{HttpMethod, Operation, Parameter, ParameterIn};
+use utoipa::openapi::request_body::RequestBody;
 use utoipa::openapi::schema::{AllOf, Components, Object, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, OpenIdConnect, SecurityScheme};
 use utoipa::openapi::{
@@ -32,6 +33,8 @@ pub(super) struct Words {
     pub(super) summary: &'static str,
     /// Beside the clinic in the path.
     pub(super) parameters: fn() -> Vec<Parameter>,
+    /// What is sent, if something is.
+    pub(super) takes: Option<Body>,
     /// What is answered with 200.
     pub(super) answer: Body,
 }
@@ -185,10 +188,14 @@ fn as_described(method: &Method) -> HttpMethod {
 
 fn operation(route: &Route) -> Operation {
     let words = &route.words;
-    let asks = format!(
+    let mut asks = format!(
         "Asks for the scope `{}` and the permission `{}`.",
         route.scope, route.permission
     );
+    if let Some(lately) = route.step_up {
+        let minutes = lately.as_secs() / 60;
+        asks += &format!(" A second factor was proved within the last {minutes} minutes.");
+    }
     let answer = Response::builder()
         .description(words.summary)
         .content("application/json", words.answer.content());
@@ -205,6 +212,12 @@ fn operation(route: &Route) -> Operation {
                 .build(),
         ))
         .response("200", answer.build());
+    if let Some(body) = words.takes {
+        let request = RequestBody::builder()
+            .content("application/json", body.content())
+            .required(Some(Required::True));
+        operation = operation.request_body(Some(request.build()));
+    }
     for parameter in (words.parameters)() {
         operation = operation.parameter(parameter);
     }
@@ -247,7 +260,9 @@ fn components() -> Components {
     );
     let mut schemas: Schemas = Vec::new();
     for route in &ROUTES {
-        (route.words.answer.collect)(&mut schemas);
+        for body in route.words.takes.iter().chain([&route.words.answer]) {
+            (body.collect)(&mut schemas);
+        }
     }
     schemas.push((ProblemBody::name().into_owned(), ProblemBody::schema()));
     let mut components = Components::builder()

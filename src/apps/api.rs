@@ -1,7 +1,7 @@
 //! The platform's API as an app sees it: JSON over HTTP, with an access token.
 
 use http::HeaderMap;
-use http::header::{ACCEPT, AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
@@ -12,7 +12,13 @@ use super::model::ClinicFacts;
 use crate::pages::Refusal;
 
 /// What the apps ask for; each person gets what her roles allow of it.
-pub const SCOPES: [&str; 4] = ["profile", "profile:read", "tenancy:read", "visits:read"];
+pub const SCOPES: [&str; 5] = [
+    "profile",
+    "profile:read",
+    "tenancy:read",
+    "tenancy:write",
+    "visits:read",
+];
 
 /// The API's name as an audience: its address (RFC 8707).
 pub fn audience(issuer: &str) -> String {
@@ -24,6 +30,15 @@ pub fn audience(issuer: &str) -> String {
 pub struct Me {
     /// The caller, as her clinic knows her.
     pub me: Member,
+    /// What the clinic tells its people.
+    pub announcement: Option<Announcement>,
+}
+
+/// What a clinic tells its people.
+#[derive(Debug, Deserialize)]
+pub struct Announcement {
+    /// As it was written.
+    pub text: String,
 }
 
 /// `GET /api/v1/visits`.
@@ -93,8 +108,19 @@ pub struct ClinicDetails {
 pub enum ApiError {
     /// It said no.
     Refused(Refusal),
+    /// It wants her to prove more, or again (RFC 9470).
+    StepUp(Challenge),
     /// It said nothing that can be read.
     Failed(String),
+}
+
+/// What to ask of the issuer before asking once more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Challenge {
+    /// Contexts of authentication, any of which would do.
+    pub acr_values: Option<String>,
+    /// Seconds since she proved who she is, at most.
+    pub max_age: Option<u32>,
 }
 
 impl ApiError {
@@ -102,6 +128,10 @@ impl ApiError {
     pub fn shown(self) -> Refusal {
         match self {
             Self::Refused(refusal) => refusal,
+            Self::StepUp(_) => Refusal {
+                status: 401,
+                code: STEP_UP.to_owned(),
+            },
             Self::Failed(detail) => {
                 tracing::warn!(detail, "the API failed");
                 Refusal {
@@ -141,28 +171,25 @@ impl Api {
         by_person: bool,
     ) -> Result<T, ApiError> {
         let address = self.address(&format!("/api/v1/{path}"))?;
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let mut bearer = HeaderValue::from_str(&format!("Bearer {access_token}"))
-            .map_err(|_| ApiError::Failed("a token that is no header value".to_owned()))?;
-        bearer.set_sensitive(true);
-        headers.insert(AUTHORIZATION, bearer);
-        if by_person {
-            headers.insert(
-                lanyard_verifier::ACTIVITY_HEADER,
-                HeaderValue::from_static("person"),
-            );
-        }
-        let (status, answer, body) = self.ask(address, headers).await?;
-        match status {
-            200 => serde_json::from_slice(&body)
-                .map_err(|error| ApiError::Failed(format!("{path}: {error}"))),
-            status @ 400..=499 => Err(ApiError::Refused(Refusal {
-                status,
-                code: code(status, &answer),
-            })),
-            status => Err(ApiError::Failed(format!("{path}: status {status}"))),
-        }
+        let headers = headers(access_token, by_person)?;
+        let answer = self.ask(address, headers).await?;
+        let body = accepted(path, answer)?;
+        serde_json::from_slice(&body).map_err(|error| ApiError::Failed(format!("{path}: {error}")))
+    }
+
+    /// `POST {issuer}/api/v1/{path}` of what a person typed.
+    pub async fn post(
+        &self,
+        path: &str,
+        access_token: &str,
+        body: &serde_json::Value,
+    ) -> Result<(), ApiError> {
+        let address = self.address(&format!("/api/v1/{path}"))?;
+        let mut headers = headers(access_token, true)?;
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let sent = self.caller.post(address, headers, body.to_string()).await;
+        let answer = sent.map_err(|error| ApiError::Failed(crate::http::chain(&error)))?;
+        accepted(path, answer).map(drop)
     }
 
     /// The clinic of a slug or id; `None` if there is none.
@@ -192,6 +219,51 @@ impl Api {
         let asked = self.caller.get(address, headers).await;
         asked.map_err(|error: CallError| ApiError::Failed(crate::http::chain(&error)))
     }
+}
+
+fn headers(access_token: &str, by_person: bool) -> Result<HeaderMap, ApiError> {
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    let mut bearer = HeaderValue::from_str(&format!("Bearer {access_token}"))
+        .map_err(|_| ApiError::Failed("a token that is no header value".to_owned()))?;
+    bearer.set_sensitive(true);
+    headers.insert(AUTHORIZATION, bearer);
+    if by_person {
+        headers.insert(
+            lanyard_verifier::ACTIVITY_HEADER,
+            HeaderValue::from_static("person"),
+        );
+    }
+    Ok(headers)
+}
+
+/// The body of a yes, or the no.
+fn accepted(path: &str, answer: (u16, HeaderMap, Vec<u8>)) -> Result<Vec<u8>, ApiError> {
+    let (status, headers, body) = answer;
+    match status {
+        200 => Ok(body),
+        401 if code(status, &headers) == STEP_UP => Err(ApiError::StepUp(Challenge {
+            acr_values: parameter(&headers, "acr_values").filter(|values| {
+                values.len() <= 200 && values.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
+            }),
+            max_age: parameter(&headers, "max_age").and_then(|seconds| seconds.parse().ok()),
+        })),
+        400..=499 => Err(ApiError::Refused(Refusal {
+            status,
+            code: code(status, &headers),
+        })),
+        status => Err(ApiError::Failed(format!("{path}: status {status}"))),
+    }
+}
+
+/// The `error` of a challenge that asks for more (RFC 9470 §3).
+const STEP_UP: &str = "insufficient_user_authentication";
+
+/// A quoted parameter of a challenge.
+fn parameter(headers: &HeaderMap, name: &str) -> Option<String> {
+    let challenge = headers.get(WWW_AUTHENTICATE)?.to_str().ok()?;
+    let value = challenge.split(&format!("{name}=\"")).nth(1)?;
+    value.split('"').next().map(str::to_owned)
 }
 
 /// The `error` of a challenge (RFC 6750 §3): letters and underscores, or nothing known.

@@ -82,6 +82,19 @@ impl Caller {
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         Ok((status, headers, bounded(answer).await?))
     }
+
+    /// `POST` of a body with headers; status, headers and body of the answer.
+    pub async fn post(
+        &self,
+        address: Url,
+        headers: HeaderMap,
+        body: String,
+    ) -> Result<(u16, HeaderMap, Vec<u8>), CallError> {
+        let request = self.client.post(address).headers(headers).body(body);
+        let answer = request.send().await?;
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        Ok((status, headers, bounded(answer).await?))
+    }
 }
 
 impl Default for Caller {

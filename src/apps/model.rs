@@ -152,6 +152,9 @@ pub struct PendingLogin {
     pub redirect_uri: String,
     /// Whether the issuer was asked to show no page.
     pub is_silent: bool,
+    /// Whether what she typed before is sent when she comes back.
+    #[serde(default)]
+    pub sends_draft: bool,
 }
 
 /// What the issuer gave us, and whose it is. Kept as ciphertext.
@@ -207,6 +210,8 @@ pub struct AppSession {
     pub told: Told,
     /// When a person last did something here.
     pub active_at: OffsetDateTime,
+    /// What she typed and could not send yet.
+    pub draft: Option<String>,
 }
 
 /// A row as it is read: whose secret is right, but which may have ended.

@@ -157,6 +157,7 @@ mod tests {
                 idle_limit: Duration::minutes(15),
             },
             active_at: START,
+            draft: None,
         }
     }
 

@@ -155,6 +155,17 @@ pub(super) async fn keep_refreshed(
     store::keep_refreshed(tx, session.id, session.version, &sealed, &session.told).await
 }
 
+/// Keeps what was typed and could not be sent yet, as ciphertext; or forgets it.
+pub(super) async fn keep_draft(
+    tx: &mut Tx<Apps>,
+    app: &App,
+    id: Uuid,
+    draft: Option<&str>,
+) -> Result<(), StoreError> {
+    let sealed = draft.map(|text| app.keys.wrap(&app.env, &draft_place(id), text.as_bytes()));
+    store::put_draft(tx, id, sealed.as_deref()).await
+}
+
 /// Ends a session; its tokens are forgotten.
 pub(super) async fn end(
     tx: &mut Tx<Apps>,
@@ -181,6 +192,10 @@ fn read(app: &App, id: Uuid, row: &SessionRow) -> Result<Found, StoreError> {
         tokens,
         told: row.told(),
         active_at: row.active_at,
+        draft: row.draft.as_deref().and_then(|sealed| {
+            let plain = app.keys.unwrap(&draft_place(id), sealed)?;
+            String::from_utf8(plain.to_vec()).ok()
+        }),
     })))
 }
 
@@ -191,6 +206,10 @@ fn seal(app: &App, id: Uuid, tokens: &Tokens) -> Vec<u8> {
 
 fn session_place(id: Uuid) -> String {
     format!("apps.session/{id}/sealed")
+}
+
+fn draft_place(id: Uuid) -> String {
+    format!("apps.session/{id}/draft")
 }
 
 fn login_place(id: Uuid) -> String {

@@ -20,6 +20,7 @@ pub(super) struct SessionRow {
     idle_limit_seconds: i32,
     pub(super) active_at: OffsetDateTime,
     pub(super) end_reason: Option<String>,
+    pub(super) draft: Option<Vec<u8>>,
 }
 
 impl SessionRow {
@@ -70,7 +71,7 @@ pub(super) async fn find_session(
 ) -> Result<Option<SessionRow>, StoreError> {
     let row = sqlx::query_as(
         "select app, secret_digest, sealed, version, leased_until, told_at, idle_ends_at,
-                session_ends_at, idle_limit_seconds, active_at, end_reason
+                session_ends_at, idle_limit_seconds, active_at, end_reason, draft
          from apps.session
          where session_id = $1",
     )
@@ -169,7 +170,7 @@ pub(super) async fn mark_ended(
     at: OffsetDateTime,
 ) -> Result<bool, StoreError> {
     let done = sqlx::query(
-        "update apps.session set ended_at = $3, end_reason = $2, sealed = ''::bytea
+        "update apps.session set ended_at = $3, end_reason = $2, sealed = ''::bytea, draft = null
          where session_id = $1 and ended_at is null",
     )
     .bind(id)
@@ -178,6 +179,20 @@ pub(super) async fn mark_ended(
     .execute(tx.conn())
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Keeps what was typed, or forgets it.
+pub(super) async fn put_draft(
+    tx: &mut Tx<Apps>,
+    id: Uuid,
+    draft: Option<&[u8]>,
+) -> Result<(), StoreError> {
+    sqlx::query("update apps.session set draft = $2 where session_id = $1 and ended_at is null")
+        .bind(id)
+        .bind(draft)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
 }
 
 pub(super) async fn insert_login(

@@ -6,6 +6,7 @@
 pub enum EventType {
     AccountCreated,
     AccountRecovered,
+    AnnouncementChanged,
     AuthorizeGranted,
     AuthorizeRejected,
     ClientChanged,
@@ -67,6 +68,7 @@ impl EventType {
     pub const ALL: &'static [Self] = &[
         Self::AccountCreated,
         Self::AccountRecovered,
+        Self::AnnouncementChanged,
         Self::AuthorizeGranted,
         Self::AuthorizeRejected,
         Self::ClientChanged,
@@ -128,6 +130,7 @@ impl EventType {
         match self {
             Self::AccountCreated => "account.created",
             Self::AccountRecovered => "account.recovered",
+            Self::AnnouncementChanged => "announcement.changed",
             Self::AuthorizeGranted => "authorize.granted",
             Self::AuthorizeRejected => "authorize.rejected",
             Self::ClientChanged => "client.changed",

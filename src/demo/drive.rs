@@ -170,6 +170,7 @@ impl Run<'_> {
             state: "the-demos-own-run",
             organization: Some("juniper"),
             is_silent: true,
+            step_up: None,
         };
         let failed = |error: OidcError| DemoError::Step(error.to_string());
         let outset = oidc.begin(asked).await.map_err(failed)?;

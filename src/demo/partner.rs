@@ -162,6 +162,7 @@ pub(super) async fn connect(State(demo): State<Demo>, id: RequestId) -> Response
         state: &state,
         organization: None,
         is_silent: false,
+        step_up: None,
     };
     match demo.partner.oidc.begin(asked).await {
         Ok(outset) => {

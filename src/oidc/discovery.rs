@@ -93,7 +93,7 @@ fn document(app: &App) -> Value {
         "end_session_endpoint": at("/logout"),
         "scopes_supported": [
             "openid", "profile", "email",
-            "profile:read", "tenancy:read", "visits:read"
+            "profile:read", "tenancy:read", "tenancy:write", "visits:read"
         ],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],

@@ -94,6 +94,8 @@ pub struct VisitsHomePage {
     pub person: Person,
     /// All apps of the clinic, this one too.
     pub apps: Vec<AppLink>,
+    /// What the clinic tells its people.
+    pub announcement: Option<String>,
     /// Soonest first. In the zone that shall be shown.
     pub visits: Vec<VisitRow>,
     /// Set when the API refused: shown in place of the list.
@@ -156,8 +158,42 @@ pub struct ConsoleHomePage {
     pub facts: Vec<Fact>,
     /// By name.
     pub members: Vec<MemberRow>,
+    /// What the clinic tells its people.
+    pub announcement: Option<String>,
+    /// For who may change that: what she typed and could not send yet, or nothing. Posts `csrf`,
+    /// `text` to [`super::paths::APP_ANNOUNCEMENT`].
+    pub draft: Option<String>,
+    /// What that form has just come to.
+    pub notice: Option<AnnouncementNotice>,
     /// Set when the API refused: shown in place of facts and members.
     pub refusal: Option<Refusal>,
+}
+
+/// What the form of the announcement has just come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnnouncementNotice {
+    /// It is said.
+    Said,
+    /// She did not confirm, or it could not be sent: the text is kept.
+    Kept,
+    /// The text is empty or too long.
+    Unfit,
+}
+
+impl AnnouncementNotice {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Said => "Everybody at your clinic sees this now.",
+            Self::Kept => {
+                "This is not shown to anybody yet. Your text is kept below: send it again."
+            }
+            Self::Unfit => "Type 1 to 500 characters.",
+        }
+    }
+
+    const fn is_problem(self) -> bool {
+        !matches!(self, Self::Said)
+    }
 }
 
 /// A label and its value.

@@ -43,8 +43,8 @@ pub use account::{
     MembershipRow, SessionRow,
 };
 pub use apps::{
-    App, AppLink, ConsoleHomePage, Fact, MemberRow, Person, Refusal, RefusalPage, VisitRow,
-    VisitsHomePage, WelcomePage,
+    AnnouncementNotice, App, AppLink, ConsoleHomePage, Fact, MemberRow, Person, Refusal,
+    RefusalPage, VisitRow, VisitsHomePage, WelcomePage,
 };
 pub use assets::{Asset, asset, css_href, icon_href, script_href};
 pub use consent::ConsentPage;

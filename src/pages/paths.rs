@@ -49,6 +49,8 @@ pub const LOGOUT_CONFIRM: &str = "/logout/confirm";
 
 /// Apps. `GET`: starts the code flow. The same path as the issuer's, on another origin.
 pub const APP_SIGN_IN: &str = "/sign-in";
+/// Console. `POST csrf, text`: tells the clinic's people something.
+pub const APP_ANNOUNCEMENT: &str = "/announcement";
 /// Apps. `POST csrf`: signs out here and everywhere.
 pub const APP_SIGN_OUT: &str = "/sign-out";
 

@@ -20,6 +20,7 @@ use url::Url;
 use answer::{Claims, Configured, Response, Token, of_token_endpoint, told};
 pub use answer::{Granted, IdentityOf, OidcError};
 
+use super::api::Challenge;
 use super::calls::Caller;
 use super::model::PendingLogin;
 use crate::env::Env;
@@ -73,6 +74,8 @@ pub struct Asked<'a> {
     pub organization: Option<&'a str>,
     /// Whether no page may be shown.
     pub is_silent: bool,
+    /// What an API wants her to prove before it does what she typed (RFC 9470 §4).
+    pub step_up: Option<&'a Challenge>,
 }
 
 impl Oidc {
@@ -118,6 +121,14 @@ impl Oidc {
         if asked.is_silent {
             request = request.add_prompt(CoreAuthPrompt::None);
         }
+        if let Some(challenge) = asked.step_up {
+            if let Some(values) = &challenge.acr_values {
+                request = request.add_extra_param("acr_values", values.clone());
+            }
+            if let Some(seconds) = challenge.max_age {
+                request = request.set_max_age(Real::from_secs(seconds.into()));
+            }
+        }
         if let Some(slug) = asked.organization {
             request = request.add_extra_param("organization", slug.to_owned());
         }
@@ -127,6 +138,7 @@ impl Oidc {
             pkce_verifier: verifier.secret().clone(),
             redirect_uri: asked.redirect_uri,
             is_silent: asked.is_silent,
+            sends_draft: asked.step_up.is_some(),
         };
         Ok(Outset { address, pending })
     }

@@ -6,13 +6,15 @@ use axum_extra::extract::Query;
 use secrecy::ExposeSecret as _;
 
 use super::HOME;
+use super::announcement;
 use super::browser::{Browser, SetCookies};
 use super::outcome::AppError;
 use crate::apps::RelyingParty;
-use crate::apps::model::{ClinicFacts, PendingLogin, Ticket, Tokens};
+use crate::apps::model::{ClinicFacts, Found, PendingLogin, Ticket, Tokens};
 use crate::apps::oidc::Granted;
 use crate::apps::service;
 use crate::apps::sites::Site;
+use crate::db::StoreError;
 use crate::http::layers::RequestId;
 use crate::ids::TenantId;
 use crate::pages::EndReason;
@@ -111,6 +113,10 @@ fn refuse(error: &str, pending: &PendingLogin) -> Result<Response, AppError> {
             | "consent_required"
             | "unmet_authentication_requirements"
     );
+    if pending.sends_draft {
+        // She did not confirm: what she typed is still with her session.
+        return Ok(Redirect::to(&format!("{HOME}?done={}", announcement::KEPT)).into_response());
+    }
     if (pending.is_silent && needs_a_page) || error == "access_denied" {
         return Ok(Redirect::to(FRONT).into_response());
     }
@@ -125,19 +131,27 @@ async fn admit(
     pending: PendingLogin,
 ) -> Result<Response, AppError> {
     let (app, kind) = (rp.app(), rp.kind());
+    let sends_draft = pending.sends_draft;
     let granted = rp.oidc().redeem(code, pending).await?;
     let told = granted.told;
     let tokens = tokens(rp, site, granted).await?;
+    let mut draft = None;
     if let Some(before) = &browser.session {
         // What this browser had here is replaced; a stranger's cookie ends nothing.
-        let ending = app.db.run(
-            service::authority(before.id),
-            async |tx| match service::find(tx, app, kind, before).await {
-                Ok(Some(_)) => service::end(tx, app, before.id, EndReason::SignedOut).await,
-                other => other.map(|_| false),
-            },
-        );
-        ending.await?;
+        let ending = app.db.run(service::authority(before.id), async |tx| {
+            let found = service::find(tx, app, kind, before).await?;
+            if found.is_some() {
+                service::end(tx, app, before.id, EndReason::SignedOut).await?;
+            }
+            Ok::<_, StoreError>(found)
+        });
+        // What she typed is hers, whoever signs in after her.
+        if let Some(Found::Live(before)) = ending.await?
+            && before.tokens.subject == tokens.subject
+            && before.tokens.clinic.id == tokens.clinic.id
+        {
+            draft = before.draft;
+        }
     }
     let ticket = service::fresh_ticket(app);
     let beginning = app.db.run(service::authority(ticket.id), async |tx| {
@@ -145,7 +159,17 @@ async fn admit(
     });
     beginning.await?;
     let cookies = SetCookies::of(kind).session(&ticket.value());
-    Ok((cookies, Redirect::to(HOME)).into_response())
+    let onward = match draft {
+        Some(text) if sends_draft => {
+            announcement::send_kept(rp, ticket.id, &tokens.access_token, &text).await?
+        }
+        Some(text) => {
+            announcement::keep(rp, ticket.id, Some(&text)).await?;
+            Redirect::to(HOME).into_response()
+        }
+        None => Redirect::to(HOME).into_response(),
+    };
+    Ok((cookies, onward).into_response())
 }
 
 /// At a clinic's host only that clinic's tokens are taken (TEN-01).

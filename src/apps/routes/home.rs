@@ -4,6 +4,7 @@ use axum::extract::{OriginalUri, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 
+use super::announcement;
 use super::browser::Browser;
 use super::outcome::{AppError, frame};
 use super::session::{PATIENCE_OF_A_PAGE, ended_page, facts};
@@ -16,8 +17,8 @@ use crate::apps::{RelyingParty, policy, words};
 use crate::http::layers::RequestId;
 use crate::http::page;
 use crate::pages::{
-    AppLink, ConsoleHomePage, Frame, Hidden, Person, Refusal, RefusalPage, VisitsHomePage,
-    WelcomePage, paths,
+    AnnouncementNotice, AppLink, ConsoleHomePage, Frame, Hidden, Person, Refusal, RefusalPage,
+    VisitsHomePage, WelcomePage, paths,
 };
 
 /// `GET /`. Without a session the issuer is asked once, silently, whether she is signed in
@@ -34,12 +35,23 @@ pub(super) async fn home(
     match standing(&rp, browser.session.as_ref(), clinic, PATIENCE_OF_A_PAGE).await {
         Ok(Standing::Live(session)) => {
             let by_person = policy::is_persons_navigation(&headers);
-            show(&rp, &site, &browser, &id, *session, by_person).await
+            let done = announced(address.query());
+            show(&rp, &site, &browser, &id, (*session, done), by_person).await
         }
         Ok(Standing::Ended(reason)) => ended_page(&rp, reason),
         Ok(Standing::Nobody) if address.query() == Some("front") => welcome(&rp, &site, &id),
         Ok(Standing::Nobody) => sign_in::begin(&rp, &site, &browser, &id, true).await,
         Err(error) => AppError::from(error).respond(&rp, &site, &id),
+    }
+}
+
+/// What the form of the announcement has just come to.
+fn announced(query: Option<&str>) -> Option<AnnouncementNotice> {
+    match query?.strip_prefix("done=")? {
+        announcement::SAID => Some(AnnouncementNotice::Said),
+        announcement::KEPT => Some(AnnouncementNotice::Kept),
+        announcement::UNFIT => Some(AnnouncementNotice::Unfit),
+        _ => None,
     }
 }
 
@@ -56,7 +68,7 @@ async fn show(
     site: &Site,
     browser: &Browser,
     id: &RequestId,
-    session: AppSession,
+    (session, done): (AppSession, Option<AnnouncementNotice>),
     by_person: bool,
 ) -> Response {
     let outcome = match served(rp, session, by_person).await {
@@ -66,7 +78,8 @@ async fn show(
     match outcome {
         Served::Over(reason) => ended_page(rp, reason),
         Served::Page(session, content) => {
-            let surroundings = Surroundings::of(rp, site, browser, id, &session);
+            let mut surroundings = Surroundings::of(rp, site, browser, id, &session);
+            surroundings.notice = done;
             surroundings.page(rp, *content)
         }
     }
@@ -140,6 +153,8 @@ struct Surroundings {
     person: Person,
     apps: Vec<AppLink>,
     app_origin: String,
+    draft: Option<String>,
+    notice: Option<AnnouncementNotice>,
 }
 
 impl Surroundings {
@@ -172,23 +187,30 @@ impl Surroundings {
                 .map(link)
                 .collect(),
             app_origin: rp.sites().origin(clinic.label()),
+            draft: session.draft.clone(),
+            notice: None,
         }
     }
 
     fn page(mut self, rp: &RelyingParty, content: Content) -> Response {
-        match content.me {
+        let said = match content.me {
             Ok(me) => {
                 self.person.roles = words::roles(&me.me.roles);
                 self.person.name = me.me.name;
+                let may_write = me.me.roles.iter().any(|role| role == "clinic_admin");
+                let text = me.announcement.map(|announcement| announcement.text);
+                (text, may_write)
             }
             Err(refusal) => return self.refusal(rp, refusal),
-        }
+        };
         let origin = Some(rp.app().issuer());
         match (rp.kind(), content.body) {
             (Kind::Console, body) => {
-                page::page_leading_to(StatusCode::OK, &self.clinic(body), origin)
+                page::page_leading_to(StatusCode::OK, &self.clinic(body, said), origin)
             }
-            (app, body) => page::page_leading_to(StatusCode::OK, &self.visits(app, body), origin),
+            (app, body) => {
+                page::page_leading_to(StatusCode::OK, &self.visits(app, body, said.0), origin)
+            }
         }
     }
 
@@ -210,7 +232,12 @@ impl Surroundings {
         page::page_leading_to(StatusCode::OK, &shown, Some(rp.app().issuer()))
     }
 
-    fn visits(self, app: Kind, body: Result<Body, Refusal>) -> VisitsHomePage {
+    fn visits(
+        self,
+        app: Kind,
+        body: Result<Body, Refusal>,
+        announcement: Option<String>,
+    ) -> VisitsHomePage {
         let (visits, refusal) = match body {
             Ok(Body::Visits(visits)) => (words::visits(visits, app), None),
             Ok(Body::Clinic(..)) => (Vec::new(), None),
@@ -229,18 +256,25 @@ impl Surroundings {
             csrf,
             person,
             apps,
+            announcement,
             visits,
             refusal,
         }
     }
 
-    fn clinic(self, body: Result<Body, Refusal>) -> ConsoleHomePage {
+    fn clinic(
+        self,
+        body: Result<Body, Refusal>,
+        (announcement, may_write): (Option<String>, bool),
+    ) -> ConsoleHomePage {
         let Self {
             frame,
             csrf,
             person,
             apps,
             app_origin,
+            draft,
+            notice,
         } = self;
         let (facts, members, refusal) = match body {
             Ok(Body::Clinic(details, members)) => (
@@ -258,6 +292,9 @@ impl Surroundings {
             apps,
             facts,
             members,
+            announcement,
+            draft: may_write.then(|| draft.unwrap_or_default()),
+            notice,
             refusal,
         }
     }

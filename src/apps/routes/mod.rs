@@ -1,5 +1,6 @@
 //! What an app answers: its pages, its sign-in and sign-out, and what its script asks.
 
+mod announcement;
 mod browser;
 mod callback;
 mod home;
@@ -38,6 +39,7 @@ pub fn router(rp: &RelyingParty) -> Router {
         .route(HOME, get(home::home))
         .route(paths::APP_SIGN_IN, get(sign_in::sign_in))
         .route(CALLBACK, get(callback::callback))
+        .route(paths::APP_ANNOUNCEMENT, post(announcement::announce))
         .route(paths::APP_SIGN_OUT, post(sign_out::sign_out))
         .route(paths::SIGNED_OUT, get(sign_out::signed_out))
         .route(paths::SESSION, get(session::session))

@@ -8,6 +8,7 @@ use super::browser::{Browser, SetCookies, fresh_login};
 use super::outcome::AppError;
 use super::{CALLBACK, HOME};
 use crate::apps::RelyingParty;
+use crate::apps::api::Challenge;
 use crate::apps::oidc::Asked;
 use crate::apps::service;
 use crate::apps::sites::Site;
@@ -38,17 +39,19 @@ pub(super) async fn begin(
     id: &RequestId,
     is_silent: bool,
 ) -> Response {
-    match set_out(rp, site, browser, is_silent).await {
+    match set_out(rp, site, browser, is_silent, None).await {
         Ok(response) => response,
         Err(error) => error.respond(rp, site, id),
     }
 }
 
-async fn set_out(
+/// - `step_up`: what an API wants her to prove first
+pub(super) async fn set_out(
     rp: &RelyingParty,
     site: &Site,
     browser: &Browser,
     is_silent: bool,
+    step_up: Option<&Challenge>,
 ) -> Result<Response, AppError> {
     let (app, kind) = (rp.app(), rp.kind());
     let mut cookies = SetCookies::of(kind);
@@ -66,6 +69,7 @@ async fn set_out(
         state: shown_state.expose_secret(),
         organization: site.clinic.as_ref().map(|c| c.slug.as_str()),
         is_silent,
+        step_up,
     };
     let outset = rp.oidc().begin(asked).await?;
     let keeping = app.db.run(service::authority(state.id), async |tx| {

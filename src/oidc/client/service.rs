@@ -101,8 +101,8 @@ pub(crate) async fn rotate_secret(
     Ok(RotateOutcome::Rotated { secret, old_until })
 }
 
-/// Gives a client the addresses of `new` in place of its own, checked as at registration; `false`
-/// if there is no such client, or it has them.
+/// Gives a client the addresses and scopes of `new` in place of its own, checked as at
+/// registration; `false` if there is no such client, or it has them.
 pub(crate) async fn replace_addresses(
     tx: &mut Tx<Identity>,
     env: &Env,
@@ -122,9 +122,10 @@ pub(crate) async fn replace_addresses(
         texts(&new.post_logout_redirect_uris),
     );
     let named = (new.tenant, &new.id);
-    let changed = store::replace_addresses(tx, named, &redirects, &logouts).await?;
+    let addresses = (redirects.as_slice(), logouts.as_slice());
+    let changed = store::replace_addresses(tx, named, addresses, &new.scopes).await?;
     if changed {
-        let detail = json!({ "client_id": new.id, "changed": "addresses" });
+        let detail = json!({ "client_id": new.id, "changed": "registration" });
         audit::append(tx, env, keys, EventType::ClientChanged, detail).await?;
     }
     Ok(Ok(changed))

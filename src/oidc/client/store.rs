@@ -278,18 +278,20 @@ pub(super) async fn retire_secrets(
 pub(super) async fn replace_addresses(
     tx: &mut Tx<Identity>,
     (tenant, id): (TenantId, &ClientId),
-    redirect_uris: &[String],
-    post_logout_redirect_uris: &[String],
+    (redirect_uris, post_logout_redirect_uris): (&[String], &[String]),
+    scopes: &[String],
 ) -> Result<bool, StoreError> {
     let done = sqlx::query(
-        "update identity.client set redirect_uris = $3, post_logout_redirect_uris = $4
+        "update identity.client
+         set redirect_uris = $3, post_logout_redirect_uris = $4, scopes = $5
          where tenant_id = $1 and client_id = $2
-           and (redirect_uris <> $3 or post_logout_redirect_uris <> $4)",
+           and (redirect_uris <> $3 or post_logout_redirect_uris <> $4 or scopes <> $5)",
     )
     .bind(tenant)
     .bind(id)
     .bind(redirect_uris)
     .bind(post_logout_redirect_uris)
+    .bind(scopes)
     .execute(tx.conn())
     .await?;
     Ok(done.rows_affected() == 1)

@@ -33,6 +33,7 @@ fn visits_home(words: Words, app: App, accent: Accent) -> VisitsHomePage {
         csrf: "csrf-value".into(),
         person: person(words),
         apps: links(app),
+        announcement: (app == App::Patient).then(|| words.text.to_owned()),
         visits: vec![
             visit(6, "Dr. Miriam Okafor", "Video", "Scheduled"),
             visit(30, words.person, "Phone", words.text),
@@ -118,6 +119,9 @@ fn console(words: Words) -> ConsoleHomePage {
             member("Dr. Miriam Okafor", "Physician and clinic admin", "Active"),
             member("Tomas Lindqvist", words.text, "Suspended"),
         ],
+        announcement: Some(words.text.to_owned()),
+        draft: Some(words.text.to_owned()),
+        notice: Some(AnnouncementNotice::Kept),
         refusal: None,
     }
 }

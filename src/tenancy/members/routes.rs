@@ -14,6 +14,7 @@ use crate::audit::{self, EventType};
 use crate::db::{AccessClass, Authority, StoreError, Tenancy};
 use crate::http::problem::Problem;
 use crate::ids::{SubjectId, TenantId};
+use crate::tenancy::announcement::{self, routes::AnnouncementBody};
 
 /// More members than a page shows.
 const MOST_MEMBERS: i64 = 200;
@@ -80,7 +81,7 @@ impl From<ClinicFacts> for ClinicBody {
     }
 }
 
-/// The caller and her clinic.
+/// The caller, her clinic, and what that says just now.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Me)]
 pub struct MeBody {
@@ -89,6 +90,7 @@ pub struct MeBody {
     /// What the app was granted.
     #[schema(examples(json!(["openid", "profile:read"])))]
     scopes: Vec<String>,
+    announcement: Option<AnnouncementBody>,
 }
 
 /// `GET /api/v1/me`: who the token says is calling, in the clinic's words.
@@ -100,15 +102,18 @@ pub async fn me(State(app): State<App>, caller: Verified) -> Result<Json<MeBody>
         .run(authority, async |tx| {
             let tenant = tx.tenant()?;
             let me = store::list_named(tx, tenant, &[subject]).await?.pop();
-            Ok::<_, StoreError>(me.zip(store::find_clinic(tx, tenant).await?))
+            let clinic = store::find_clinic(tx, tenant).await?;
+            let announcement = announcement::store::find(tx, tenant).await?;
+            Ok::<_, StoreError>(me.zip(clinic).zip(Some(announcement)))
         })
         .await?;
-    let (me, clinic) = found.ok_or(Problem::NotFound)?;
+    let ((me, clinic), announcement) = found.ok_or(Problem::NotFound)?;
     let scopes = caller.scopes().to_vec();
     Ok(Json(MeBody {
         me: me.into(),
         clinic: clinic.into(),
         scopes,
+        announcement: announcement.map(AnnouncementBody::from),
     }))
 }
 

@@ -6,5 +6,6 @@ mod lab;
 mod logout;
 mod sessions;
 mod sign_in;
+mod step_up;
 
 pub(super) use lab::{AppsLab, Everywhere};

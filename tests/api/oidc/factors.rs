@@ -5,7 +5,7 @@ use lanyard::identity::Login;
 use serde_json::json;
 use time::Duration;
 
-use super::{World, assert_refused, claims, code_of, parameter};
+use super::{Answer, World, assert_refused, claims, code_of, parameter};
 
 const MFA: &str = "urn:lanyard:acr:mfa";
 const PASSWORD: &str = "urn:lanyard:acr:password";
@@ -203,4 +203,61 @@ async fn both_contexts_are_announced() {
     let path = "/.well-known/openid-configuration";
     let said = world.lab.browser().get(path).await.json();
     assert_eq!(said["acr_values_supported"], json!([PASSWORD, MFA]));
+}
+
+/// LOGIN-30, RFC 9470: what a route of the API asks for is asked of every token. One that is too
+/// old or too weak, or whose session has proved something else since, gets the challenge.
+#[tokio::test]
+async fn the_api_asks_every_token_for_what_its_route_wants() {
+    let world = World::with_roles(&["clinic_admin"]).await;
+    let platform = world.lab.platform().await;
+    let client = world
+        .register(platform, |client| {
+            client.scopes.push("tenancy:write".to_owned());
+        })
+        .await;
+    let scope = [("scope", "openid tenancy:write")];
+    let announce = async |token: &serde_json::Value| {
+        let machine = world.lab.browser_in(9);
+        let path = "/api/v1/announcement";
+        let request = machine.request(http::Method::POST, path);
+        let request = request.bearer_auth(token.as_str().unwrap());
+        machine
+            .send(path, request.json(&json!({ "text": "We are open." })))
+            .await
+    };
+    let is_challenged = |answer: &Answer| {
+        let challenge = answer.header("www-authenticate");
+        answer.status == 401
+            && challenge.contains("error=\"insufficient_user_authentication\"")
+            && challenge.contains(&format!("acr_values=\"{MFA}\""))
+            && challenge.contains("max_age=\"300\"")
+    };
+    let sign_in = async |more: &[(&str, &str)]| {
+        let browser = world.lab.browser();
+        let all: Vec<_> = scope.iter().chain(more).copied().collect();
+        let back = world.sign_in(&browser, &world.request(&client, &all)).await;
+        let tokens = world.redeem(&client, &code_of(&back)).await.json();
+        (browser, tokens)
+    };
+    let (browser, tokens) = sign_in(&[]).await;
+    assert_eq!(announce(&tokens["access_token"]).await.status, 200);
+    world.lab.clock.advance(Duration::seconds(299));
+    assert_eq!(announce(&tokens["access_token"]).await.status, 200);
+    // Another session's fresh proof is none of this one's.
+    world.lab.clock.advance(Duration::seconds(2));
+    let refresh = tokens["refresh_token"].as_str().unwrap();
+    let refreshed = world.refresh(&client, refresh).await.json();
+    sign_in(&[]).await;
+    let stale = announce(&refreshed["access_token"]).await;
+    assert!(is_challenged(&stale), "{stale:?}");
+    // The same session, after its password alone: the proof began anew, this token did not.
+    let page = browser
+        .visit(&world.request(&client, &[scope[0], ("prompt", "login")]))
+        .await;
+    browser
+        .sign_in_at(page, &world.person.login, super::PASSWORD)
+        .await;
+    let stale = announce(&refreshed["access_token"]).await;
+    assert!(is_challenged(&stale), "{stale:?}");
 }
