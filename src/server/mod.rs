@@ -202,12 +202,12 @@ pub async fn serve<End>(
 ) -> End {
     let (to_public, public_phase) = watch::channel(Phase::Serving);
     let (to_operations, operations_phase) = watch::channel(Phase::Serving);
-    let (mut doors, mut accepting) = (Vec::new(), JoinSet::new());
+    let (mut doors, mut public, mut operations) = (Vec::new(), JoinSet::new(), JoinSet::new());
     for (listener, door) in bound.listeners {
-        let phase = if door.is_public {
-            public_phase.clone()
+        let (accepting, phase) = if door.is_public {
+            (&mut public, public_phase.clone())
         } else {
-            operations_phase.clone()
+            (&mut operations, operations_phase.clone())
         };
         accepting.spawn(listener::accept(Arc::clone(&door), listener, phase));
         doors.push(door);
@@ -220,6 +220,9 @@ pub async fn serve<End>(
     }
     tokio::time::sleep(app.config.shutdown.drain.unsigned_abs()).await;
     to_public.send_replace(Phase::Closing);
+    // What the system shook hands with is let in before the places are counted: `empty` takes
+    // each that is free, and would turn the last ones away.
+    while public.join_next().await.is_some() {}
     let answered = async {
         for door in doors.iter().filter(|door| door.is_public) {
             door.empty().await;
@@ -230,7 +233,7 @@ pub async fn serve<End>(
         tracing::warn!("some answers were not finished in time");
     }
     to_operations.send_replace(Phase::Closing);
-    accepting.shutdown().await;
+    operations.shutdown().await;
     jobs.end().await;
     end
 }

@@ -40,12 +40,15 @@ async fn play(scene: &str, arguments: &[&str], change: impl FnOnce(&mut Config))
         lab.visit(&juniper, at_clinic, at_work, days).await;
     }
     lab.visit(&juniper, at_work, at_work, 2).await;
+    let nell = lab.person("Nell Starting").await;
+    lab.join_bare(&nell, juniper.id, &["clinic_admin"]).await;
     let shots = screenshots();
     let urls = &lab.app.config.apps;
     let given = [
         ("PASSWORD", PASSWORD),
         ("MARA", mara.login.as_str()),
         ("ADA", ada.login.as_str()),
+        ("NELL", nell.login.as_str()),
         ("JUNIPER", juniper.slug.as_str()),
         ("BIRCH", birch.slug.as_str()),
         ("PATIENT", urls.patient.url.as_str()),
@@ -98,6 +101,17 @@ fn as_it_is(_: &mut Config) {}
 #[tokio::test(flavor = "multi_thread")]
 async fn one_sign_in_opens_three_apps_and_one_logout_closes_them() {
     play("three_apps", &["with-script"], as_it_is).await;
+}
+
+/// Issue 3: sign-in codes put off, set up, and asked for once more where it matters.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_sets_her_codes_up_and_confirms_with_one() {
+    play("step_up", &["with-script"], as_it_is).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn she_does_the_same_without_javascript() {
+    play("step_up", &["without-script"], as_it_is).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Commands that another test or `./check` itself runs.
-const RUN_ELSEWHERE: [(&str, &str); 8] = [
+const RUN_ELSEWHERE: [(&str, &str); 9] = [
     ("./demo", "tests/browser"),
     ("./check", ".ci/run"),
     ("cargo test --test tidy", "./check"),
@@ -17,6 +17,7 @@ const RUN_ELSEWHERE: [(&str, &str); 8] = [
         "LANYARD_KILLS=200 cargo test --test chaos kills:: -- --nocapture",
         "a long run",
     ),
+    ("tests/fuzz/run", "a long run; tests/api/fuzz.rs is the short one"),
 ];
 
 fn documents(folder: &Path, found: &mut Vec<PathBuf>) {

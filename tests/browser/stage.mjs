@@ -42,8 +42,9 @@ export async function newBrowser(browser, options = {}) {
 }
 
 /** Time goes by for the server and for every tab of a context whose clock is installed. */
-export async function later(context, seconds) {
+export async function later(context, seconds, scripted = true) {
   await advance(seconds);
+  if (!scripted) return;
   await context.clock.fastForward(seconds * 1000);
   await context.clock.runFor(2000); // a beat or two of each tab
 }

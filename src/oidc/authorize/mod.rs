@@ -114,8 +114,9 @@ async fn begin(app: &App, browser: &Browser, given: &Parameters) -> Result<Respo
             .as_ref()
             .is_some_and(|client| client_policy::may_redirect(client, uri))
     });
+    let is_known = client.is_some();
     let Some((client, redirect_uri)) = client.zip(redirect_uri) else {
-        service::record_rejected(app, &client_id).await?;
+        service::record_rejected(app, &client_id, is_known).await?;
         return Err(bad("unknown client or redirect address", "redirect_uri"));
     };
     let read = request::read(given, &client, redirect_uri)

@@ -49,11 +49,16 @@ pub(super) async fn find_client(app: &App, id: &ClientId) -> Result<Option<Clien
 }
 
 /// An unknown client or address is on the record (AUTHZ-01).
-pub(super) async fn record_rejected(app: &App, id: &ClientId) -> Result<(), StoreError> {
+pub(super) async fn record_rejected(
+    app: &App,
+    id: &ClientId,
+    is_known: bool,
+) -> Result<(), StoreError> {
     let authority = Authority::<Identity>::claim(client_service::locator(&app.keys, id));
     app.db
         .run(authority, async |tx| {
-            let detail = json!({ "client_id": id, "reason": "client_or_redirect" });
+            let mut detail = client_service::told(&app.keys, id, is_known);
+            detail["reason"] = json!("client_or_redirect");
             audit::append(
                 tx,
                 &app.env,

@@ -18,6 +18,9 @@ use crate::http::oauth_error::{OAuthError, OAuthErrorCode};
 use crate::ids::ClientId;
 use crate::secret::Keys;
 
+/// Why a client that nobody registered is refused.
+const UNKNOWN: &str = "unknown client";
+
 /// A client that proved who it is, or a public one that named itself.
 #[derive(Clone, Debug)]
 pub struct AuthenticatedClient(pub Client);
@@ -70,7 +73,9 @@ pub async fn authenticate(
         .run(authority, async |tx| {
             let verdict = judge(tx, app, &presented).await?;
             if let Err(reason) = &verdict {
-                let detail = json!({ "client_id": presented.id, "reason": reason });
+                let is_known = *reason != UNKNOWN;
+                let mut detail = service::told(&app.keys, &presented.id, is_known);
+                detail["reason"] = json!(reason);
                 audit::append(tx, &app.env, &app.keys, EventType::ClientRejected, detail).await?;
             }
             Ok::<_, StoreError>(verdict)
@@ -92,7 +97,7 @@ async fn judge(
     presented: &PresentedClient,
 ) -> Result<Result<Client, &'static str>, StoreError> {
     let Some(client) = service::find_claimed(tx, &app.keys, &presented.id).await? else {
-        return Ok(Err("unknown client"));
+        return Ok(Err(UNKNOWN));
     };
     if let Err(reason) = presented.speaks_as(&client) {
         return Ok(Err(reason));

@@ -49,6 +49,16 @@ pub enum RotateOutcome {
     NoSecret,
 }
 
+/// How an event tells of the client that a request names: a known one by its id, any other by its
+/// locator, since what was typed there may be anything (design §8).
+pub(crate) fn told(keys: &Keys, id: &ClientId, is_known: bool) -> serde_json::Value {
+    if is_known {
+        json!({ "client_id": id })
+    } else {
+        json!({ "client_locator": locator(keys, id) })
+    }
+}
+
 /// Registers a client. Under `Job::AdministerClients` within the client's tenant.
 pub(crate) async fn register(
     tx: &mut Tx<Identity>,

@@ -360,7 +360,7 @@ fn an_unsafe_start_is_refused() {
     std::fs::write(demo.join("this-is-lanyards-demo"), "").unwrap();
     for name in ["LANYARD_STATE_DIR", "LANYARD_KEYS_DIR"] {
         let said = refused(name, demo.join("keys").as_os_str());
-        assert!(said.contains("is a demo's"), "{name}: {said}");
+        assert!(said.contains("is the demo's"), "{name}: {said}");
     }
     let said = refused("LANYARD_ISSUER", "http://id.example.com".as_ref());
     assert!(said.contains("must be https"), "{said}");
