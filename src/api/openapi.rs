@@ -1,6 +1,8 @@
 //! The description of `/api/v1` (OpenAPI 3.1), made from the one list of routes: what is mounted
 //! is described, and nothing else. The schemas are the types' own.
 
+use std::fmt::Write as _;
+
 use std::borrow::Cow;
 
 use http::Method;
@@ -194,7 +196,11 @@ fn operation(route: &Route) -> Operation {
     );
     if let Some(lately) = route.step_up {
         let minutes = lately.as_secs() / 60;
-        asks += &format!(" A second factor was proved within the last {minutes} minutes.");
+        write!(
+            asks,
+            " A second factor was proved within the last {minutes} minutes."
+        )
+        .expect("a string grows");
     }
     let answer = Response::builder()
         .description(words.summary)

@@ -17,7 +17,10 @@ const RUN_ELSEWHERE: [(&str, &str); 9] = [
         "LANYARD_KILLS=200 cargo test --test chaos kills:: -- --nocapture",
         "a long run",
     ),
-    ("tests/fuzz/run", "a long run; tests/api/fuzz.rs is the short one"),
+    (
+        "tests/fuzz/run",
+        "a long run; tests/api/fuzz.rs is the short one",
+    ),
 ];
 
 fn documents(folder: &Path, found: &mut Vec<PathBuf>) {
