@@ -1,9 +1,8 @@
 //! The description of `/api/v1` (OpenAPI 3.1), made from the one list of routes: what is mounted
 //! is described, and nothing else. The schemas are the types' own.
 
-use std::fmt::Write as _;
-
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use http::Method;
 use utoipa::openapi::extensions::ExtensionsBuilder;
