@@ -116,7 +116,7 @@ pub static ROUTES: [Route; 5] = [
         handler: |method| on(method, visits::list),
         words: Words {
             id: "listVisits",
-            summary: "The visits that one of the caller's roles shows; the reading is on the record",
+            summary: "The visits that one of the caller's roles shows; reading them is recorded",
             parameters: visits::parameters,
             takes: None,
             answer: Body::of::<visits::VisitsBody>(),

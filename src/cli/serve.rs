@@ -102,7 +102,8 @@ async fn serve(
         End::Asked => Ok(Reply::new(&json!({ "event": "ended" }), "")),
         End::Behind(why) => Err(Failure::refused(
             why,
-            "It was restored while it was served. `lanyard recover --restored` voids what came back.",
+            "It was restored while it was served. `lanyard recover --restored` voids what came \
+             back.",
         )),
         End::ClusterGone(how) => Err(Failure::failed(
             format!("the private cluster has ended: {how}"),

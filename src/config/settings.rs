@@ -64,7 +64,7 @@ const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "listen.operations",
-        meaning: "Addresses of the health checks and metrics, plain HTTP; keep them from the public.",
+        meaning: "Addresses of health checks and metrics, plain HTTP; keep them from the public.",
         kind: Kind::Addresses {
             may_be_off: false,
             at: |c| &mut c.listen.operations,

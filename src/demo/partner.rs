@@ -190,7 +190,7 @@ fn failed(id: &RequestId, why: &str) -> Response {
 pub(super) struct Back {
     #[serde(default)]
     state: String,
-    code: Option<String>,
+    code: Option<SecretString>,
     error: Option<String>,
 }
 
@@ -215,7 +215,12 @@ pub(super) async fn callback(
         };
         return say(&id, Some(outcome));
     };
-    let granted = match demo.partner.oidc.redeem(&code, pending).await {
+    let granted = match demo
+        .partner
+        .oidc
+        .redeem(code.expose_secret(), pending)
+        .await
+    {
         Ok(granted) => granted,
         Err(error) => return failed(&id, &error.to_string()),
     };

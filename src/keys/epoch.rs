@@ -1,5 +1,5 @@
-//! What a restored database is known by: its epoch and a count that only grows, of which a copy lies
-//! with the master key. A database that is behind the copy has forgotten logouts.
+//! What a restored database is known by: its epoch and a count that only grows, of which a copy
+//! lies with the master key. A database that is behind the copy has forgotten logouts.
 //!
 //! The database goes first, the copy second: the copy is never ahead of what was committed.
 

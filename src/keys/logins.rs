@@ -1,8 +1,8 @@
 //! The secret from which the serving roles' passwords derive, on a server of one's own.
 //!
-//! It is no part of the master key, so that another master key changes no password: a file beside
-//! that key, wrapped under it. Where there is none, the deployment is from before there was one, and
-//! the passwords derive from the master key.
+//! It is no part of the master key, so that another master key changes no password: a file
+//! beside that key, wrapped under it. Where there is none, the deployment is from before there was
+//! one, and the passwords derive from the master key.
 
 use std::fs;
 use std::io;

@@ -59,6 +59,7 @@ fn exists(named: &str) -> bool {
     // What `keys init` and `./check` make is named and not committed.
     let made = [
         "keys/master.key",
+        "keys/master.next.key",
         "tests/clients/.venv",
         "tests/clients/node_modules",
     ];

@@ -2,6 +2,7 @@
 
 use axum::response::{IntoResponse as _, Redirect, Response};
 use http::StatusCode;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 use super::{frame, signed_in, signed_out};
@@ -140,7 +141,7 @@ async fn offer(
 #[derive(Debug, Deserialize)]
 pub(super) struct Adding {
     #[serde(default)]
-    code: String,
+    code: SecretString,
     #[serde(default)]
     name: String,
 }
@@ -160,7 +161,7 @@ async fn take(visit: &Visit, fields: &Adding) -> Result<Response, PageError> {
     let Some(name) = DeviceName::parse(&fields.name) else {
         return offer(visit, &present, Some(EnrollProblem::Name)).await;
     };
-    let (app, code) = (&visit.app, TypedCode::parse(&fields.code));
+    let (app, code) = (&visit.app, TypedCode::parse(fields.code.expose_secret()));
     let authority = Authority::<Identity>::claim(presented.id.as_uuid());
     let enrolled = app.db.run(authority, async |tx| {
         factors::enroll(tx, app, presented, &name, code.as_ref()).await

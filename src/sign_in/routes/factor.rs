@@ -3,6 +3,7 @@
 use axum::response::{IntoResponse as _, Redirect, Response};
 use http::StatusCode;
 use http::header::{HeaderValue, RETRY_AFTER};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 use super::{find, flow, frame, leads_to, onward, onward_path, to};
@@ -70,7 +71,7 @@ async fn show(visit: &Visit, asking: Asking) -> Result<Response, PageError> {
 pub(super) struct Fields {
     flow: String,
     #[serde(default)]
-    code: String,
+    code: SecretString,
 }
 
 /// `POST /sign-in/code`.
@@ -93,7 +94,7 @@ async fn take(visit: &Visit, fields: &Fields, asking: Asking) -> Result<Response
     let presented = visit.browser.session.as_ref().ok_or(PageError::NotFound)?;
     let login = factor::ask(&visit.app, &present).await?.login;
     let again = |problem| Ok(say(visit, &interaction, asking, login, Some(problem)));
-    if fields.code.trim().is_empty() {
+    if fields.code.expose_secret().trim().is_empty() {
         return again(CodeProblem::Missing);
     }
     let attempt = Attempt {
@@ -103,8 +104,8 @@ async fn take(visit: &Visit, fields: &Fields, asking: Asking) -> Result<Response
         network: &visit.network,
     };
     let typed = match asking {
-        Asking::Code => Typed::Code(TypedCode::parse(&fields.code)),
-        Asking::Recovery => Typed::Recovery(RecoveryCode::parse(&fields.code)),
+        Asking::Code => Typed::Code(TypedCode::parse(fields.code.expose_secret())),
+        Asking::Recovery => Typed::Recovery(RecoveryCode::parse(fields.code.expose_secret())),
     };
     match factor::attempt(&visit.app, &attempt, &typed).await? {
         Outcome::Proved(secret) => {
@@ -241,7 +242,7 @@ async fn enroll(visit: &Visit, fields: &Fields) -> Result<Response, PageError> {
         Err(elsewhere) => return Ok(elsewhere),
     };
     let presented = visit.browser.session.as_ref().ok_or(PageError::NotFound)?;
-    let code = TypedCode::parse(&fields.code);
+    let code = TypedCode::parse(fields.code.expose_secret());
     let enrolled = factor::enroll(&visit.app, presented, &interaction, code.as_ref()).await?;
     Ok(match enrolled {
         Enrolled::Done(secret, codes) => {

@@ -2,8 +2,8 @@
 //! what they say, and those that arrive together share both (docs/decisions/0020).
 //!
 //! Invariants
-//! 1. Only a rotation is done here. Whatever else the rules say, and whatever is not as it was read,
-//!    is for the slower way, [`super::service::refresh`], which decides again under the lock.
+//! 1. Only a rotation is done here. Whatever else the rules say, and whatever is not as it was
+//!    read, is for the slower way, [`super::service::refresh`], which decides again under the lock.
 //! 2. The same `policy::decide` is asked, of the same facts.
 //! 3. What is written finds the rows that were judged in the versions that were judged, when the
 //!    family is already held: an end that was committed by then is not outrun.

@@ -5,10 +5,16 @@
     reason = "this text is read in a terminal, without marks"
 )]
 
+mod account;
+mod client;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+
+pub(super) use account::{Account, PasswordFrom};
+pub(super) use client::{Client, NewClient, Owner};
 
 /// One badge for every app of a telehealth platform.
 #[derive(Debug, Parser)]
@@ -256,186 +262,6 @@ pub(super) enum Whom {
     Everybody,
     /// Every role but patient.
     Staff,
-}
-
-/// Where a password comes from: never from an option.
-#[derive(Clone, Copy, Debug, Args)]
-#[group(multiple = false)]
-pub(super) struct PasswordFrom {
-    /// Read the password as one line of standard input.
-    #[arg(long)]
-    pub(super) password_stdin: bool,
-    /// Make one and show it once.
-    #[arg(long)]
-    pub(super) generate_password: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum Account {
-    /// Make an account; it may join a clinic at once.
-    #[command(after_help = "Examples:\n  \
-        lanyard account create --login ada@juniper.example --name 'Ada Byron' \\\n      \
-        --tenant juniper --role clinician --generate-password\n  \
-        lanyard account create --bootstrap --login root@example.com --name 'Root'\n\n\
-        Without --password-stdin or --generate-password the password is asked for. With \
-        --bootstrap the one-time secret of `lanyard migrate` is asked for first; on standard \
-        input it is the line before the password.")]
-    Create {
-        /// What the person will type to sign in, mostly an address.
-        #[arg(long)]
-        login: String,
-        /// What the person is called.
-        #[arg(long)]
-        name: String,
-        /// The clinic to join.
-        #[arg(long, value_name = "SLUG", requires = "role")]
-        tenant: Option<String>,
-        /// A role there; repeat for more.
-        #[arg(long, requires = "tenant")]
-        role: Vec<String>,
-        /// Make the platform's administrator, with a one-time secret.
-        #[arg(long, conflicts_with_all = ["tenant", "role"])]
-        bootstrap: bool,
-        #[command(flatten)]
-        password: PasswordFrom,
-    },
-    /// Let an account join a clinic.
-    #[command(
-        after_help = "Example:\n  lanyard account join --login ada@juniper.example \
-                            --tenant harbor --role nurse"
-    )]
-    Join {
-        /// The account's login.
-        #[arg(long)]
-        login: String,
-        /// The clinic.
-        #[arg(long, value_name = "SLUG")]
-        tenant: String,
-        /// A role there; repeat for more.
-        #[arg(long, required = true)]
-        role: Vec<String>,
-        /// What the clinic calls the person [default: the account's name].
-        #[arg(long)]
-        name: Option<String>,
-    },
-    /// What an account has of second factors.
-    #[command(after_help = "Example:\n  lanyard account factors --login ada@juniper.example")]
-    Factors {
-        /// The account's login.
-        #[arg(long)]
-        login: String,
-    },
-    /// Take all second factors of an account away, for a person who lost them; every session and
-    /// grant of it ends.
-    #[command(
-        after_help = "Example:\n  lanyard account reset-factors --login ada@juniper.example\n\n\
-                      Make sure who asks: from then on the password alone gets in, once."
-    )]
-    ResetFactors {
-        /// The account's login.
-        #[arg(long)]
-        login: String,
-    },
-    /// Give an account a new password; every session and grant of it ends.
-    #[command(
-        after_help = "Example:\n  lanyard account recover --login ada@juniper.example \
-                            --generate-password"
-    )]
-    Recover {
-        /// The account's login.
-        #[arg(long)]
-        login: String,
-        #[command(flatten)]
-        password: PasswordFrom,
-    },
-}
-
-/// Whose client it is.
-#[derive(Clone, Debug, Args)]
-pub(super) struct Owner {
-    /// The clinic; `platform` for apps that all clinics share.
-    #[arg(long, value_name = "SLUG", default_value = "platform")]
-    pub(super) tenant: String,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum Client {
-    /// Register a client; its secret is shown once.
-    #[command(after_help = "Examples:\n  \
-        lanyard client create front-desk --name 'Front desk' --kind web \\\n      \
-        --redirect-uri https://desk.example.com/callback \\\n      \
-        --post-logout-redirect-uri https://desk.example.com/ --scope openid --scope visits:read\n  \
-        lanyard client create phone --name 'Phone app' --kind native \\\n      \
-        --redirect-uri http://127.0.0.1/callback --tenant juniper")]
-    Create(Box<NewClient>),
-    /// The clients of a clinic, or of the platform.
-    List(Owner),
-    /// Give a client a new secret, shown once; the old one goes on for a while.
-    #[command(after_help = "Example:\n  lanyard client rotate front-desk --overlap 1h")]
-    Rotate {
-        /// The client_id.
-        client_id: String,
-        #[command(flatten)]
-        owner: Owner,
-        /// How long the old secret goes on: 0s to 7d.
-        #[arg(long, value_name = "DURATION", default_value = "24h")]
-        overlap: String,
-    },
-    /// Delete a client; its tokens end with their lifetime.
-    Delete {
-        /// The client_id.
-        client_id: String,
-        #[command(flatten)]
-        owner: Owner,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(super) struct NewClient {
-    /// The client_id: 3 to 63 lower-case letters, digits, hyphens, underscores.
-    pub(super) client_id: String,
-    /// What people read.
-    #[arg(long)]
-    pub(super) name: String,
-    /// web, spa, native, service (no person) or resource (an API).
-    #[arg(long, value_parser = ["web", "spa", "native", "service", "resource"])]
-    pub(super) kind: String,
-    #[command(flatten)]
-    pub(super) owner: Owner,
-    /// strict (PKCE always) or oidc (plain OpenID Connect, with a secret).
-    #[arg(long, default_value = "strict", value_parser = ["strict", "oidc"])]
-    pub(super) profile: String,
-    /// none, client_secret_basic or client_secret_post [default: none for spa and native, else
-    /// client_secret_basic].
-    #[arg(long, value_parser = ["none", "client_secret_basic", "client_secret_post"])]
-    pub(super) auth_method: Option<String>,
-    /// What its ID tokens are signed with.
-    #[arg(long, default_value = "RS256", value_parser = ["RS256", "ES256", "EdDSA"])]
-    pub(super) id_token_alg: String,
-    /// Where codes may be sent, compared byte for byte; repeat for more.
-    #[arg(long, value_name = "URI")]
-    pub(super) redirect_uri: Vec<String>,
-    /// Where a logout may end, compared byte for byte; repeat for more.
-    #[arg(long, value_name = "URI")]
-    pub(super) post_logout_redirect_uri: Vec<String>,
-    /// From where a browser's script may call us; repeat for more.
-    #[arg(long, value_name = "ORIGIN")]
-    pub(super) origin: Vec<String>,
-    /// What it may ask for; repeat for more [default: openid where people sign in].
-    #[arg(long, value_name = "SCOPE")]
-    pub(super) scope: Vec<String>,
-    /// For whom its access tokens may be; the first is the default; repeat for more.
-    #[arg(long, value_name = "AUDIENCE")]
-    pub(super) audience: Vec<String>,
-    /// The clocks of patient, clinician or console hold for it; platform clients alone.
-    #[arg(long, value_parser = ["patient", "clinician", "console"])]
-    pub(super) app: Option<String>,
-    /// It is the platform's own, or its clinic's: people are not asked what it may see.
-    #[arg(long)]
-    pub(super) first_party: bool,
-    /// Somebody else made it: people are asked. So it is unless said otherwise.
-    #[arg(long, conflicts_with_all = ["first_party", "app"])]
-    pub(super) third_party: bool,
 }
 
 #[derive(Debug, Subcommand)]
