@@ -322,8 +322,8 @@ fn services_and_stores_know_nothing_of_http() {
     assert_none(&findings);
 }
 
-/// Issue 3: no build of the program has a clock that somebody could move. The tests bring their own;
-/// the program has one, which follows the database's, and no switch to another.
+/// Issue 3: no build of the program has a clock that somebody could move. The tests bring their
+/// own; the program has one, which follows the database's, and no switch to another.
 #[test]
 fn the_program_has_no_clock_but_the_databases() {
     let mut found = BTreeSet::new();

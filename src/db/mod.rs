@@ -111,8 +111,8 @@ impl Pooled for Apps {
 }
 
 impl Db {
-    /// Opens the pools, registers a fresh seal key and sets the clock by the database's. Whether the
-    /// database may be served from is another question: [`Db::standing`].
+    /// Opens the pools, registers a fresh seal key and sets the clock by the database's. Whether
+    /// the database may be served from is another question: [`Db::standing`].
     ///
     /// - `connections`: at most so many for the identity plane, half as many for each other.
     pub async fn open(connect: Connect, env: &Env, connections: u32) -> Result<Self, StoreError> {

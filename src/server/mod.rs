@@ -1,7 +1,7 @@
 //! A serving process: its listeners, and what goes on beside the requests.
 //!
-//! A listener accepts ([`listener`]), a door says who comes in ([`door`]), a connection has its pace
-//! and its framing read along ([`pace`], [`framing`]), and each request runs in a task of its own
+//! A listener accepts ([`listener`]), a door says who comes in ([`door`]), a connection has its
+//! pace and its framing read along ([`pace`], [`framing`]), and each request runs in a task of its own
 //! ([`connection`]). Record:
 //! docs/decisions/0016.
 //!

@@ -124,7 +124,8 @@ impl Scene {
                 .count(),
         );
         println!(
-            "{} deeds: {done} acknowledged, {unknown} in doubt; {} families, {} sessions, {} events",
+            "{} deeds: {done} acknowledged, {unknown} in doubt; \
+             {} families, {} sessions, {} events",
             log.entries.len(),
             tables.families.len(),
             tables.sessions.len(),

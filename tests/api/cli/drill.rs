@@ -1,4 +1,5 @@
-//! The drills of docs/OPERATIONS.md, with the program itself: backup and restore, another master key.
+//! The drills of docs/OPERATIONS.md, with the program itself: backup and restore, another master
+//! key.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 

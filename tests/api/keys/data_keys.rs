@@ -40,7 +40,8 @@ fn locator_before(login: &str) -> Uuid {
 }
 
 /// Design §9. The previous release derived everything from the master key; a database that it
-/// filled keeps its people, sessions and signing keys, and takes another master key for a wrong one.
+/// filled keeps its people, sessions and signing keys, and takes another master key for a wrong
+/// one.
 #[tokio::test]
 async fn a_database_from_before_there_were_data_keys_keeps_everything() {
     let database = cluster::fresh().await;

@@ -49,8 +49,9 @@ async fn a_database_that_forgot_is_known_by_its_count() {
     );
 }
 
-/// Design §11: nothing that a restore brings back opens anything. Sessions, refresh tokens and codes
-/// are void by their digests, whatever the rows say; accounts, passwords and registered clients stay.
+/// Design §11: nothing that a restore brings back opens anything. Sessions, refresh tokens and
+/// codes are void by their digests, whatever the rows say; accounts, passwords and registered
+/// clients stay.
 #[tokio::test]
 async fn what_a_restore_brings_back_is_void() {
     let lab = Lab::apart(|_| ()).await;

@@ -6,8 +6,9 @@ use lanyard::tenancy::service::DestroyOutcome;
 
 use crate::lab::Lab;
 
-/// Design §9, RLS-34: a clinic's plane does not see identity's key, nor identity a clinic's, nor the
-/// apps' anything; and what they do see is nothing without a sealed context, and ciphertext with it.
+/// Design §9, RLS-34: a clinic's plane does not see identity's key, nor identity a clinic's, nor
+/// the apps' anything; and what they do see is nothing without a sealed context, and ciphertext
+/// with it.
 #[tokio::test]
 async fn no_plane_sees_the_keys_of_another() {
     let lab = Lab::apart(|_| ()).await;
@@ -36,7 +37,8 @@ async fn no_plane_sees_the_keys_of_another() {
     }
 }
 
-/// A clinic's data is destroyed for good, once, only when nobody is served there, and on the record.
+/// A clinic's data is destroyed for good, once, only when nobody is served there, and on the
+/// record.
 #[tokio::test]
 async fn a_destroyed_key_is_never_made_again() {
     let lab = Lab::apart(|_| ()).await;

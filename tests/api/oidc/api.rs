@@ -98,8 +98,8 @@ async fn each_role_sees_its_own_visits_and_the_reading_is_on_the_record() {
     assert_eq!(ids(&as_admin).len(), 2);
 }
 
-/// Design §9: why a patient comes is ciphertext in the database, shown to who may see the visit, and
-/// unreadable once the clinic's key is destroyed. A reason moved to another visit is not shown.
+/// Design §9: why a patient comes is ciphertext in the database, shown to who may see the visit,
+/// and unreadable once the clinic's key is destroyed. A reason moved to another visit is not shown.
 #[tokio::test]
 async fn a_visits_reason_is_shown_to_who_may_see_it_and_is_ciphertext_at_rest() {
     let world = World::new().await;

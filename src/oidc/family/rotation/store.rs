@@ -85,7 +85,8 @@ pub(super) async fn read(
                 lockstep_current, sealed_successor, seal_key_id, ended_at, end_reason,
                 token_digest, client_version, client_secrets, sid, auth_time, opened_at,
                 tenant_amr, device_label, session_epoch, amr, authenticated_at, proved_at,
-                factor_proved_at, graced_at, active_at, silences, session_is_ended, account_is_active, account_epoch,
+                factor_proved_at, graced_at, active_at, silences, session_is_ended,
+                account_is_active, account_epoch,
                 membership_is_active, tenant_is_active, display_name, login, roles, role_scopes,
                 idle_seconds, absolute_seconds, mark
          from clerk.rotation_facts($1, $2, $3, $4)",
