@@ -41,7 +41,13 @@ impl From<Announcement> for AnnouncementBody {
 #[serde(deny_unknown_fields)]
 pub struct Wanted {
     /// 1 to 500 characters once the spaces around are gone; lines may be broken.
-    #[schema(min_length = 1, max_length = 500)]
+    #[schema(
+        min_length = 1,
+        max_length = 500,
+        pattern = "^(\\r\\n|[^\\u0000-\\u0009\\u000b-\\u001f\\u007f-\\u009f])*\
+                   [^\\s\\u0000-\\u001f\\u007f-\\u009f]\
+                   (\\r\\n|[^\\u0000-\\u0009\\u000b-\\u001f\\u007f-\\u009f])*$"
+    )]
     text: String,
 }
 
