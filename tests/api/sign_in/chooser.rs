@@ -21,8 +21,10 @@ async fn a_person_of_two_clinics_chooses_among_hers_alone() {
     let answer = browser.sign_in_at(page, &ada.login, PASSWORD).await;
     answer.goes_to("/authorize/resume");
     // Nor before she has proved all that she has (LOGIN-10).
-    browser.get(&path).await.goes_to("/sign-in/code");
-    lab.prove_factor(&browser, answer).await;
+    let asked = browser.get(&path).await.goes_to("/sign-in/code");
+    let page = browser.get(&asked).await;
+    let sent = browser.submit(&page, "code-form", &[("code", &lab.code())]);
+    sent.await.goes_to("/authorize/resume");
 
     let page = browser.get(&path).await.page("Choose your clinic");
     for shown in [
