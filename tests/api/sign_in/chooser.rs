@@ -23,8 +23,9 @@ async fn a_person_of_two_clinics_chooses_among_hers_alone() {
     // Nor before she has proved all that she has (LOGIN-10).
     let asked = browser.get(&path).await.goes_to("/sign-in/code");
     let page = browser.get(&asked).await;
-    let sent = browser.submit(&page, "code-form", &[("code", &lab.code())]);
-    sent.await.goes_to("/authorize/resume");
+    let code = lab.code();
+    let sent = browser.submit(&page, "code-form", &[("code", &code)]).await;
+    sent.goes_to("/authorize/resume");
 
     let page = browser.get(&path).await.page("Choose your clinic");
     for shown in [
