@@ -66,7 +66,7 @@ await scene(async (browser) => {
     await page.getByRole("link", { name: "Clinic console" }).click();
     await says(page, "Your clinic at a glance");
     assert.equal(new URL(page.url()).origin, at.console);
-    assert.equal(await page.locator("#members tbody tr").count(), 2);
+    assert.equal(await page.locator("#members tbody tr").count(), 3);
     await see("console");
   });
 
