@@ -127,7 +127,7 @@ impl<P: Plane> Authority<P> {
             subject: None,
             actor: None,
             locator: None,
-            purpose: "operations",
+            purpose: "operations".into(),
             mode: Mode::ReadWrite,
         };
         fill(&mut context);
@@ -144,13 +144,13 @@ impl<P: Plane> Authority<P> {
 
     /// For a system job, across tenants where the job's policies say so.
     pub(crate) fn job(job: Job) -> Self {
-        Self::new("job", |c| c.purpose = job.name())
+        Self::new("job", |c| c.purpose = job.name().into())
     }
 
     /// For a system job within one tenant.
     pub(crate) fn job_in(job: Job, tenant: TenantId) -> Self {
         Self::new("job", |c| {
-            c.purpose = job.name();
+            c.purpose = job.name().into();
             c.tenant = Some(tenant);
         })
     }
@@ -183,6 +183,12 @@ impl Authority<Identity> {
             c.subject = Some(subject);
         })
     }
+
+    /// For the grants of a list with this digest, each within its own tenant: opens no
+    /// transaction's tenant, only the clerk's functions, with that list beside it.
+    pub(super) fn bundle(digest_of_list: String) -> Self {
+        Self::new("bundle", |c| c.purpose = digest_of_list.into())
+    }
 }
 
 impl Authority<Tenancy> {
@@ -194,7 +200,7 @@ impl Authority<Tenancy> {
             c.actor = principal
                 .actor()
                 .map(|a| SubjectId::from_uuid(a.sub.as_uuid()));
-            c.purpose = "treatment";
+            c.purpose = "treatment".into();
         })
     }
 }

@@ -1,5 +1,6 @@
 //! What a sealed context says, and the MAC over it (design §3; `migrations/0001_seal.sql`).
 
+use std::borrow::Cow;
 use std::fmt;
 
 use ring::hmac;
@@ -21,7 +22,7 @@ pub(crate) struct Context {
     pub(crate) subject: Option<SubjectId>,
     pub(crate) actor: Option<SubjectId>,
     pub(crate) locator: Option<Uuid>,
-    pub(crate) purpose: &'static str,
+    pub(crate) purpose: Cow<'static, str>,
     pub(crate) mode: Mode,
 }
 
@@ -101,7 +102,7 @@ impl SealKey {
             &id(context.subject.map(SubjectId::as_uuid)),
             &id(context.actor.map(SubjectId::as_uuid)),
             &id(context.locator),
-            context.purpose,
+            &context.purpose,
             match context.mode {
                 Mode::ReadWrite => "rw",
                 Mode::ReadOnly => "ro",
@@ -112,10 +113,7 @@ impl SealKey {
         let mac = hmac::sign(&self.key, fields.as_bytes());
         let mut sealed = fields;
         sealed.push('|');
-        for byte in mac.as_ref() {
-            use std::fmt::Write as _;
-            write!(sealed, "{byte:02x}").expect("writing to a string does not fail");
-        }
+        sealed.push_str(&hex::encode(mac));
         sealed
     }
 }

@@ -1,40 +1,79 @@
-//! The clerk's desk: functions of the schema `clerk`, each call one statement and one transaction,
-//! which open the seal themselves (docs/decisions/0020).
+//! The clerk's desk: functions of the schema `clerk`, which open the seal themselves
+//! (docs/decisions/0020).
 //!
 //! Its connections are its own. Nothing else is said on them, so nothing of one clinic's can remain
-//! on one for the next, and they are not cleaned between two calls.
+//! on one for the next, and they are not cleaned between two turns.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
+use ring::digest::{SHA256, digest};
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection as _, PgConnection};
+use sqlx::{Connection as _, Executor as _, PgConnection};
+use uuid::Uuid;
 
 use super::connect::Connect;
+use super::context::SealKey;
 use super::error::StoreError;
-use super::{Authority, Db, Identity, Plane as _};
+use super::{Authority, Db, Identity, Plane as _, Proved};
+use crate::ids::{SubjectId, TenantId};
 
 /// As long as a pool's connection is waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// What a session keeps grows with time: after so many calls it is another one.
 const MOST_CALLS: u32 = 100_000;
 
-/// The text that vouches for one authority, as a function's argument.
-#[derive(Clone)]
-pub(crate) struct SealedContext(String);
+/// Those whom one call of a function is for, and the text that vouches for them: arguments for a
+/// `store.rs` to bind. The n-th of each list is the n-th one's.
+#[derive(Default)]
+pub(crate) struct SealedBundle {
+    context: String,
+    tenants: Vec<Uuid>,
+    accounts: Vec<Uuid>,
+    subjects: Vec<Uuid>,
+}
 
-impl fmt::Debug for SealedContext {
+impl fmt::Debug for SealedBundle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SealedContext(***)")
+        f.write_str("SealedBundle(***)")
     }
 }
 
-impl SealedContext {
-    /// For a `store.rs` to bind.
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
+impl SealedBundle {
+    /// The sealed text.
+    pub(crate) fn context(&self) -> &str {
+        &self.context
     }
+
+    /// Each one's tenant.
+    pub(crate) fn tenants(&self) -> &[Uuid] {
+        &self.tenants
+    }
+
+    /// Each one's account; of values that were only presented there are none.
+    pub(crate) fn accounts(&self) -> &[Uuid] {
+        &self.accounts
+    }
+
+    /// As `accounts`.
+    pub(crate) fn subjects(&self) -> &[Uuid] {
+        &self.subjects
+    }
+
+    fn sealed_by(mut self, key: &SealKey) -> Self {
+        let lists = [&self.tenants, &self.accounts, &self.subjects];
+        let list = lists.map(|ids| as_array(ids)).concat();
+        let digest = hex::encode(digest(&SHA256, list.as_bytes()));
+        self.context = key.seal(&Authority::bundle(digest).context);
+        self
+    }
+}
+
+/// As Postgres writes an array of ids.
+fn as_array(ids: &[Uuid]) -> String {
+    let ids: Vec<String> = ids.iter().map(Uuid::to_string).collect();
+    format!("{{{}}}", ids.join(","))
 }
 
 /// A connection for calls of the clerk's functions, one after the other.
@@ -45,6 +84,19 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
+    /// Begins a transaction of calls; no row of any tenant's is seen in it but by the clerk's
+    /// functions. A desk that is not put back with [`Db::rest`] takes it back.
+    pub(crate) async fn begin(&mut self) -> Result<(), StoreError> {
+        self.connection.execute("begin").await?;
+        Ok(())
+    }
+
+    /// Commits it.
+    pub(crate) async fn commit(&mut self) -> Result<(), StoreError> {
+        self.connection.execute("commit").await?;
+        Ok(())
+    }
+
     /// The connection, for `store.rs` files.
     pub(crate) fn conn(&mut self) -> &mut PgConnection {
         &mut self.connection
@@ -104,7 +156,7 @@ impl Db {
         })
     }
 
-    /// Keeps a desk whose call went well for the next one.
+    /// Keeps a desk whose turn went well, to its commit, for the next one.
     pub(crate) fn rest(&self, mut desk: Desk) {
         desk.calls += 1;
         if desk.calls < MOST_CALLS {
@@ -112,8 +164,28 @@ impl Db {
         }
     }
 
-    /// Seals what one call, or one part of it, is for.
-    pub(crate) fn sealed(&self, authority: &Authority<Identity>) -> SealedContext {
-        SealedContext(self.seal().seal(&authority.context))
+    /// For values that were presented, each in the tenant that it names: [`Authority::presented_in`]
+    /// of many.
+    pub(crate) fn seal_presented(&self, tenants: impl Iterator<Item = TenantId>) -> SealedBundle {
+        let tenants = tenants.map(TenantId::as_uuid).collect();
+        let bundle = SealedBundle {
+            tenants,
+            ..SealedBundle::default()
+        };
+        bundle.sealed_by(&self.seal())
+    }
+
+    /// For members whose grants were just proved: [`Authority::member`] of many.
+    pub(crate) fn seal_members(
+        &self,
+        members: impl Iterator<Item = (Proved, TenantId, SubjectId)>,
+    ) -> SealedBundle {
+        let mut bundle = SealedBundle::default();
+        for (proved, tenant, subject) in members {
+            bundle.tenants.push(tenant.as_uuid());
+            bundle.accounts.push(proved.account().as_uuid());
+            bundle.subjects.push(subject.as_uuid());
+        }
+        bundle.sealed_by(&self.seal())
     }
 }

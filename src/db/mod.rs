@@ -35,9 +35,9 @@ pub use authority::{AccessClass, Apps, Authority, Identity, Job, Plane, Platform
 pub use connect::{Connect, Login};
 use context::{Context, SealKey};
 use desk::Desks;
-pub(crate) use desk::{Desk, SealedContext};
+pub(crate) use desk::{Desk, SealedBundle};
 pub use error::StoreError;
-pub(crate) use gather::Gathered;
+pub(crate) use gather::{Gathered, Waiting};
 use keeper::Opening;
 pub use logins::Logins;
 pub use pools::PoolStanding;

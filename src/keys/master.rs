@@ -1,6 +1,6 @@
 //! One master key.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -48,7 +48,7 @@ impl MasterKey {
         let secret = SecretBox::new(Box::new(bytes));
         // Not from the inherited key: whoever holds that opens nothing of what is wrapped.
         let root = extract(b"lanyard master key", &secret);
-        let id = hex(&root.derive("master key id").expose_secret()[..8]);
+        let id = hex::encode(&root.derive("master key id").expose_secret()[..8]);
         let sealing = Sealing::new(&root.derive("master key wrap"));
         Self {
             secret,
@@ -128,14 +128,6 @@ fn demo_mark(bytes: &[u8; 32]) -> [u8; DEMO_MARK] {
     let key = hmac::Key::new(hmac::HMAC_SHA256, b"a demo's master key");
     let mark = hmac::sign(&key, &bytes[..32 - DEMO_MARK]);
     mark.as_ref()[..DEMO_MARK].try_into().expect("8 of 32")
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for byte in bytes {
-        write!(text, "{byte:02x}").expect("a string grows");
-    }
-    text
 }
 
 #[cfg(test)]

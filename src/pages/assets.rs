@@ -1,6 +1,5 @@
 //! Style sheet, script and marks: in the binary, each under a name that holds its digest.
 
-use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use ring::digest::{SHA256, digest};
@@ -66,12 +65,8 @@ pub fn icon_href() -> &'static str {
 }
 
 fn named(stem: &str, kind: &str, content_type: &'static str, bytes: &'static [u8]) -> Asset {
-    let mut href = format!("{}{stem}.", paths::ASSETS);
-    for byte in &digest(&SHA256, bytes).as_ref()[..6] {
-        write!(href, "{byte:02x}").expect("a string takes all");
-    }
-    href.push('.');
-    href.push_str(kind);
+    let version = hex::encode(&digest(&SHA256, bytes).as_ref()[..6]);
+    let href = format!("{}{stem}.{version}.{kind}", paths::ASSETS);
     Asset {
         href,
         content_type,

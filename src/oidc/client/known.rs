@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
 use super::model::Client;
-use crate::ids::ClientId;
+use crate::ids::{ClientId, TenantId};
 
 /// More are forgotten all at once: a deployment has few clients, whoever makes up names has none.
 const MOST: usize = 10_000;
@@ -32,12 +32,10 @@ impl KnownClients {
         known.insert(client.id.clone(), Arc::new(client.clone()));
     }
 
-    /// Whether a client of that name was ever read: else there is nothing to compare.
-    pub(crate) fn knows(&self, id: &ClientId) -> bool {
-        self.0
-            .read()
-            .expect("no panic happens under this lock")
-            .contains_key(id)
+    /// Where to look for a client of that name, if it was ever read.
+    pub(crate) fn tenant_of(&self, id: &ClientId) -> Option<TenantId> {
+        let known = self.0.read().expect("no panic happens under this lock");
+        known.get(id).map(|it| it.tenant)
     }
 
     /// The client whose row has this version now.

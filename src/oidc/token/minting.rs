@@ -85,6 +85,7 @@ pub fn person(app: &App, issue: &Issue<'_>, refresh_token: Option<SecretString>)
     line::note(|facts| {
         facts.tenant = Some(issue.tenant);
         facts.actor = Some(issue.member.subject.as_uuid());
+        facts.client = Some(issue.client.id.clone());
     });
     let now = app.env.now();
     let scope = granted(issue);

@@ -74,10 +74,8 @@ pub async fn rotate(
 ) -> Option<TokenResponse> {
     let by = present(headers, form).ok()?;
     let asked = Asked::read(form).ok()?;
-    if !app.clients.knows(&by.id) {
-        return None;
-    }
-    let facts = rotation::read(app, &asked.presented).await?;
+    let client_tenant = app.clients.tenant_of(&by.id)?;
+    let facts = rotation::read(app, &asked.presented, (client_tenant, &by.id)).await?;
     let client = app.clients.of_version(&by.id, facts.client_version())?;
     if *facts.client() != client.id || !by.is(&client, &app.keys, facts.client_secrets()) {
         return None;

@@ -25,7 +25,7 @@ pub(super) struct Said {
     pub(super) account: String,
     pub(super) subject: String,
     pub(super) locator: String,
-    pub(super) purpose: &'static str,
+    pub(super) purpose: String,
     pub(super) is_read_only: bool,
 }
 
@@ -59,11 +59,21 @@ impl Said {
         }
     }
 
+    /// For a list of tenants, accounts and subjects, each as Postgres writes an array.
+    pub(super) fn bundle(lists: &[String; 3]) -> Self {
+        let list = ring::digest::digest(&ring::digest::SHA256, lists.concat().as_bytes());
+        Self {
+            class: "bundle",
+            purpose: hexadecimal(list.as_ref()),
+            ..Self::default()
+        }
+    }
+
     /// For a job within A.
     pub(super) fn job(name: &'static str) -> Self {
         Self {
             class: "job",
-            purpose: name,
+            purpose: name.to_owned(),
             tenant: Owner::A.tenant(),
             ..Self::default()
         }
@@ -114,7 +124,7 @@ impl Forge {
             &said.subject,
             "",
             &said.locator,
-            said.purpose,
+            &said.purpose,
             mode,
             &expiry,
         ]

@@ -11,10 +11,13 @@
 
 mod store;
 
+use std::collections::HashSet;
+use std::num::NonZero;
 use std::sync::Arc;
 
 use serde_json::json;
 use time::OffsetDateTime;
+use tokio::sync::oneshot;
 
 use super::exchange::{Given, Presenter};
 use super::facts::{self, LoadedStanding};
@@ -24,31 +27,34 @@ use super::refresh_token::PresentedRefreshToken;
 use super::successor::SealedSuccessor;
 use crate::app::App;
 use crate::audit::{self, EventType, Written};
-use crate::db::{Authority, Gathered, Identity, SealedContext, StoreError};
+use crate::db::{Gathered, Proved, StoreError, Waiting};
 use crate::identity::membership::Member;
-use crate::ids::{ClientId, FamilyId, SessionId, TenantId};
+use crate::ids::{ClientId, FamilyId, SessionId, SubjectId, TenantId};
 use crate::secret::KeyedDigest;
 use crate::sessions;
 
-/// At most so many bundles of each kind at the same time.
-const LANES: usize = 2;
+/// However many cores there are: more at a time would only be smaller.
+const MOST_TURNS: usize = 4;
 
 /// One token that was shown.
 #[derive(Debug)]
 struct Asked {
-    context: SealedContext,
     tenant: TenantId,
     family: FamilyId,
     generation: Generation,
+    client_tenant: TenantId,
+    client: ClientId,
 }
 
 /// One rotation as the rules allowed it.
 #[derive(Debug)]
 struct Claim {
-    context: SealedContext,
+    /// Whose it is.
+    proved: Proved,
+    tenant: TenantId,
+    subject: SubjectId,
     family: FamilyId,
     session: SessionId,
-    mark: String,
     successor: Generation,
     redemption: Redemption,
     lockstep_earlier: u8,
@@ -60,68 +66,118 @@ struct Claim {
 
 /// The rotations of this process that wait for each other.
 #[derive(Debug)]
-pub struct Rotations {
-    reading: Arc<Gathered<Asked, store::Read>>,
-    writing: Arc<Gathered<Claim, bool>>,
-}
+pub struct Rotations(Arc<Gathered<Asked, Facts>>);
 
 impl Default for Rotations {
+    /// As many turns at a time as half the cores: PostgreSQL has work for the other half.
     fn default() -> Self {
-        Self {
-            reading: Gathered::new(LANES),
-            writing: Gathered::new(LANES),
-        }
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        Self(Gathered::new((cores / 2).clamp(1, MOST_TURNS)))
     }
 }
 
-/// What a rotation is judged by, read and not yet judged.
+/// What a rotation is judged by, read and not yet judged. Those that were read with it are written
+/// when this is claimed or dropped: nothing is awaited in between.
 #[derive(Debug)]
-pub(crate) struct Facts(store::Read);
+pub(crate) struct Facts {
+    read: store::Read,
+    claim: oneshot::Sender<Waiting<Claim, bool>>,
+}
 
 impl Facts {
     /// The family's client.
     pub(crate) const fn client(&self) -> &ClientId {
-        &self.0.found.family.client
+        &self.read.found.family.client
     }
 
     /// The version of its row.
     pub(crate) fn client_version(&self) -> &str {
-        &self.0.client_version
+        &self.read.client_version
     }
 
     /// The digests of its secrets that are good.
     pub(crate) fn client_secrets(&self) -> &[Vec<u8>] {
-        &self.0.client_secrets
+        &self.read.client_secrets
     }
 }
 
-/// Reads what a rotation of `presented` is judged by. `None`: the slower way must say.
-pub(crate) async fn read(app: &App, presented: &PresentedRefreshToken) -> Option<Facts> {
-    let authority = Authority::<Identity>::presented_in(presented.tenant());
+/// Reads what a rotation of `presented` by the client of that tenant and name is judged by. `None`:
+/// the slower way must say.
+pub(crate) async fn read(
+    app: &App,
+    presented: &PresentedRefreshToken,
+    (client_tenant, client): (TenantId, &ClientId),
+) -> Option<Facts> {
     let asked = Asked {
-        context: app.db.sealed(&authority),
         tenant: presented.tenant(),
         family: presented.family(),
         generation: presented.generation(),
+        client_tenant,
+        client: client.clone(),
     };
     let of = app.clone();
-    let read = app.rotations.reading.done(asked, move |asked| {
+    let turn = move |waiting| {
         let app = of.clone();
-        async move { read_all(&app, &asked).await }
-    });
-    read.await.map(Facts)
+        async move {
+            if let Err(error) = take_turn(&app, waiting).await {
+                // Each goes the slower way, which answers for itself; a rotation that was
+                // committed all the same is given again there.
+                tracing::warn!(detail = %crate::http::chain(&error), "refreshes were not done together");
+            }
+        }
+    };
+    app.rotations.0.done(asked, turn).await
 }
 
-async fn read_all(app: &App, asked: &[Asked]) -> Vec<Option<store::Read>> {
-    let read = async {
-        let mut desk = app.db.desk().await?;
-        let platform = sessions::service::platform_limits(app);
-        let read = store::read(&mut desk, asked, platform, app.env.now()).await?;
-        app.db.rest(desk);
-        Ok(read)
-    };
-    read.await
-        .unwrap_or_else(|error| not_done(&error, asked.len()))
+/// Reads for all that wait, lets each judge, writes what they claim.
+async fn take_turn(app: &App, waiting: Vec<Waiting<Asked, Facts>>) -> Result<(), StoreError> {
+    let (asked, tell) = each_family_once(waiting);
+    let mut desk = app.db.desk().await?;
+    desk.begin().await?;
+    let bundle = app.db.seal_presented(asked.iter().map(|a| a.tenant));
+    let platform = sessions::service::platform_limits(app);
+    let read = store::read(&mut desk, &bundle, &asked, platform, app.env.now()).await?;
+    let mut judging = Vec::new();
+    for (tell, read) in tell.into_iter().zip(read) {
+        let (claim, claimed) = oneshot::channel();
+        // Who asked may have gone away.
+        if let Some(read) = read
+            && tell.send(Facts { read, claim }).is_ok()
+        {
+            judging.push(claimed);
+        }
+    }
+    let (mut claims, mut tell) = (Vec::new(), Vec::new());
+    for claimed in judging {
+        if let Ok((claim, asked)) = claimed.await {
+            claims.push(claim);
+            tell.push(asked);
+        }
+    }
+    if !claims.is_empty() {
+        let bundle = app
+            .db
+            .seal_members(claims.iter().map(|c| (c.proved, c.tenant, c.subject)));
+        let written = store::write(&mut desk, &bundle, &claims).await?;
+        desk.commit().await?;
+        for (tell, is_written) in tell.into_iter().zip(written) {
+            let _ = tell.send(is_written);
+        }
+    } else {
+        desk.commit().await?;
+    }
+    app.db.rest(desk);
+    Ok(())
+}
+
+/// Of one token shown many times the first is done here, and the slower way gives the others what
+/// it got.
+fn each_family_once(
+    waiting: Vec<Waiting<Asked, Facts>>,
+) -> (Vec<Asked>, Vec<oneshot::Sender<Facts>>) {
+    let mut families = HashSet::new();
+    let first = |(asked, _): &Waiting<Asked, Facts>| families.insert(asked.family);
+    waiting.into_iter().filter(first).unzip()
 }
 
 /// Rotates, if that is what the rules say to `facts` and nothing has moved meanwhile. `None`:
@@ -130,7 +186,7 @@ pub(crate) async fn rotate(
     app: &App,
     presented: &PresentedRefreshToken,
     from: &Presenter<'_>,
-    Facts(read): Facts,
+    Facts { read, claim }: Facts,
 ) -> Option<(Box<Given>, Member)> {
     let (found, proved) = facts::prove(app, read.found, presented)?;
     let standing = LoadedStanding::of(
@@ -145,14 +201,15 @@ pub(crate) async fn rotate(
         return None;
     };
     let (successor, sealed) = facts::succeed(app, presented, &permit, now);
-    let authority = Authority::member(proved, found.family.tenant, found.grant.subject);
     let detail = facts::told(presented, json!({}));
     let after = permit.after();
-    let claim = Claim {
-        context: app.db.sealed(&authority),
+    let (tell, told) = oneshot::channel();
+    let claimed = Claim {
+        proved,
+        tenant: after.tenant,
+        subject: found.grant.subject,
         family: after.id,
         session: found.grant.session,
-        mark: read.mark,
         successor: after.current,
         redemption: after.last_redemption?,
         lockstep_earlier: after.lockstep.earlier_in_a_row,
@@ -161,36 +218,12 @@ pub(crate) async fn rotate(
         digest: facts::kept(app, after, &successor),
         event: audit::write(&app.env, &app.keys, EventType::RefreshRotated, now, detail),
     };
-    let of = app.clone();
-    let written = app.rotations.writing.done(claim, move |claims| {
-        let app = of.clone();
-        async move { write_all(&app, &claims).await }
-    });
-    if written.await != Some(true) {
+    claim.send((claimed, tell)).ok()?;
+    if told.await != Ok(true) {
         return None;
     }
     app.metrics.refreshed(word);
     let token = facts::expose(permit.after(), successor);
     let given = facts::give(found, standing, from, Some(token), permit.access_ends_at());
     Some((given, read.member))
-}
-
-async fn write_all(app: &App, claims: &[Claim]) -> Vec<Option<bool>> {
-    let written = async {
-        let mut desk = app.db.desk().await?;
-        let written = store::write(&mut desk, claims).await?;
-        app.db.rest(desk);
-        Ok(written)
-    };
-    match written.await {
-        Ok(written) => written.into_iter().map(Some).collect(),
-        Err(error) => not_done(&error, claims.len()),
-    }
-}
-
-/// Each goes the slower way, which answers for itself; a rotation that was committed all the same
-/// is given again there.
-fn not_done<T>(error: &StoreError, count: usize) -> Vec<Option<T>> {
-    tracing::warn!(detail = %crate::http::chain(error), count, "refreshes were not done together");
-    std::iter::repeat_with(|| None).take(count).collect()
 }

@@ -4,7 +4,7 @@ use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::{Asked, Claim};
-use crate::db::{Desk, StoreError};
+use crate::db::{Desk, SealedBundle, StoreError};
 use crate::identity::membership::Member;
 use crate::ids::TenantSessionId;
 use crate::oidc::family::store::{FamilyRow, Found};
@@ -28,7 +28,6 @@ struct FactsRow {
     role_scopes: Vec<String>,
     idle_seconds: Option<i32>,
     absolute_seconds: Option<i32>,
-    mark: String,
 }
 
 /// The session as far as tokens tell of it, or end with it. A column more is one more of
@@ -63,7 +62,6 @@ pub(super) struct Read {
     pub(super) membership_is_active: bool,
     pub(super) tenant_is_active: bool,
     pub(super) member: Member,
-    pub(super) mark: String,
 }
 
 /// Reads what all of `asked` are judged by; the n-th answer is the n-th one's.
@@ -71,13 +69,11 @@ pub(super) struct Read {
 /// - `platform`: the longest that any session goes on.
 pub(super) async fn read(
     desk: &mut Desk,
+    bundle: &SealedBundle,
     asked: &[Asked],
     platform: Limits,
     now: OffsetDateTime,
 ) -> Result<Vec<Option<Read>>, StoreError> {
-    let contexts: Vec<&str> = asked.iter().map(|a| a.context.as_str()).collect();
-    let families: Vec<Uuid> = asked.iter().map(|a| a.family.as_uuid()).collect();
-    let generations: Vec<i64> = asked.iter().map(|a| a.generation.0.into()).collect();
     let rows: Vec<FactsRow> = sqlx::query_as(
         "select n, client_id, account_id, subject_id, session_id, scopes, audience,
                 key_thumbprint, absolute_end_at, current_generation, current_is_used, redeemed_at,
@@ -88,12 +84,15 @@ pub(super) async fn read(
                 factor_proved_at, graced_at, active_at, silences, session_is_ended,
                 account_is_active, account_epoch,
                 membership_is_active, tenant_is_active, display_name, login, roles, role_scopes,
-                idle_seconds, absolute_seconds, mark
-         from clerk.rotation_facts($1, $2, $3, $4)",
+                idle_seconds, absolute_seconds
+         from clerk.rotation_facts($1, $2, $3, $4, $5, $6, $7)",
     )
-    .bind(contexts)
-    .bind(families)
-    .bind(generations)
+    .bind(bundle.context())
+    .bind(bundle.tenants())
+    .bind(each(asked, |a| a.family.as_uuid()))
+    .bind(each(asked, |a| i64::from(a.generation.0)))
+    .bind(each(asked, |a| a.client_tenant.as_uuid()))
+    .bind(each(asked, |a| a.client.as_str()))
     .bind(now)
     .fetch_all(desk.conn())
     .await?;
@@ -133,7 +132,6 @@ impl FactsRow {
                 is_active,
             },
             session: self.session.into_inspected(&found, limits),
-            mark: self.mark,
             found,
         })
     }
@@ -173,16 +171,22 @@ impl SessionRow {
 }
 
 /// Writes all of `claims` that can still be; the n-th answer says whether the n-th one was.
-pub(super) async fn write(desk: &mut Desk, claims: &[Claim]) -> Result<Vec<bool>, StoreError> {
+pub(super) async fn write(
+    desk: &mut Desk,
+    bundle: &SealedBundle,
+    claims: &[Claim],
+) -> Result<Vec<bool>, StoreError> {
     // `fetch_all` hears the statement out: its row comes before its commit.
     let written: Vec<Vec<i64>> = sqlx::query_scalar(
         "select clerk.rotate($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
-                             $16, $17)",
+                             $16, $17, $18, $19)",
     )
-    .bind(each(claims, |c| c.context.as_str()))
+    .bind(bundle.context())
+    .bind(bundle.tenants())
+    .bind(bundle.accounts())
+    .bind(bundle.subjects())
     .bind(each(claims, |c| c.family.as_uuid()))
     .bind(each(claims, |c| c.session.as_uuid()))
-    .bind(each(claims, |c| c.mark.as_str()))
     .bind(each(claims, |c| i64::from(c.successor.0)))
     .bind(each(claims, |c| c.redemption.redeemed_at))
     .bind(each(claims, |c| {
@@ -207,6 +211,6 @@ pub(super) async fn write(desk: &mut Desk, claims: &[Claim]) -> Result<Vec<bool>
     Ok(numbers.map(|n| written.contains(&n)).collect())
 }
 
-fn each<'a, T>(claims: &'a [Claim], part: impl Fn(&'a Claim) -> T) -> Vec<T> {
-    claims.iter().map(part).collect()
+fn each<'a, I, T>(items: &'a [I], part: impl Fn(&'a I) -> T) -> Vec<T> {
+    items.iter().map(part).collect()
 }
