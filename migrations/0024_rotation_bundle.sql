@@ -44,6 +44,30 @@ create policy opened on identity.account for select to lanyard_clerk
     )
   );
 
+-- What a role's members may ask for, beside the role itself: the catalog changes with a release, and
+-- is read with every token.
+alter table identity.role add column scopes text[] not null default '{}';
+create function identity.role_scopes_follow() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  update identity.role r set scopes = array(
+    select distinct p.scope
+    from identity.role_permission g join identity.permission p on p.permission = g.permission
+    where g.role = r.role
+    order by p.scope);
+  return null;
+end $$;
+create trigger role_scopes_follow after insert or update or delete or truncate
+  on identity.role_permission for each statement execute function identity.role_scopes_follow();
+create trigger role_scopes_follow after insert or update or delete or truncate
+  on identity.permission for each statement execute function identity.role_scopes_follow();
+create trigger role_scopes_follow after insert
+  on identity.role for each statement execute function identity.role_scopes_follow();
+update identity.role_permission set role = role;
+drop policy clerk_reads on identity.permission;
+drop policy clerk_reads on identity.role_permission;
+revoke select on identity.permission, identity.role_permission from lanyard_clerk;
+
 -- Has the seal check the bundle's context and the list against it, and opens the list's tenants to
 -- the clerk until the transaction ends.
 create function clerk.open(context text, tenants uuid[], accounts uuid[], subjects uuid[])
@@ -78,7 +102,7 @@ create function clerk.rotation_facts(
   factor_proved_at timestamptz, graced_at timestamptz, active_at timestamptz, silences jsonb, session_is_ended boolean,
   account_is_active boolean, account_epoch integer,
   membership_is_active boolean, tenant_is_active boolean,
-  display_name text, login text, roles text[], role_scopes text[],
+  display_name text, login text, roles text[], role_scopes text,
   idle_seconds integer, absolute_seconds integer
 ) language plpgsql security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan set join_collapse_limit = 1 set from_collapse_limit = 1
@@ -114,12 +138,7 @@ begin
       s.graced_at, s.active_at, s.silences,
       s.ended_at is not null,
       a.status = 'active', a.password_epoch, m.status = 'active', d.status = 'active',
-      m.display_name, a.login, r.roles, array(
-        select distinct y.scope
-        from identity.role_permission x
-        join identity.permission y on y.permission = x.permission
-        where x.role = any (r.roles)
-        order by y.scope),
+      m.display_name, a.login, r.roles, r.scopes,
       least(r.idle_seconds, l.idle_seconds), least(r.absolute_seconds, l.absolute_seconds)
     from unnest(tenants, families, presented, client_tenants, clients) with ordinality
       as i (tenant, family, generation, client_tenant, client, n)
@@ -137,6 +156,7 @@ begin
     join tenancy.tenant d on d.tenant_id = i.tenant
     cross join lateral (
       select coalesce(array_agg(x.role order by x.role), '{}') as roles,
+        coalesce(string_agg(array_to_string(y.scopes, ' '), ' '), '') as scopes,
         min(y.idle_seconds) as idle_seconds, min(y.absolute_seconds) as absolute_seconds
       from identity.membership_role x
       join identity.role y on y.role = x.role

@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ring::digest::{SHA256, digest};
 use sqlx::postgres::PgConnectOptions;
@@ -21,8 +21,11 @@ use crate::ids::{SubjectId, TenantId};
 
 /// As long as a pool's connection is waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// What a session keeps grows with time: after so many calls it is another one.
-const MOST_CALLS: u32 = 100_000;
+/// What a session keeps grows with time: after so many turns it is another one.
+const MOST_TURNS: u32 = 100_000;
+/// A transaction that has waited longer for its turn is begun anew: PostgreSQL ends sessions that
+/// do nothing in one.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// Those whom one call of a function is for, and the text that vouches for them: arguments for a
 /// `store.rs` to bind. The n-th of each list is the n-th one's.
@@ -80,20 +83,35 @@ fn as_array(ids: &[Uuid]) -> String {
 #[derive(Debug)]
 pub(crate) struct Desk {
     connection: PgConnection,
-    calls: u32,
+    turns: u32,
+    /// When a transaction began that no turn has had yet. It has seen nothing.
+    begun_at: Option<Instant>,
 }
 
 impl Desk {
     /// Begins a transaction of calls; no row of any tenant's is seen in it but by the clerk's
     /// functions. A desk that is not put back with [`Db::rest`] takes it back.
     pub(crate) async fn begin(&mut self) -> Result<(), StoreError> {
-        self.connection.execute("begin").await?;
+        match self.begun_at.take() {
+            Some(at) if at.elapsed() < FRESH => {}
+            Some(_) => {
+                self.connection.execute("rollback; begin").await?;
+            }
+            None => {
+                self.connection.execute("begin").await?;
+            }
+        }
         Ok(())
     }
 
-    /// Commits it.
-    pub(crate) async fn commit(&mut self) -> Result<(), StoreError> {
-        self.connection.execute("commit").await?;
+    /// Commits it; if another turn follows at once, its transaction begins with the same message.
+    pub(crate) async fn commit(&mut self, is_followed: bool) -> Result<(), StoreError> {
+        if is_followed {
+            self.connection.execute("commit and chain").await?;
+            self.begun_at = Some(Instant::now());
+        } else {
+            self.connection.execute("commit").await?;
+        }
         Ok(())
     }
 
@@ -152,14 +170,15 @@ impl Db {
         let connection = connection.map_err(|_| sqlx::Error::PoolTimedOut)??;
         Ok(Desk {
             connection,
-            calls: 0,
+            turns: 0,
+            begun_at: None,
         })
     }
 
     /// Keeps a desk whose turn went well, to its commit, for the next one.
     pub(crate) fn rest(&self, mut desk: Desk) {
-        desk.calls += 1;
-        if desk.calls < MOST_CALLS {
+        desk.turns += 1;
+        if desk.turns < MOST_TURNS {
             self.inner.desks.resting().push(desk);
         }
     }

@@ -8,8 +8,7 @@ use tokio::sync::oneshot;
 /// So many pieces are done together at most.
 const MOST: usize = 32;
 
-/// A piece of work, and who waits for what comes of it.
-pub(crate) type Waiting<I, O> = (I, oneshot::Sender<O>);
+type Asked<O> = oneshot::Sender<Option<O>>;
 
 /// A line of pieces of work, and the lanes that serve it.
 #[derive(Debug)]
@@ -20,7 +19,7 @@ pub(crate) struct Gathered<I, O> {
 
 #[derive(Debug)]
 struct Line<I, O> {
-    waiting: VecDeque<Waiting<I, O>>,
+    waiting: VecDeque<(I, Asked<O>)>,
     lanes_open: usize,
 }
 
@@ -37,14 +36,14 @@ impl<I: Send + 'static, O: Send + 'static> Gathered<I, O> {
         })
     }
 
-    /// Has `piece` done by `work`, together with what waits beside it; `work` tells each who waits.
-    /// `None`: it did not, so the piece was not done, or nobody knows.
+    /// Has `piece` done by `work`, together with what waits beside it; `work` gives one answer for
+    /// each piece, in their order. `None`: it was not done, or nobody knows.
     ///
     /// It is done in a task of its own: who asked may go away meanwhile.
     pub(crate) async fn done<W, F>(self: &Arc<Self>, piece: I, work: W) -> Option<O>
     where
-        W: Fn(Vec<Waiting<I, O>>) -> F + Send + 'static,
-        F: Future<Output = ()> + Send,
+        W: Fn(Vec<I>) -> F + Send + 'static,
+        F: Future<Output = Vec<Option<O>>> + Send,
     {
         let (tell, told) = oneshot::channel();
         if self.stand_in_line(piece, tell) {
@@ -53,21 +52,34 @@ impl<I: Send + 'static, O: Send + 'static> Gathered<I, O> {
                 is_closed: false,
             };
             tokio::spawn(async move {
-                while let Some(waiting) = lane.next() {
-                    work(waiting).await;
+                while let Some((pieces, asked)) = lane.next() {
+                    tell_all(asked, work(pieces).await);
                 }
             });
         }
-        told.await.ok()
+        told.await.ok().flatten()
+    }
+
+    /// Whether somebody stands in line for the next bundle.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        let line = self.line.lock().expect("no panic happens under this lock");
+        !line.waiting.is_empty()
     }
 
     /// Whether another lane must be opened for it.
-    fn stand_in_line(&self, piece: I, tell: oneshot::Sender<O>) -> bool {
+    fn stand_in_line(&self, piece: I, tell: Asked<O>) -> bool {
         let mut line = self.line.lock().expect("no panic happens under this lock");
         line.waiting.push_back((piece, tell));
         let opens = line.lanes_open < self.lanes;
         line.lanes_open += usize::from(opens);
         opens
+    }
+}
+
+fn tell_all<O>(asked: Vec<Asked<O>>, answers: Vec<Option<O>>) {
+    for (tell, answer) in asked.into_iter().zip(answers) {
+        // Who asked may have gone away.
+        let _ = tell.send(answer);
     }
 }
 
@@ -78,7 +90,7 @@ struct Lane<I: Send + 'static, O: Send + 'static> {
 }
 
 impl<I: Send + 'static, O: Send + 'static> Lane<I, O> {
-    fn next(&mut self) -> Option<Vec<Waiting<I, O>>> {
+    fn next(&mut self) -> Option<(Vec<I>, Vec<Asked<O>>)> {
         let mut line = self
             .of
             .line
@@ -91,7 +103,7 @@ impl<I: Send + 'static, O: Send + 'static> Lane<I, O> {
             return None;
         }
         let most = line.waiting.len().min(MOST);
-        Some(line.waiting.drain(..most).collect())
+        Some(line.waiting.drain(..most).unzip())
     }
 }
 

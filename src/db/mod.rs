@@ -37,7 +37,7 @@ use context::{Context, SealKey};
 use desk::Desks;
 pub(crate) use desk::{Desk, SealedBundle};
 pub use error::StoreError;
-pub(crate) use gather::{Gathered, Waiting};
+pub(crate) use gather::Gathered;
 use keeper::Opening;
 pub use logins::Logins;
 pub use pools::PoolStanding;

@@ -4,8 +4,11 @@ use secrecy::SecretString;
 use time::OffsetDateTime;
 
 use super::model::{ClientKind, KeyThumbprint};
+use super::refresh_token::PresentedRefreshToken;
 use super::refusal::RefreshRefusal;
+use crate::http::peer::Peer;
 use crate::ids::{AccountId, ClientId, FamilyId, SessionId, SubjectId};
+use crate::oidc::client::{Client, Profile};
 use crate::sessions::{self, Clocks};
 
 /// What a new family is for.
@@ -38,6 +41,45 @@ pub struct Started {
     pub refresh_token: SecretString,
 }
 
+/// A refresh as its request asks for it.
+#[derive(Debug)]
+pub struct Asked {
+    /// The token.
+    pub presented: PresentedRefreshToken,
+    /// The scope; `None`: all that was granted.
+    pub scopes: Option<Vec<String>>,
+    /// The resources; none: the one that was granted.
+    pub resources: Vec<String>,
+}
+
+impl Asked {
+    /// Asked by `client`, from there.
+    pub(crate) fn by<'a>(&'a self, client: &'a Client, peer: &'a Peer) -> Presenter<'a> {
+        Presenter {
+            client: &client.id,
+            client_name: &client.name,
+            kind: kind_of(client),
+            app: client.app.as_deref().unwrap_or_default(),
+            proven_key: None,
+            scopes: self.scopes.as_deref(),
+            resources: &self.resources,
+            network: &peer.network,
+            user_agent: &peer.user_agent,
+        }
+    }
+}
+
+/// What the client can prove, by its registration.
+fn kind_of(client: &Client) -> ClientKind {
+    if client.profile == Profile::Fapi2 {
+        ClientKind::Fapi2
+    } else if client.kind.is_public() {
+        ClientKind::Public
+    } else {
+        ClientKind::Confidential
+    }
+}
+
 /// Who shows a refresh token, from where, and what for.
 #[derive(Debug)]
 pub struct Presenter<'a> {
@@ -51,10 +93,10 @@ pub struct Presenter<'a> {
     pub app: &'a str,
     /// The key that the request proved.
     pub proven_key: Option<KeyThumbprint>,
-    /// The scope asked for; `None`: all that was granted.
-    pub scopes: Option<&'a [&'a str]>,
-    /// The resources asked for; none: the one that was granted.
-    pub resources: &'a [&'a str],
+    /// As in [`Asked`].
+    pub scopes: Option<&'a [String]>,
+    /// As in [`Asked`].
+    pub resources: &'a [String],
     /// The network it comes from, and its `User-Agent`. Kept as digests.
     pub network: &'a str,
     /// See `network`.

@@ -103,10 +103,9 @@ fn presentation(
         proven_key: from.proven_key,
         generation: presented.generation(),
         is_authentic: true,
-        scope_is_granted: from.scopes.is_none_or(|asked| {
-            let granted = |scope: &&str| grant.scopes.iter().any(|known| known == scope);
-            asked.iter().all(granted)
-        }),
+        scope_is_granted: from
+            .scopes
+            .is_none_or(|asked| asked.iter().all(|scope| grant.scopes.contains(scope))),
         resource_is_granted: from.resources.iter().all(|asked| *asked == grant.audience),
         place: Place {
             network_digest: place_digest("refresh network", from.network),
@@ -149,17 +148,17 @@ pub(super) fn told(presented: &PresentedRefreshToken, mut detail: Value) -> Valu
     detail
 }
 
-/// What goes to the client.
+/// What goes to the client, of the scopes that it `asked` for.
 pub(super) fn give(
     found: Found,
     standing: LoadedStanding,
-    from: &Presenter<'_>,
+    asked: Option<&[String]>,
     refresh_token: Option<SecretString>,
     access_ends_at: OffsetDateTime,
 ) -> Box<Given> {
     let mut scopes = found.grant.scopes;
-    if let Some(asked) = from.scopes {
-        scopes.retain(|scope| asked.contains(&scope.as_str()));
+    if let Some(asked) = asked {
+        scopes.retain(|scope| asked.contains(scope));
     }
     Box::new(Given {
         refresh_token,

@@ -24,4 +24,4 @@ pub(crate) mod store;
 pub mod successor;
 pub mod sweep;
 
-pub use exchange::{Given, NewFamily, Presenter, RefreshOutcome, Started};
+pub use exchange::{Asked, Given, NewFamily, Presenter, RefreshOutcome, Started};

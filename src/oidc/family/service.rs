@@ -133,7 +133,7 @@ fn given(
     token: Option<SecretString>,
     ends_at: OffsetDateTime,
 ) -> RefreshOutcome {
-    RefreshOutcome::Given(facts::give(found, standing, from, token, ends_at))
+    RefreshOutcome::Given(facts::give(found, standing, from.scopes, token, ends_at))
 }
 
 /// Ends a family of the transaction's tenant; false if it had ended before.

@@ -11,12 +11,12 @@ use crate::http::oauth_error::{OAuthError, OAuthErrorCode};
 use crate::http::peer::Peer;
 use crate::identity::membership::{Member, store as membership};
 use crate::oidc::authorize::request::PROTOCOL_SCOPES;
+use crate::oidc::client::Client;
 use crate::oidc::client::authentication::present;
-use crate::oidc::client::{Client, Profile};
-use crate::oidc::family::model::ClientKind;
 use crate::oidc::family::refresh_token::PresentedRefreshToken;
 use crate::oidc::family::refusal::{RefreshRefusal, RefusalWord};
-use crate::oidc::family::{Given, Presenter, RefreshOutcome, rotation, service as families};
+use crate::oidc::family::rotation::{self, Refresh};
+use crate::oidc::family::{Asked, Given, Presenter, RefreshOutcome, service as families};
 
 /// What a presentation ended in; committed either way.
 enum Outcome {
@@ -24,43 +24,21 @@ enum Outcome {
     Refused(RefreshRefusal),
 }
 
-/// A refresh as its form asks for it.
-struct Asked<'a> {
-    presented: PresentedRefreshToken,
-    scopes: Option<Vec<&'a str>>,
-    resources: Vec<&'a str>,
-}
-
-impl<'a> Asked<'a> {
-    fn read(form: &'a Parameters) -> Result<Self, OAuthError> {
-        let one = |name| form.one(name).map_err(malformed_form);
-        let token =
-            one("refresh_token")?.ok_or_else(|| OAuthError::field("refresh_token", "missing"))?;
-        let scopes =
-            one("scope")?.map(|scope| scope.split(' ').filter(|s| !s.is_empty()).collect());
-        let resources = form.all("resource").collect();
-        let presented = PresentedRefreshToken::parse(token)
-            .ok_or_else(|| OAuthError::invalid_grant("not our format"))?;
-        Ok(Self {
-            presented,
-            scopes,
-            resources,
-        })
-    }
-
-    fn from(&'a self, client: &'a Client, peer: &'a Peer) -> Presenter<'a> {
-        Presenter {
-            client: &client.id,
-            client_name: &client.name,
-            kind: family_kind(client),
-            app: client.app.as_deref().unwrap_or_default(),
-            proven_key: None,
-            scopes: self.scopes.as_deref(),
-            resources: &self.resources,
-            network: &peer.network,
-            user_agent: &peer.user_agent,
-        }
-    }
+/// Reads what a form asks for.
+fn read(form: &Parameters) -> Result<Asked, OAuthError> {
+    let one = |name| form.one(name).map_err(malformed_form);
+    let token =
+        one("refresh_token")?.ok_or_else(|| OAuthError::field("refresh_token", "missing"))?;
+    let words = |scope: &str| {
+        let words = scope.split(' ').filter(|word| !word.is_empty());
+        words.map(str::to_owned).collect()
+    };
+    Ok(Asked {
+        scopes: one("scope")?.map(words),
+        resources: form.all("resource").map(str::to_owned).collect(),
+        presented: PresentedRefreshToken::parse(token)
+            .ok_or_else(|| OAuthError::invalid_grant("not our format"))?,
+    })
 }
 
 /// The common case in two statements: an active client that proves itself rotates a good token.
@@ -73,17 +51,21 @@ pub async fn rotate(
     form: &Parameters,
 ) -> Option<TokenResponse> {
     let by = present(headers, form).ok()?;
-    let asked = Asked::read(form).ok()?;
-    let client_tenant = app.clients.tenant_of(&by.id)?;
-    let facts = rotation::read(app, &asked.presented, (client_tenant, &by.id)).await?;
-    let client = app.clients.of_version(&by.id, facts.client_version())?;
-    if *facts.client() != client.id || !by.is(&client, &app.keys, facts.client_secrets()) {
-        return None;
-    }
-    let from = asked.from(&client, peer);
-    let (given, member) = rotation::rotate(app, &asked.presented, &from, facts).await?;
-    let tenant = asked.presented.tenant();
-    Some(mint(app, &client, tenant, *given, &member))
+    let refresh = Refresh {
+        asked: read(form).ok()?,
+        client_tenant: app.clients.tenant_of(&by.id)?,
+        by,
+        peer: peer.clone(),
+    };
+    let tenant = refresh.asked.presented.tenant();
+    let rotated = rotation::rotate(app, refresh).await?;
+    Some(mint(
+        app,
+        &rotated.client,
+        tenant,
+        *rotated.given,
+        &rotated.member,
+    ))
 }
 
 /// Exchanges a refresh token for an access token and, unless the client's do not rotate, the
@@ -98,9 +80,9 @@ pub async fn refresh(
     peer: &Peer,
     form: &Parameters,
 ) -> Result<TokenResponse, OAuthError> {
-    let asked = Asked::read(form)?;
+    let asked = read(form)?;
     let presented = &asked.presented;
-    let from = asked.from(client, peer);
+    let from = asked.by(client, peer);
     let authority = Authority::<Identity>::presented_in(presented.tenant());
     let outcome = app
         .db
@@ -157,17 +139,6 @@ fn mint(
         access_ends_at: given.access_ends_at,
     };
     minting::person(app, &issue, given.refresh_token)
-}
-
-/// What the client can prove, by its registration.
-fn family_kind(client: &Client) -> ClientKind {
-    if client.profile == Profile::Fapi2 {
-        ClientKind::Fapi2
-    } else if client.kind.is_public() {
-        ClientKind::Public
-    } else {
-        ClientKind::Confidential
-    }
 }
 
 const fn word(refusal: RefreshRefusal) -> OAuthErrorCode {

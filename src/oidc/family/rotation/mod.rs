@@ -1,12 +1,13 @@
-//! The common case of a refresh, in two statements: one reads what the rules ask for, one writes
-//! what they say, and those that arrive together share both (docs/decisions/0020).
+//! The common case of a refresh, in two statements of one transaction: one holds the family and
+//! reads what the rules ask for, one writes what they say, and those that arrive together share both
+//! (docs/decisions/0020).
 //!
 //! Invariants
 //! 1. Only a rotation is done here. Whatever else the rules say, and whatever is not as it was
 //!    read, is for the slower way, [`super::service::refresh`], which decides again under the lock.
 //! 2. The same `policy::decide` is asked, of the same facts.
-//! 3. What is written finds the rows that were judged in the versions that were judged, when the
-//!    family is already held: an end that was committed by then is not outrun.
+//! 3. What is judged is read when the family is already held, and written before it is let go: an
+//!    end that was committed by then is not outrun.
 //! 4. Of those that are done together none can undo another.
 
 mod store;
@@ -17,33 +18,50 @@ use std::sync::Arc;
 
 use serde_json::json;
 use time::OffsetDateTime;
-use tokio::sync::oneshot;
 
-use super::exchange::{Given, Presenter};
+use super::exchange::{Asked, Given};
 use super::facts::{self, LoadedStanding};
 use super::model::{Generation, Redemption};
-use super::policy::Decision;
-use super::refresh_token::PresentedRefreshToken;
+use super::policy::{Decision, RotatePermit};
+use super::refresh_token::RefreshTokenSecret;
+use super::store::Found;
 use super::successor::SealedSuccessor;
 use crate::app::App;
 use crate::audit::{self, EventType, Written};
-use crate::db::{Gathered, Proved, StoreError, Waiting};
+use crate::db::{Gathered, Proved, StoreError};
+use crate::http::peer::Peer;
 use crate::identity::membership::Member;
-use crate::ids::{ClientId, FamilyId, SessionId, SubjectId, TenantId};
+use crate::ids::{FamilyId, SessionId, SubjectId, TenantId};
+use crate::oidc::client::Client;
+use crate::oidc::client::authentication::PresentedClient;
 use crate::secret::KeyedDigest;
 use crate::sessions;
 
 /// However many cores there are: more at a time would only be smaller.
 const MOST_TURNS: usize = 4;
 
-/// One token that was shown.
+/// One token that was shown, by whom and from where.
 #[derive(Debug)]
-struct Asked {
-    tenant: TenantId,
-    family: FamilyId,
-    generation: Generation,
-    client_tenant: TenantId,
-    client: ClientId,
+pub(crate) struct Refresh {
+    /// What its request asks for.
+    pub(crate) asked: Asked,
+    /// The client as the request shows it: not yet believed.
+    pub(crate) by: PresentedClient,
+    /// Where to look for a client of that name.
+    pub(crate) client_tenant: TenantId,
+    /// Where it comes from.
+    pub(crate) peer: Peer,
+}
+
+/// What became of it: rotated, and committed.
+#[derive(Debug)]
+pub(crate) struct Rotated {
+    /// The client, authenticated.
+    pub(crate) client: Arc<Client>,
+    /// What is to be given out.
+    pub(crate) given: Box<Given>,
+    /// To whom.
+    pub(crate) member: Member,
 }
 
 /// One rotation as the rules allowed it.
@@ -66,7 +84,7 @@ struct Claim {
 
 /// The rotations of this process that wait for each other.
 #[derive(Debug)]
-pub struct Rotations(Arc<Gathered<Asked, Facts>>);
+pub struct Rotations(Arc<Gathered<Refresh, Rotated>>);
 
 impl Default for Rotations {
     /// As many turns at a time as half the cores: PostgreSQL has work for the other half.
@@ -76,135 +94,126 @@ impl Default for Rotations {
     }
 }
 
-/// What a rotation is judged by, read and not yet judged. Those that were read with it are written
-/// when this is claimed or dropped: nothing is awaited in between.
-#[derive(Debug)]
-pub(crate) struct Facts {
-    read: store::Read,
-    claim: oneshot::Sender<Waiting<Claim, bool>>,
-}
-
-impl Facts {
-    /// The family's client.
-    pub(crate) const fn client(&self) -> &ClientId {
-        &self.read.found.family.client
-    }
-
-    /// The version of its row.
-    pub(crate) fn client_version(&self) -> &str {
-        &self.read.client_version
-    }
-
-    /// The digests of its secrets that are good.
-    pub(crate) fn client_secrets(&self) -> &[Vec<u8>] {
-        &self.read.client_secrets
-    }
-}
-
-/// Reads what a rotation of `presented` by the client of that tenant and name is judged by. `None`:
-/// the slower way must say.
-pub(crate) async fn read(
-    app: &App,
-    presented: &PresentedRefreshToken,
-    (client_tenant, client): (TenantId, &ClientId),
-) -> Option<Facts> {
-    let asked = Asked {
-        tenant: presented.tenant(),
-        family: presented.family(),
-        generation: presented.generation(),
-        client_tenant,
-        client: client.clone(),
-    };
+/// Rotates, if that is what the rules say. `None`: nothing is known to be written, and the slower
+/// way must say.
+pub(crate) async fn rotate(app: &App, refresh: Refresh) -> Option<Rotated> {
     let of = app.clone();
-    let turn = move |waiting| {
+    let turn = move |refreshes: Vec<Refresh>| {
         let app = of.clone();
         async move {
-            if let Err(error) = take_turn(&app, waiting).await {
+            let mut rotated: Vec<Option<Rotated>> = refreshes.iter().map(|_| None).collect();
+            if let Err(error) = take_turn(&app, refreshes, &mut rotated).await {
                 // Each goes the slower way, which answers for itself; a rotation that was
                 // committed all the same is given again there.
-                tracing::warn!(detail = %crate::http::chain(&error), "refreshes were not done together");
+                let detail = crate::http::chain(&error);
+                tracing::warn!(%detail, "refreshes were not done together");
             }
+            rotated
         }
     };
-    app.rotations.0.done(asked, turn).await
+    app.rotations.0.done(refresh, turn).await
 }
 
-/// Reads for all that wait, lets each judge, writes what they claim.
-async fn take_turn(app: &App, waiting: Vec<Waiting<Asked, Facts>>) -> Result<(), StoreError> {
-    let (asked, tell) = each_family_once(waiting);
+/// Holds and reads what it can of `refreshes`, judges each, writes what the rules allow.
+async fn take_turn(
+    app: &App,
+    refreshes: Vec<Refresh>,
+    rotated: &mut [Option<Rotated>],
+) -> Result<(), StoreError> {
+    let refreshes = each_family_once(refreshes);
     let mut desk = app.db.desk().await?;
     desk.begin().await?;
-    let bundle = app.db.seal_presented(asked.iter().map(|a| a.tenant));
+    let shown = refreshes.iter().map(|(_, r)| r.asked.presented.tenant());
+    let bundle = app.db.seal_presented(shown);
+    let asked: Vec<&Refresh> = refreshes.iter().map(|(_, refresh)| refresh).collect();
     let platform = sessions::service::platform_limits(app);
     let read = store::read(&mut desk, &bundle, &asked, platform, app.env.now()).await?;
-    let mut judging = Vec::new();
-    for (tell, read) in tell.into_iter().zip(read) {
-        let (claim, claimed) = oneshot::channel();
-        // Who asked may have gone away.
-        if let Some(read) = read
-            && tell.send(Facts { read, claim }).is_ok()
-        {
-            judging.push(claimed);
-        }
-    }
-    let (mut claims, mut tell) = (Vec::new(), Vec::new());
-    for claimed in judging {
-        if let Ok((claim, asked)) = claimed.await {
+    let (mut claims, mut allowed) = (Vec::new(), Vec::new());
+    for ((place, refresh), read) in refreshes.iter().zip(read) {
+        if let Some((claim, then)) = read.and_then(|read| judge(app, refresh, read)) {
             claims.push(claim);
-            tell.push(asked);
+            allowed.push((*place, then));
         }
     }
-    if !claims.is_empty() {
-        let bundle = app
-            .db
-            .seal_members(claims.iter().map(|c| (c.proved, c.tenant, c.subject)));
-        let written = store::write(&mut desk, &bundle, &claims).await?;
-        desk.commit().await?;
-        for (tell, is_written) in tell.into_iter().zip(written) {
-            let _ = tell.send(is_written);
-        }
+    let written = if claims.is_empty() {
+        Vec::new()
     } else {
-        desk.commit().await?;
-    }
+        let members = claims.iter().map(|c| (c.proved, c.tenant, c.subject));
+        let bundle = app.db.seal_members(members);
+        store::write(&mut desk, &bundle, &claims).await?
+    };
+    desk.commit(app.rotations.0.is_waited_for()).await?;
     app.db.rest(desk);
+    for ((place, then), is_written) in allowed.into_iter().zip(written) {
+        if is_written {
+            app.metrics.refreshed(then.word);
+            rotated[place] = Some(then.rotated());
+        }
+    }
     Ok(())
 }
 
 /// Of one token shown many times the first is done here, and the slower way gives the others what
-/// it got.
-fn each_family_once(
-    waiting: Vec<Waiting<Asked, Facts>>,
-) -> (Vec<Asked>, Vec<oneshot::Sender<Facts>>) {
+/// it got. Each with its place in the line.
+fn each_family_once(refreshes: Vec<Refresh>) -> Vec<(usize, Refresh)> {
     let mut families = HashSet::new();
-    let first = |(asked, _): &Waiting<Asked, Facts>| families.insert(asked.family);
-    waiting.into_iter().filter(first).unzip()
+    let mut firsts: Vec<(usize, Refresh)> = refreshes.into_iter().enumerate().collect();
+    firsts.retain(|(_, refresh)| families.insert(refresh.asked.presented.family()));
+    firsts
 }
 
-/// Rotates, if that is what the rules say to `facts` and nothing has moved meanwhile. `None`:
-/// nothing is known to be written, and the slower way must say.
-pub(crate) async fn rotate(
-    app: &App,
-    presented: &PresentedRefreshToken,
-    from: &Presenter<'_>,
-    Facts { read, claim }: Facts,
-) -> Option<(Box<Given>, Member)> {
-    let (found, proved) = facts::prove(app, read.found, presented)?;
+/// What the rules allowed, and what it comes to when it is committed.
+#[derive(Debug)]
+struct Allowed {
+    client: Arc<Client>,
+    found: Found,
+    standing: LoadedStanding,
+    member: Member,
+    scopes: Option<Vec<String>>,
+    permit: RotatePermit,
+    word: &'static str,
+    successor: RefreshTokenSecret,
+}
+
+impl Allowed {
+    fn rotated(self) -> Rotated {
+        let token = facts::expose(self.permit.after(), self.successor);
+        let ends_at = self.permit.access_ends_at();
+        let scopes = self.scopes.as_deref();
+        Rotated {
+            client: self.client,
+            given: facts::give(self.found, self.standing, scopes, Some(token), ends_at),
+            member: self.member,
+        }
+    }
+}
+
+/// Whether the client proves itself, the token is its, and the rules say that it rotates.
+fn judge(app: &App, refresh: &Refresh, read: store::Read) -> Option<(Claim, Allowed)> {
+    let Refresh {
+        asked, by, peer, ..
+    } = refresh;
+    let client = app.clients.of_version(&by.id, &read.client_version)?;
+    if read.found.family.client != client.id || !by.is(&client, &app.keys, &read.client_secrets) {
+        return None;
+    }
+    let (found, proved) = facts::prove(app, read.found, &asked.presented)?;
     let standing = LoadedStanding::of(
         read.session,
         read.membership_is_active,
         read.tenant_is_active,
     );
     let now = app.env.now();
-    let decision = facts::decide(app, &found, &standing, presented, from, now);
+    let from = asked.by(&client, peer);
+    let decision = facts::decide(app, &found, &standing, &asked.presented, &from, now);
     let word = decision.word();
     let Decision::Rotate(permit) = decision else {
         return None;
     };
-    let (successor, sealed) = facts::succeed(app, presented, &permit, now);
-    let detail = facts::told(presented, json!({}));
+    let (successor, sealed) = facts::succeed(app, &asked.presented, &permit, now);
+    let detail = facts::told(&asked.presented, json!({}));
     let after = permit.after();
-    let (tell, told) = oneshot::channel();
-    let claimed = Claim {
+    let claim = Claim {
         proved,
         tenant: after.tenant,
         subject: found.grant.subject,
@@ -218,12 +227,17 @@ pub(crate) async fn rotate(
         digest: facts::kept(app, after, &successor),
         event: audit::write(&app.env, &app.keys, EventType::RefreshRotated, now, detail),
     };
-    claim.send((claimed, tell)).ok()?;
-    if told.await != Ok(true) {
-        return None;
-    }
-    app.metrics.refreshed(word);
-    let token = facts::expose(permit.after(), successor);
-    let given = facts::give(found, standing, from, Some(token), permit.access_ends_at());
-    Some((given, read.member))
+    let scopes = asked.scopes.clone();
+    let member = read.member;
+    let allowed = Allowed {
+        client,
+        found,
+        standing,
+        member,
+        scopes,
+        permit,
+        word,
+        successor,
+    };
+    Some((claim, allowed))
 }

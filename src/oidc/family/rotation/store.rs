@@ -1,12 +1,15 @@
 //! Calls of `clerk.rotation_facts` and `clerk.rotate`.
 
+use std::collections::BTreeSet;
+
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use super::{Asked, Claim};
+use super::{Claim, Refresh};
 use crate::db::{Desk, SealedBundle, StoreError};
 use crate::identity::membership::Member;
 use crate::ids::TenantSessionId;
+use crate::oidc::family::refresh_token::PresentedRefreshToken;
 use crate::oidc::family::store::{FamilyRow, Found};
 use crate::sessions::service::{Inspected, Standing};
 use crate::sessions::{Limits, Session, Silence, TenantSession};
@@ -25,7 +28,7 @@ struct FactsRow {
     display_name: String,
     login: String,
     roles: Vec<String>,
-    role_scopes: Vec<String>,
+    role_scopes: String,
     idle_seconds: Option<i32>,
     absolute_seconds: Option<i32>,
 }
@@ -70,7 +73,7 @@ pub(super) struct Read {
 pub(super) async fn read(
     desk: &mut Desk,
     bundle: &SealedBundle,
-    asked: &[Asked],
+    asked: &[&Refresh],
     platform: Limits,
     now: OffsetDateTime,
 ) -> Result<Vec<Option<Read>>, StoreError> {
@@ -89,10 +92,10 @@ pub(super) async fn read(
     )
     .bind(bundle.context())
     .bind(bundle.tenants())
-    .bind(each(asked, |a| a.family.as_uuid()))
-    .bind(each(asked, |a| i64::from(a.generation.0)))
-    .bind(each(asked, |a| a.client_tenant.as_uuid()))
-    .bind(each(asked, |a| a.client.as_str()))
+    .bind(each(asked, |r| r.asked.presented.family().as_uuid()))
+    .bind(each(asked, |r| i64::from(r.asked.presented.generation().0)))
+    .bind(each(asked, |r| r.client_tenant.as_uuid()))
+    .bind(each(asked, |r| r.by.id.as_str()))
     .bind(now)
     .fetch_all(desk.conn())
     .await?;
@@ -100,15 +103,21 @@ pub(super) async fn read(
     for row in rows {
         let n = usize::try_from(row.n - 1).unwrap_or(usize::MAX);
         if let (Some(place), Some(asked)) = (read.get_mut(n), asked.get(n)) {
-            *place = Some(row.into_read(asked, platform)?);
+            *place = Some(row.into_read(&asked.asked.presented, platform)?);
         }
     }
     Ok(read)
 }
 
 impl FactsRow {
-    fn into_read(self, asked: &Asked, platform: Limits) -> Result<Read, StoreError> {
-        let found = self.family.into_found(asked.tenant, asked.family)?;
+    fn into_read(
+        self,
+        presented: &PresentedRefreshToken,
+        platform: Limits,
+    ) -> Result<Read, StoreError> {
+        let found = self
+            .family
+            .into_found(presented.tenant(), presented.family())?;
         let seconds = |of: i32| Duration::seconds(of.into());
         let others = self.idle_seconds.zip(self.absolute_seconds);
         let others = others.map(|(idle, absolute)| Limits {
@@ -128,7 +137,7 @@ impl FactsRow {
                 display_name: self.display_name,
                 login: self.login,
                 roles: self.roles,
-                scopes: self.role_scopes,
+                scopes: scopes_of(&self.role_scopes),
                 is_active,
             },
             session: self.session.into_inspected(&found, limits),
@@ -209,6 +218,12 @@ pub(super) async fn write(
     let written = written.concat();
     let numbers = 1..=i64::try_from(claims.len()).unwrap_or(i64::MAX);
     Ok(numbers.map(|n| written.contains(&n)).collect())
+}
+
+/// Those of all her roles, each once.
+fn scopes_of(words: &str) -> Vec<String> {
+    let scopes: BTreeSet<&str> = words.split_whitespace().collect();
+    scopes.into_iter().map(str::to_owned).collect()
 }
 
 fn each<'a, I, T>(items: &'a [I], part: impl Fn(&'a I) -> T) -> Vec<T> {
