@@ -11,7 +11,7 @@ use super::args::Demo;
 use super::migrate;
 use super::output::{Exit, Failure, Output, Reply};
 use super::serve::{begin_log, refuse_unsafe};
-use super::site::{self, Reached, Site, runtime};
+use super::site::{self, Reached, Site, runtime_of};
 use crate::app::App;
 use crate::config::{Config, Given};
 use crate::demo::{self, DemoError, Step, World, state, table};
@@ -51,7 +51,7 @@ pub(super) fn run(
     let began = Instant::now();
     progress("Starting the database");
     let reached = site.start(&master)?;
-    let runtime = runtime()?;
+    let runtime = runtime_of(&site.config.limits)?;
     let outcome = runtime.block_on(serve(&site, &reached, master, began, drive_only, output));
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     reached.leave();

@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use super::backup;
 use super::migrate;
 use super::output::{Failure, Output, Reply};
-use super::site::{self, Reached, Site, runtime};
+use super::site::{self, Reached, Site, runtime_of};
 use crate::app::App;
 use crate::config::{Config, LogFormat};
 use crate::db::Db;
@@ -31,7 +31,7 @@ pub(super) fn run(site: &Site, migrate: bool, output: Output) -> Result<Reply, F
     begin_log(&site.config)?;
     let master = site.master()?;
     let reached = site.start(&master)?;
-    let runtime = runtime()?;
+    let runtime = runtime_of(&site.config.limits)?;
     let outcome = runtime.block_on(serve(site, &reached, master, migrate, output));
     // What still runs may hold connections: it ends before the cluster does.
     runtime.shutdown_timeout(Duration::from_secs(1));

@@ -9,7 +9,7 @@ use sqlx::postgres::PgConnectOptions;
 
 use super::operator::Operator;
 use super::output::{Failure, Reply};
-use crate::config::{Config, ConfigError, Database, Effective, FILE_VARIABLE, Given};
+use crate::config::{Config, ConfigError, Database, Effective, FILE_VARIABLE, Given, Limits};
 use crate::db::embedded::{self, Attached, Cluster, EmbeddedError, privilege};
 use crate::db::migrate::{self, MigrationError};
 use crate::db::{Connect, Db, Logins, StoreError};
@@ -168,9 +168,15 @@ pub(super) fn configuration(given: &Given) -> Result<Effective, Failure> {
     })
 }
 
-/// The runtime that everything asynchronous runs on.
+/// The runtime that a command runs on.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    runtime_of(&Limits::default())
+}
+
+/// The runtime that a server runs on.
+pub(super) fn runtime_of(limits: &Limits) -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(limits.workers())
         .enable_all()
         .build()
         .map_err(|e| Failure::failed(format!("no threads can be started: {e}"), "Try again."))

@@ -352,7 +352,7 @@ impl Default for Config {
             },
             password: PasswordHashing {
                 parallelism: 2,
-                queue: 32,
+                queue: 128,
             },
             throttle: Throttle {
                 account_attempts: 10,

@@ -47,6 +47,8 @@ pub struct Limits {
     pub connections_per_peer: u32,
     /// Requests being answered.
     pub requests: u32,
+    /// Threads that answer, of the whole process; 0: half the cores.
+    pub workers: u32,
     /// For a whole request head, and for a TLS handshake.
     pub head_time: Duration,
     /// For a whole request body.
@@ -59,12 +61,22 @@ pub struct Limits {
     pub idle_time: Duration,
 }
 
+impl Limits {
+    /// Threads that answer.
+    pub fn workers(&self) -> usize {
+        let half = || std::thread::available_parallelism().map_or(1, |cores| cores.get() / 2);
+        let asked = usize::try_from(self.workers).unwrap_or(usize::MAX);
+        if asked == 0 { half().max(1) } else { asked }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 1024,
             connections_per_peer: 256,
             requests: 256,
+            workers: 0,
             head_time: Duration::seconds(5),
             body_time: Duration::seconds(10),
             write_time: Duration::seconds(10),
@@ -151,6 +163,16 @@ pub(super) const SETTINGS: &[Setting] = &[
             least: 4,
             most: 100_000,
             at: |c| &mut c.limits.requests,
+        },
+    },
+    Setting {
+        key: "limits.workers",
+        meaning: "How many threads answer; 0 is half the cores, since PostgreSQL works beside \
+            them. Where it has a machine of its own: the number of cores.",
+        kind: Kind::Count {
+            least: 0,
+            most: 1024,
+            at: |c| &mut c.limits.workers,
         },
     },
     Setting {
