@@ -36,6 +36,11 @@ alter role lanyard_tenant set statement_timeout = '10s';
 alter role lanyard_platform set statement_timeout = '10s';
 alter role lanyard_apps set statement_timeout = '10s';
 alter role lanyard_keeper set statement_timeout = '10s';
+-- Every statement of theirs goes by a key. Planned for each call, it costs more than it takes.
+alter role lanyard_identity set plan_cache_mode = 'force_generic_plan';
+alter role lanyard_tenant set plan_cache_mode = 'force_generic_plan';
+alter role lanyard_platform set plan_cache_mode = 'force_generic_plan';
+alter role lanyard_apps set plan_cache_mode = 'force_generic_plan';
 alter role lanyard_identity set idle_in_transaction_session_timeout = '15s';
 alter role lanyard_tenant set idle_in_transaction_session_timeout = '15s';
 alter role lanyard_platform set idle_in_transaction_session_timeout = '15s';

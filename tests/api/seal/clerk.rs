@@ -65,8 +65,8 @@ impl Called {
         } = self;
         format!(
             "select clerk.rotate({context}, '{tenants}', '{accounts}', '{subjects}',
-               array['{family}'::uuid], array['{session}'::uuid], array['1 2 3 4 5'],
-               array[1::bigint], array[now()], array[sha256('n')], array[sha256('a')],
+               array['{family}'::uuid], array['{session}'::uuid], array[1::bigint],
+               array[now()], array[sha256('n')], array[sha256('a')],
                array[now()], array[0::smallint], array[substr(sha256('s') || sha256('s'), 1, 60)],
                array[1], array[now()], array[sha256('t')], array[gen_random_uuid()],
                array['{{}}'::jsonb], array[sha256('m')])"

@@ -173,7 +173,7 @@ const USAGE: &str = "(values
 ) u (name, role)";
 
 /// Rules whose query needs nothing but the prelude.
-pub(super) const RULES: [Rule; 21] = [
+pub(super) const RULES: [Rule; 22] = [
     (
         "RLS-02: every table has ENABLE and FORCE ROW LEVEL SECURITY",
         "select name from tables where not (relrowsecurity and relforcerowsecurity)
@@ -205,6 +205,15 @@ pub(super) const RULES: [Rule; 21] = [
         "select t.name || ': ' || p.polname from pg_policy p join tables t on t.oid = p.polrelid
          where pg_get_expr(p.polqual, p.polrelid) ~* '\\( *select seal\\.'
            or pg_get_expr(p.polwithcheck, p.polrelid) ~* '\\( *select seal\\.'",
+    ),
+    (
+        "policies look up the one row they ask for: `exists` without OFFSET may hash a whole clinic",
+        "select t.name || ': ' || p.polname
+         from pg_policy p join tables t on t.oid = p.polrelid
+           cross join concat(pg_get_expr(p.polqual, p.polrelid),
+             pg_get_expr(p.polwithcheck, p.polrelid)) as said
+         where 'lanyard_retention'::regrole <> all (p.polroles)
+           and regexp_count(said, 'EXISTS') <> regexp_count(said, 'OFFSET 0')",
     ),
     (
         "RLS-14: tenant_id is a uuid and never null",
