@@ -123,8 +123,8 @@ impl Desk {
 
 /// The desks that wait for their next call. Who calls bounds how many there are at a time.
 ///
-/// No pool: sqlx's asks Postgres at each return whether it is still there, a third and a fourth
-/// round trip for what takes two. A connection that has failed is not kept.
+/// No pool: sqlx's asks Postgres at each return whether it is still there, one round trip and more
+/// for what takes four. A connection that has failed is not kept.
 #[derive(Debug)]
 pub(super) struct Desks {
     options: PgConnectOptions,
