@@ -183,8 +183,8 @@ impl Db {
         }
     }
 
-    /// For values that were presented, each in the tenant that it names: [`Authority::presented_in`]
-    /// of many.
+    /// For values that were presented, each in the tenant that it names:
+    /// [`Authority::presented_in`] of many.
     pub(crate) fn seal_presented(&self, tenants: impl Iterator<Item = TenantId>) -> SealedBundle {
         let tenants = tenants.map(TenantId::as_uuid).collect();
         let bundle = SealedBundle {

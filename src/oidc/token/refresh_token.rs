@@ -41,7 +41,8 @@ fn read(form: &Parameters) -> Result<Asked, OAuthError> {
     })
 }
 
-/// The common case, in a turn with others: an active client that proves itself rotates a good token.
+/// The common case, in a turn with others: an active client that proves itself rotates a good
+/// token.
 /// `None`: it is not that, or not known to be, and [`refresh`] must say after the client has
 /// authenticated. Nothing was written then, or it is given again there.
 pub async fn rotate(

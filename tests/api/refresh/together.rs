@@ -134,8 +134,8 @@ async fn read(world: &World) -> (i64, i64) {
     )
 }
 
-/// What a rotation reads has nothing to do with how many others the clinic has, even if its plan was
-/// made when it had none.
+/// What a rotation reads has nothing to do with how many others the clinic has, even if its plan
+/// was made when it had none.
 #[tokio::test]
 async fn a_rotation_reads_no_other_persons_rows() {
     const ROTATIONS: i64 = 20;

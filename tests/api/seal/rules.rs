@@ -207,7 +207,7 @@ pub(super) const RULES: [Rule; 22] = [
            or pg_get_expr(p.polwithcheck, p.polrelid) ~* '\\( *select seal\\.'",
     ),
     (
-        "policies look up the one row they ask for: `exists` without OFFSET may hash a whole clinic",
+        "policies look up one row: `exists` without OFFSET may be planned as a hash of a clinic",
         "select t.name || ': ' || p.polname
          from pg_policy p join tables t on t.oid = p.polrelid
            cross join concat(pg_get_expr(p.polqual, p.polrelid),

@@ -1,5 +1,5 @@
 //! The common case of a refresh, in two statements of one transaction: one holds the family and
-//! reads what the rules ask for, one writes what they say, and those that arrive together share both
+//! reads what the rules ask for, one writes what they say. Those that arrive together share both
 //! (docs/decisions/0020).
 //!
 //! Invariants
