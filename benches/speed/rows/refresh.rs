@@ -121,12 +121,6 @@ pub(super) async fn measure(run: &mut Run<'_>) -> Result<Vec<Figure>> {
         peers_seeds[..clients].clone_from_slice(&peers);
         figures.extend(seen.figures(clients));
     }
-    if let Ok(file) = std::env::var("HOLD") {
-        std::fs::write(&file, run.postgres.url("main"))?;
-        while std::path::Path::new(&file).exists() {
-            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-        }
-    }
     Ok(figures)
 }
 
