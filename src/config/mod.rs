@@ -26,5 +26,6 @@ pub use model::{
     PlaneName, Planes, Retention, SessionCeiling, Throttle,
 };
 pub use reference::{Explanation, explain, reference};
+pub(crate) use serving::half_the_cores;
 pub use serving::{Limits, Proxy, Shutdown, Tls};
 pub(crate) use value::duration;

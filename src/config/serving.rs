@@ -64,10 +64,16 @@ pub struct Limits {
 impl Limits {
     /// Threads that answer.
     pub fn workers(&self) -> usize {
-        let half = || std::thread::available_parallelism().map_or(1, |cores| cores.get() / 2);
-        let asked = usize::try_from(self.workers).unwrap_or(usize::MAX);
-        if asked == 0 { half().max(1) } else { asked }
+        match usize::try_from(self.workers) {
+            Ok(0) => half_the_cores(),
+            asked => asked.unwrap_or(usize::MAX),
+        }
     }
+}
+
+/// What is ours of a machine that PostgreSQL works on too; one at least.
+pub(crate) fn half_the_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1))
 }
 
 impl Default for Limits {

@@ -13,7 +13,6 @@
 mod store;
 
 use std::collections::HashSet;
-use std::num::NonZero;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -28,6 +27,7 @@ use super::store::Found;
 use super::successor::SealedSuccessor;
 use crate::app::App;
 use crate::audit::{self, EventType, Written};
+use crate::config::half_the_cores;
 use crate::db::{Gathered, Proved, StoreError};
 use crate::http::peer::Peer;
 use crate::identity::membership::Member;
@@ -87,10 +87,9 @@ struct Claim {
 pub struct Rotations(Arc<Gathered<Refresh, Rotated>>);
 
 impl Default for Rotations {
-    /// As many turns at a time as half the cores: PostgreSQL has work for the other half.
+    /// As many turns at a time as half the cores, and not more than [`MOST_TURNS`].
     fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        Self(Gathered::new((cores / 2).clamp(1, MOST_TURNS)))
+        Self(Gathered::new(half_the_cores().min(MOST_TURNS)))
     }
 }
 

@@ -185,8 +185,7 @@ pub(super) async fn write(
     bundle: &SealedBundle,
     claims: &[Claim],
 ) -> Result<Vec<bool>, StoreError> {
-    // `fetch_all` hears the statement out: its row comes before its commit.
-    let written: Vec<Vec<i64>> = sqlx::query_scalar(
+    let written: Vec<i64> = sqlx::query_scalar(
         "select clerk.rotate($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
                              $16, $17, $18, $19)",
     )
@@ -213,9 +212,8 @@ pub(super) async fn write(
     .bind(each(claims, |c| c.event.id))
     .bind(each(claims, |c| c.event.detail.clone()))
     .bind(each(claims, |c| c.event.mac.as_slice()))
-    .fetch_all(desk.conn())
+    .fetch_one(desk.conn())
     .await?;
-    let written = written.concat();
     let numbers = 1..=i64::try_from(claims.len()).unwrap_or(i64::MAX);
     Ok(numbers.map(|n| written.contains(&n)).collect())
 }
