@@ -10,7 +10,9 @@ use crate::db::Db;
 use crate::env::Env;
 use crate::identity::password::Hasher;
 use crate::metrics::Metrics;
+use crate::oidc::authorize::issuing::Issues;
 use crate::oidc::client::known::KnownClients;
+use crate::oidc::code::redemption::Redemptions;
 use crate::oidc::family::rotation::Rotations;
 use crate::secret::Keys;
 use crate::signing::ring::{KeyRing, KeyRingError};
@@ -40,7 +42,11 @@ pub struct Parts {
     /// Clients as last read, each good for one version of its row.
     pub clients: KnownClients,
     /// Refreshes that are done together.
-    pub rotations: Rotations,
+    pub(crate) rotations: Rotations,
+    /// Codes that are given together.
+    pub(crate) issues: Issues,
+    /// Codes that are redeemed together.
+    pub(crate) redemptions: Redemptions,
     ring: RwLock<Arc<KeyRing>>,
     ring_changed: watch::Sender<u64>,
 }
@@ -69,6 +75,8 @@ impl App {
                 metrics: Metrics::new(),
                 clients: KnownClients::default(),
                 rotations: Rotations::default(),
+                issues: Issues::default(),
+                redemptions: Redemptions::default(),
                 ring,
                 ring_changed: watch::Sender::new(0),
             }),

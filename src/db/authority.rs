@@ -189,6 +189,12 @@ impl Authority<Identity> {
     pub(super) fn bundle(digest_of_list: String) -> Self {
         Self::new("bundle", |c| c.purpose = digest_of_list.into())
     }
+
+    /// For the sessions of a list with this digest, as cookies name them: opens no transaction
+    /// either, as [`Self::bundle`].
+    pub(super) fn claims(digest_of_list: String) -> Self {
+        Self::new("claims", |c| c.purpose = digest_of_list.into())
+    }
 }
 
 impl Authority<Tenancy> {

@@ -17,7 +17,7 @@ use super::connect::Connect;
 use super::context::SealKey;
 use super::error::StoreError;
 use super::{Authority, Db, Identity, Plane as _, Proved};
-use crate::ids::{SubjectId, TenantId};
+use crate::ids::{SessionId, SubjectId, TenantId};
 
 /// As long as a pool's connection is waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -65,18 +65,68 @@ impl SealedBundle {
     }
 
     fn sealed_by(mut self, key: &SealKey) -> Self {
-        let lists = [&self.tenants, &self.accounts, &self.subjects];
-        let list = lists.map(|ids| as_array(ids)).concat();
-        let digest = hex::encode(digest(&SHA256, list.as_bytes()));
+        let digest = digest_of(&[&self.tenants, &self.accounts, &self.subjects]);
         self.context = key.seal(&Authority::bundle(digest).context);
         self
     }
+}
+
+/// Sessions that cookies name, not yet believed, and the text that vouches for the list.
+pub(crate) struct SealedClaims {
+    context: String,
+    sessions: Vec<Uuid>,
+}
+
+impl fmt::Debug for SealedClaims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SealedClaims(***)")
+    }
+}
+
+impl SealedClaims {
+    /// The sealed text.
+    pub(crate) fn context(&self) -> &str {
+        &self.context
+    }
+
+    /// The sessions.
+    pub(crate) fn sessions(&self) -> &[Uuid] {
+        &self.sessions
+    }
+}
+
+fn digest_of(lists: &[&[Uuid]]) -> String {
+    let lists: String = lists.iter().map(|ids| as_array(ids)).collect();
+    hex::encode(digest(&SHA256, lists.as_bytes()))
 }
 
 /// As Postgres writes an array of ids.
 fn as_array(ids: &[Uuid]) -> String {
     let ids: Vec<String> = ids.iter().map(Uuid::to_string).collect();
     format!("{{{}}}", ids.join(","))
+}
+
+/// One part of each, as a list to bind.
+pub(crate) fn each<'a, I, T>(items: &'a [I], part: impl Fn(&'a I) -> T) -> Vec<T> {
+    items.iter().map(part).collect()
+}
+
+/// What the rows of a function say, each in the place that it names, counted from one; `None` in
+/// the others.
+pub(crate) fn in_places<R, T>(
+    places: usize,
+    rows: Vec<R>,
+    number: impl Fn(&R) -> i64,
+    read: impl Fn(usize, R) -> Result<T, StoreError>,
+) -> Result<Vec<Option<T>>, StoreError> {
+    let mut placed: Vec<Option<T>> = (0..places).map(|_| None).collect();
+    for row in rows {
+        let at = usize::try_from(number(&row) - 1).unwrap_or(usize::MAX);
+        if let Some(place) = placed.get_mut(at) {
+            *place = Some(read(at, row)?);
+        }
+    }
+    Ok(placed)
 }
 
 /// A connection for calls of the clerk's functions, one after the other.
@@ -192,6 +242,16 @@ impl Db {
             ..SealedBundle::default()
         };
         bundle.sealed_by(&self.seal())
+    }
+
+    /// For sessions that cookies name: [`Authority::claim`] of many.
+    pub(crate) fn seal_claims(&self, sessions: impl Iterator<Item = SessionId>) -> SealedClaims {
+        let sessions: Vec<Uuid> = sessions.map(SessionId::as_uuid).collect();
+        let authority = Authority::claims(digest_of(&[&sessions]));
+        SealedClaims {
+            context: self.seal().seal(&authority.context),
+            sessions,
+        }
     }
 
     /// For members whose grants were just proved: [`Authority::member`] of many.

@@ -5,8 +5,13 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::oneshot;
 
+use super::error::StoreError;
+use crate::config::half_the_cores;
+
 /// So many pieces are done together at most.
 const MOST: usize = 32;
+/// However many cores there are: more bundles at a time would only be smaller.
+const MOST_LANES: usize = 4;
 
 type Asked<O> = oneshot::Sender<Option<O>>;
 
@@ -23,19 +28,21 @@ struct Line<I, O> {
     lanes_open: usize,
 }
 
-impl<I: Send + 'static, O: Send + 'static> Gathered<I, O> {
-    /// `lanes`: so many bundles are done at the same time at most.
-    pub(crate) fn new(lanes: usize) -> Arc<Self> {
+impl<I, O> Default for Gathered<I, O> {
+    /// As many bundles at a time as half the cores, and not more than [`MOST_LANES`].
+    fn default() -> Self {
         let waiting = VecDeque::new();
-        Arc::new(Self {
+        Self {
             line: Mutex::new(Line {
                 waiting,
                 lanes_open: 0,
             }),
-            lanes,
-        })
+            lanes: half_the_cores().min(MOST_LANES),
+        }
     }
+}
 
+impl<I: Send + 'static, O: Send + 'static> Gathered<I, O> {
     /// Has `piece` done by `work`, together with what waits beside it; `work` gives one answer for
     /// each piece, in their order. `None`: it was not done, or nobody knows.
     ///
@@ -43,7 +50,7 @@ impl<I: Send + 'static, O: Send + 'static> Gathered<I, O> {
     pub(crate) async fn done<W, F>(self: &Arc<Self>, piece: I, work: W) -> Option<O>
     where
         W: Fn(Vec<I>) -> F + Send + 'static,
-        F: Future<Output = Vec<Option<O>>> + Send,
+        F: Future<Output = Result<Vec<Option<O>>, StoreError>> + Send,
     {
         let (tell, told) = oneshot::channel();
         if self.stand_in_line(piece, tell) {
@@ -53,7 +60,14 @@ impl<I: Send + 'static, O: Send + 'static> Gathered<I, O> {
             };
             tokio::spawn(async move {
                 while let Some((pieces, asked)) = lane.next() {
-                    tell_all(asked, work(pieces).await);
+                    match work(pieces).await {
+                        Ok(answers) => tell_all(asked, answers),
+                        // Nobody is told: each asks for himself, by the slower way.
+                        Err(error) => {
+                            let detail = crate::http::chain(&error);
+                            tracing::warn!(%detail, "what came together was not done together");
+                        }
+                    }
                 }
             });
         }

@@ -35,7 +35,7 @@ pub use authority::{AccessClass, Apps, Authority, Identity, Job, Plane, Platform
 pub use connect::{Connect, Login};
 use context::{Context, SealKey};
 use desk::Desks;
-pub(crate) use desk::{Desk, SealedBundle};
+pub(crate) use desk::{Desk, SealedBundle, SealedClaims, each, in_places};
 pub use error::StoreError;
 pub(crate) use gather::Gathered;
 use keeper::Opening;

@@ -137,6 +137,14 @@ pub struct Inspected {
     pub account_password_epoch: i32,
 }
 
+impl Inspected {
+    /// It, if it has not ended, of an active account, of the account's present password epoch.
+    pub(crate) fn stands(self) -> Option<Standing> {
+        let is_of_epoch = self.standing.session.password_epoch == self.account_password_epoch;
+        (!self.is_ended && self.account_is_active && is_of_epoch).then_some(self.standing)
+    }
+}
+
 /// The session that a grant of the transaction's tenant hangs on, even one that ended; `None` if
 /// there is none such.
 pub async fn inspect(

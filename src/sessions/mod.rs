@@ -14,6 +14,7 @@ pub mod in_tenant;
 pub mod model;
 pub mod policy;
 pub mod present;
+pub(crate) mod read;
 pub mod routes;
 pub mod service;
 pub(crate) mod store;

@@ -162,6 +162,11 @@ impl SessionSecret {
         self.0.expose_secret()
     }
 
+    /// The same once more, for who answers when the request is gone.
+    pub(crate) fn again(&self) -> Self {
+        Self::new(*self.expose())
+    }
+
     /// The cookie's value: base64url of the id and the secret, 64 characters.
     pub fn cookie_value(&self, session: SessionId) -> SecretString {
         let bytes = [&session.as_uuid().as_bytes()[..], self.expose()].concat();

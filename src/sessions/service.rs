@@ -28,7 +28,7 @@ pub async fn recognize(
     let Some((account, digest)) = store::find_claimed(tx, presented.id).await? else {
         return Ok(None);
     };
-    if !secret_digest(app, presented.id, account, &presented.secret).matches(&digest) {
+    if !is_shown(app, presented, account, &digest) {
         return Ok(None);
     }
     let proved = Proved::by_check(account);
@@ -37,6 +37,17 @@ pub async fn recognize(
     Ok(stored
         .filter(|s| s.stands)
         .map(|s| (s.session, Proof(proved))))
+}
+
+/// Whether a cookie shows the secret of its session, which is `account`'s and of which `stored` is
+/// kept.
+pub(crate) fn is_shown(
+    app: &App,
+    presented: &PresentedSession,
+    account: AccountId,
+    stored: &[u8],
+) -> bool {
+    secret_digest(app, presented.id, account, &presented.secret).matches(stored)
 }
 
 /// Proof that [`recognize`] or a sign-in said yes; what an account's transaction asks for.

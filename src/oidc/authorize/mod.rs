@@ -1,6 +1,7 @@
 //! `GET` and `POST /authorize` (RFC 6749 §4.1.1; OIDC Core §3.1.2), and coming back to it.
 
 pub(crate) mod consent;
+pub(crate) mod issuing;
 pub mod policy;
 pub mod request;
 mod service;
@@ -97,6 +98,9 @@ pub async fn authorize(
 }
 
 async fn begin(app: &App, browser: &Browser, given: &Parameters) -> Result<Response, PageError> {
+    if let Some((request, code)) = issuing::issue(app, browser, given).await {
+        return Ok(say(app, browser, Answer::Code(request, code)));
+    }
     let bad = |detail, field| PageError::BadRequest {
         detail,
         field: Some(field),

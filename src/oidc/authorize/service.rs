@@ -45,6 +45,9 @@ pub(super) async fn find_client(app: &App, id: &ClientId) -> Result<Option<Clien
             client_service::find_claimed(tx, &app.keys, id).await
         })
         .await?;
+    if let Some(client) = &found {
+        app.clients.remember(client);
+    }
     Ok(found.filter(|client| client.status == ClientStatus::Active))
 }
 
@@ -105,13 +108,7 @@ pub(super) async fn begin(
     request: AuthorizeRequest,
     organization: Option<&str>,
 ) -> Result<Answer, StoreError> {
-    let wanted = match (client.tenant, organization) {
-        (TenantId::PLATFORM, None) => Wanted::Any,
-        (TenantId::PLATFORM, Some(named)) => named
-            .parse()
-            .map_or_else(|_| Wanted::Slug(named.to_owned()), Wanted::Id),
-        (own, _) => Wanted::Id(own),
-    };
+    let wanted = Wanted::of(client, organization);
     let chooses = request.prompt.contains(&Prompt::SelectAccount);
     let asked = Asked {
         client,

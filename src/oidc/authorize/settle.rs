@@ -1,7 +1,7 @@
 //! Looking, deciding and issuing, in one transaction of the session's claim.
 
 use secrecy::SecretString;
-use serde_json::json;
+use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 
 use super::AuthorizeError;
@@ -11,14 +11,15 @@ use crate::audit::{self, EventType};
 use crate::db::{Authority, Identity, StoreError, Tx};
 use crate::identity::factor;
 use crate::identity::membership::{Membership, store as membership};
-use crate::ids::TenantId;
+use crate::ids::{SubjectId, TenantId};
 use crate::oidc::client::Client;
 use crate::oidc::code::{IssuedCode, service as code_service};
 use crate::oidc::consent::service as consent;
 use crate::oidc::interaction::AuthorizeRequest;
-use crate::sessions::{PresentedSession, Session, service as sessions};
+use crate::sessions::{Limits, PresentedSession, Session, TenantSession, service as sessions};
 
 /// The clinic that a request is for, as far as it says.
+#[derive(Debug)]
 pub(super) enum Wanted {
     /// Any that is clear.
     Any,
@@ -29,6 +30,17 @@ pub(super) enum Wanted {
 }
 
 impl Wanted {
+    /// By whose client it is, and what it names (design §2).
+    pub(super) fn of(client: &Client, organization: Option<&str>) -> Self {
+        match (client.tenant, organization) {
+            (TenantId::PLATFORM, None) => Self::Any,
+            (TenantId::PLATFORM, Some(named)) => named
+                .parse()
+                .map_or_else(|_| Self::Slug(named.to_owned()), Self::Id),
+            (own, _) => Self::Id(own),
+        }
+    }
+
     fn is(&self, membership: &Membership) -> bool {
         match self {
             Self::Any => true,
@@ -138,16 +150,7 @@ pub(super) async fn look(
     asked: &Asked<'_>,
 ) -> Result<SessionFacts, StoreError> {
     let factors = factor::service::standing(tx, proof.account()).await?;
-    let facts = |clinic, auth_time| SessionFacts {
-        password_at: session.proved_at,
-        factor_at: session.factor_proved_at,
-        has_device: factors.has_device,
-        is_graced: session.is_graced,
-        grace_is_left: factors.grace_is_left,
-        auth_time,
-        clinic,
-        has_consented: false,
-    };
+    let facts = |clinic, auth_time| facts_of(session, factors, clinic, auth_time);
     let proved_at = session.authenticated_with_all_at();
     let hers = membership::list_active(tx, proof.account()).await?;
     let mut fitting = hers.iter().filter(|m| asked.wanted.is(m));
@@ -171,25 +174,58 @@ pub(super) async fn look(
     let client_app = asked.client.app.as_deref().unwrap_or_default();
     let limits = sessions::limits(tx, app, subject, client_app).await?;
     let seen = sessions::find_for_tenant(tx, session.id).await?;
-    let opened_at = seen.as_ref().map_or(app.env.now(), |seen| seen.opened_at);
-    // A tenant that sees the session for the first time will be told an earlier instant.
-    let auth_time = seen.map_or(proved_at - Duration::MINUTE, |seen| seen.auth_time);
-    let clocks = crate::sessions::policy::clocks(session, opened_at, limits);
-    let clinic = if clocks.is_live(app.env.now()) {
-        ClinicChoice::Member {
-            tenant,
-            subject,
-            requires_factor,
-        }
-    } else {
-        ClinicChoice::Lapsed
+    let member = ClinicChoice::Member {
+        tenant,
+        subject,
+        requires_factor,
     };
+    let (clinic, auth_time) = standing_at(session, seen.as_ref(), limits, member, app.env.now());
     let (client, request) = (asked.client, asked.request);
     let has_consented = consent::stands(tx, client, subject, request, asked.began_at).await?;
     Ok(SessionFacts {
         has_consented,
         ..facts(clinic, auth_time)
     })
+}
+
+/// What a session says, wherever it is to lead; what she consented to is not known yet.
+pub(super) fn facts_of(
+    session: &Session,
+    factors: factor::service::Standing,
+    clinic: ClinicChoice,
+    auth_time: OffsetDateTime,
+) -> SessionFacts {
+    SessionFacts {
+        password_at: session.proved_at,
+        factor_at: session.factor_proved_at,
+        has_device: factors.has_device,
+        is_graced: session.is_graced,
+        grace_is_left: factors.grace_is_left,
+        auth_time,
+        clinic,
+        has_consented: false,
+    }
+}
+
+/// Whether a session is live at the clinic of a member, and the `auth_time` there.
+pub(super) fn standing_at(
+    session: &Session,
+    seen: Option<&TenantSession>,
+    limits: Limits,
+    member: ClinicChoice,
+    now: OffsetDateTime,
+) -> (ClinicChoice, OffsetDateTime) {
+    let opened_at = seen.map_or(now, |seen| seen.opened_at);
+    // A tenant that sees the session for the first time will be told an earlier instant.
+    let first = session.authenticated_with_all_at() - Duration::MINUTE;
+    let auth_time = seen.map_or(first, |seen| seen.auth_time);
+    let clocks = crate::sessions::policy::clocks(session, opened_at, limits);
+    let clinic = if clocks.is_live(now) {
+        member
+    } else {
+        ClinicChoice::Lapsed
+    };
+    (clinic, auth_time)
 }
 
 async fn issue(
@@ -204,11 +240,31 @@ async fn issue(
         what: "a code for nobody",
     })?;
     sessions::open_for_tenant(tx, app, session, subject, just_proved).await?;
-    let request = asked.request;
+    let code = code_of(app, asked.client, asked.request, session, subject);
+    let issued = code_service::issue(tx, app, &code).await?;
+    consent::note_use(tx, app, asked.client, subject).await?;
+    let event = EventType::AuthorizeGranted;
+    audit::append(tx, &app.env, &app.keys, event, told(&code)).await?;
+    Ok(issued)
+}
+
+/// What the event says.
+pub(super) fn told(code: &IssuedCode) -> Value {
+    json!({ "client_id": code.client, "scopes": code.scopes, "code": code.id })
+}
+
+/// The code that answers a request.
+pub(super) fn code_of(
+    app: &App,
+    client: &Client,
+    request: &AuthorizeRequest,
+    session: &Session,
+    subject: SubjectId,
+) -> IssuedCode {
     let expires_at = app.env.now() + app.config.lifetimes.authorization_code;
-    let code = IssuedCode {
+    IssuedCode {
         id: code_service::fresh_id(app),
-        client: asked.client.id.clone(),
+        client: client.id.clone(),
         session: session.id,
         subject,
         account: session.account,
@@ -220,12 +276,7 @@ async fn issue(
         expires_at: whole_microsecond(expires_at),
         family: None,
         spent_at: None,
-    };
-    let issued = code_service::issue(tx, app, &code).await?;
-    consent::note_use(tx, app, asked.client, subject).await?;
-    let detail = json!({ "client_id": code.client, "scopes": code.scopes, "code": code.id });
-    audit::append(tx, &app.env, &app.keys, EventType::AuthorizeGranted, detail).await?;
-    Ok(issued)
+    }
 }
 
 /// As Postgres keeps it, so that a digest over it can be made again.

@@ -12,7 +12,7 @@ use crate::ids::{ClientId, TenantId};
 /// More are forgotten all at once: a deployment has few clients, whoever makes up names has none.
 const MOST: usize = 10_000;
 
-/// The clients that have authenticated at this process.
+/// The clients that have been read by this process.
 #[derive(Debug, Default)]
 pub struct KnownClients(RwLock<HashMap<ClientId, Arc<Client>>>);
 
@@ -36,6 +36,12 @@ impl KnownClients {
     pub(crate) fn tenant_of(&self, id: &ClientId) -> Option<TenantId> {
         let known = self.0.read().expect("no panic happens under this lock");
         known.get(id).map(|it| it.tenant)
+    }
+
+    /// A client as it was when it was last read: good for what its version is asked of afterwards.
+    pub(crate) fn last_read(&self, id: &ClientId) -> Option<Arc<Client>> {
+        let known = self.0.read().expect("no panic happens under this lock");
+        known.get(id).cloned()
     }
 
     /// The client whose row has this version now.

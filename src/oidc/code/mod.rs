@@ -5,6 +5,7 @@
 //! 2. Its digest covers all that the row binds: a planted row never matches.
 
 pub mod model;
+pub(crate) mod redemption;
 pub mod service;
 pub(crate) mod store;
 

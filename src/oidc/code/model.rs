@@ -4,6 +4,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::digest::{SHA256, digest};
 use secrecy::{ExposeSecret as _, SecretBox, SecretString};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -99,4 +100,66 @@ pub struct IssuedCode {
     pub family: Option<FamilyId>,
     /// When it was used, if it was.
     pub spent_at: Option<OffsetDateTime>,
+}
+
+impl IssuedCode {
+    /// Why it can't be redeemed, unspent and by its client, if it can't.
+    pub(crate) fn fault(
+        &self,
+        redirect_uri: Option<&str>,
+        now: OffsetDateTime,
+    ) -> Option<&'static str> {
+        if self.expires_at <= now {
+            Some("expired")
+        } else if redirect_uri != Some(self.redirect_uri.as_str()) {
+            Some("another redirect address")
+        } else {
+            None
+        }
+    }
+
+    /// RFC 7636 §4.6.
+    pub(crate) fn is_proved(&self, verifier: Option<&str>) -> bool {
+        is_proved(self.code_challenge.as_deref(), verifier)
+    }
+}
+
+/// RFC 7636 §4.6; a verifier without a challenge is a downgrade (RFC 9700 §4.8.2).
+fn is_proved(challenge: Option<&str>, verifier: Option<&str>) -> bool {
+    match (challenge, verifier) {
+        (None, None) => true,
+        (Some(challenge), Some(verifier)) => {
+            let is_shaped = (43..=128).contains(&verifier.len())
+                && verifier
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b));
+            let hashed = URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()));
+            // The challenge is no secret, and its preimage can't be found byte by byte.
+            is_shaped && hashed == challenge
+        }
+        (None, Some(_)) | (Some(_), None) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 7636 appendix B.
+    #[test]
+    fn the_verifier_of_the_standard_meets_its_challenge_and_no_other_does() {
+        let challenge = Some("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+        let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+        assert!(is_proved(challenge, Some(verifier)));
+        assert!(
+            !is_proved(challenge, Some(&verifier[..42])),
+            "TOK-05: 42 characters"
+        );
+        assert!(
+            !is_proved(challenge, Some(&"a".repeat(129))),
+            "TOK-05: 129 characters"
+        );
+        assert!(!is_proved(challenge, None));
+        assert!(!is_proved(None, Some(verifier)), "TOK-05: unasked for");
+    }
 }

@@ -16,10 +16,26 @@ pub async fn issue(
     code: &IssuedCode,
 ) -> Result<SecretString, StoreError> {
     let tenant = tx.tenant()?;
-    let secret = CodeSecret::new(app.env.random_bytes());
-    let digest = digest(app, tenant, code, &secret);
+    let (text, digest) = draw(app, tenant, code);
     store::insert(tx, tenant, code, digest.as_bytes(), app.env.now()).await?;
-    Ok(PresentedCode::encode(tenant, code.id, &secret))
+    Ok(text)
+}
+
+/// A code's secret: the code as the client will see it, and what is kept of it.
+pub(crate) fn draw(app: &App, tenant: TenantId, code: &IssuedCode) -> (SecretString, KeyedDigest) {
+    let secret = CodeSecret::new(app.env.random_bytes());
+    let kept = digest(app, tenant, code, &secret);
+    (PresentedCode::encode(tenant, code.id, &secret), kept)
+}
+
+/// Whether what was presented is this code, of which `stored` is kept.
+pub(crate) fn is_shown(
+    app: &App,
+    presented: &PresentedCode,
+    code: &IssuedCode,
+    stored: &[u8],
+) -> bool {
+    digest(app, presented.tenant, code, &presented.secret).matches(stored)
 }
 
 /// A fresh id.
@@ -35,11 +51,9 @@ pub async fn find(
     presented: &PresentedCode,
 ) -> Result<Option<IssuedCode>, StoreError> {
     let found = store::find_locked(tx, presented.tenant, presented.id).await?;
-    Ok(found.and_then(|(code, stored)| {
-        digest(app, presented.tenant, &code, &presented.secret)
-            .matches(&stored)
-            .then_some(code)
-    }))
+    Ok(found
+        .filter(|(code, stored)| is_shown(app, presented, code, stored))
+        .map(|(code, _)| code))
 }
 
 /// Spends it; false if it was spent before.

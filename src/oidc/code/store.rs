@@ -6,10 +6,10 @@ use super::model::IssuedCode;
 use crate::db::{Identity, StoreError, Tx};
 use crate::ids::{AccountId, ClientId, CodeId, FamilyId, SessionId, SubjectId, TenantId};
 
+/// What a code stands for; the keys of a row may be known already.
 #[derive(sqlx::FromRow)]
-struct CodeRow {
-    code_id: CodeId,
-    code_digest: Vec<u8>,
+pub(super) struct CodeRow {
+    pub(super) code_digest: Vec<u8>,
     client_id: ClientId,
     session_id: SessionId,
     subject_id: SubjectId,
@@ -20,8 +20,32 @@ struct CodeRow {
     scopes: Vec<String>,
     audience: String,
     expires_at: OffsetDateTime,
+    // Of a code that is known to be unspent neither is read.
+    #[sqlx(default)]
     spent_at: Option<OffsetDateTime>,
+    #[sqlx(default)]
     family_id: Option<FamilyId>,
+}
+
+impl CodeRow {
+    pub(super) fn of(self, id: CodeId) -> (IssuedCode, Vec<u8>) {
+        let code = IssuedCode {
+            id,
+            client: self.client_id,
+            session: self.session_id,
+            subject: self.subject_id,
+            account: self.account_id,
+            redirect_uri: self.redirect_uri,
+            code_challenge: self.code_challenge,
+            nonce: self.nonce,
+            scopes: self.scopes,
+            audience: self.audience,
+            expires_at: self.expires_at,
+            family: self.family_id,
+            spent_at: self.spent_at,
+        };
+        (code, self.code_digest)
+    }
 }
 
 pub(super) async fn insert(
@@ -64,7 +88,7 @@ pub(super) async fn find_locked(
     id: CodeId,
 ) -> Result<Option<(IssuedCode, Vec<u8>)>, StoreError> {
     let row: Option<CodeRow> = sqlx::query_as(
-        "select code_id, code_digest, client_id, session_id, subject_id, account_id, redirect_uri,
+        "select code_digest, client_id, session_id, subject_id, account_id, redirect_uri,
                 code_challenge, nonce, scopes, audience, expires_at, spent_at, family_id
          from identity.authorization_code
          where tenant_id = $1 and code_id = $2
@@ -74,24 +98,7 @@ pub(super) async fn find_locked(
     .bind(id)
     .fetch_optional(tx.conn())
     .await?;
-    Ok(row.map(|row| {
-        let code = IssuedCode {
-            id: row.code_id,
-            client: row.client_id,
-            session: row.session_id,
-            subject: row.subject_id,
-            account: row.account_id,
-            redirect_uri: row.redirect_uri,
-            code_challenge: row.code_challenge,
-            nonce: row.nonce,
-            scopes: row.scopes,
-            audience: row.audience,
-            expires_at: row.expires_at,
-            family: row.family_id,
-            spent_at: row.spent_at,
-        };
-        (code, row.code_digest)
-    }))
+    Ok(row.map(|row| row.of(id)))
 }
 
 /// Spends it, once; false if it was spent before.

@@ -16,7 +16,8 @@ use crate::app::App;
 use crate::audit::{self, EventType};
 use crate::db::outbox::{self, MailKind};
 use crate::db::{Authority, Identity, StoreError, Tx};
-use crate::ids::FamilyId;
+use crate::ids::{FamilyId, TenantId};
+use crate::secret::KeyedDigest;
 use crate::sessions;
 
 /// Begins a family: generation 0, unused.
@@ -26,32 +27,70 @@ pub async fn start_family(
     new: NewFamily<'_>,
 ) -> Result<Started, StoreError> {
     let now = app.env.now();
-    let family = Family {
-        tenant: tx.tenant()?,
-        id: FamilyId::from_uuid(app.env.random_uuid()),
-        account: new.account,
-        client: new.client.clone(),
-        key_binding: new.key_binding,
-        absolute_end_at: whole_microsecond(new.absolute_end_at),
-        current: Generation::FIRST,
-        current_is_used: false,
-        last_redemption: None,
-        lockstep: LockStep::default(),
-        ended: None,
-    };
-    let grant = Grant {
-        subject: new.subject,
-        session: new.session,
-        scopes: new.scopes.to_vec(),
-        audience: new.audience.to_owned(),
-    };
-    store::insert_family(tx, &family, &grant, now).await?;
-    let secret = RefreshTokenSecret::draw(app.env.entropy.as_ref());
-    insert_token(tx, app, &family, &secret, now).await?;
+    let beginning = Beginning::draw(app, tx.tenant()?, &new);
+    let family = &beginning.family;
+    store::insert_family(tx, family, &beginning.grant, now).await?;
+    let kept = beginning.kept(app);
+    store::insert_token(tx, family, family.current, kept.as_bytes(), now).await?;
     Ok(Started {
         family: family.id,
-        refresh_token: facts::expose(&family, secret),
+        refresh_token: beginning.expose(),
     })
+}
+
+/// A family as it is to begin, not written yet.
+#[derive(Debug)]
+pub(crate) struct Beginning {
+    family: Family,
+    grant: Grant,
+    secret: RefreshTokenSecret,
+}
+
+impl Beginning {
+    pub(crate) fn draw(app: &App, tenant: TenantId, new: &NewFamily<'_>) -> Self {
+        Self {
+            family: Family {
+                tenant,
+                id: FamilyId::from_uuid(app.env.random_uuid()),
+                account: new.account,
+                client: new.client.clone(),
+                key_binding: new.key_binding,
+                absolute_end_at: whole_microsecond(new.absolute_end_at),
+                current: Generation::FIRST,
+                current_is_used: false,
+                last_redemption: None,
+                lockstep: LockStep::default(),
+                ended: None,
+            },
+            grant: Grant {
+                subject: new.subject,
+                session: new.session,
+                scopes: new.scopes.to_vec(),
+                audience: new.audience.to_owned(),
+            },
+            secret: RefreshTokenSecret::draw(app.env.entropy.as_ref()),
+        }
+    }
+
+    /// Which.
+    pub(crate) const fn id(&self) -> FamilyId {
+        self.family.id
+    }
+
+    /// When it ends, as the database keeps it.
+    pub(crate) const fn absolute_end_at(&self) -> OffsetDateTime {
+        self.family.absolute_end_at
+    }
+
+    /// What is kept of its first token.
+    pub(crate) fn kept(&self, app: &App) -> KeyedDigest {
+        facts::kept(app, &self.family, &self.secret)
+    }
+
+    /// Its first token, for the client alone.
+    pub(crate) fn expose(self) -> SecretString {
+        facts::expose(&self.family, self.secret)
+    }
 }
 
 /// Answers one presentation by the rules of design §5, in a transaction of

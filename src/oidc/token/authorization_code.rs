@@ -1,9 +1,6 @@
 //! `grant_type=authorization_code` (RFC 6749 §4.1.3, RFC 7636 §4.6).
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::digest::{SHA256, digest};
-use secrecy::SecretString;
+use http::HeaderMap;
 use serde_json::json;
 
 use super::minting::{self, Issue};
@@ -13,14 +10,16 @@ use crate::audit::{self, EventType};
 use crate::db::{Authority, Identity, Proved, StoreError, Tx};
 use crate::http::form::Parameters;
 use crate::http::oauth_error::OAuthError;
-use crate::identity::membership::{Member, store as membership};
+use crate::identity::membership::store as membership;
+use crate::ids::TenantId;
 use crate::oidc::client::Client;
+use crate::oidc::client::authentication::present;
+use crate::oidc::code::redemption::{self, Asked, Redeemed, Redemption};
 use crate::oidc::code::{IssuedCode, PresentedCode, service as codes};
 use crate::oidc::consent::service as consents;
-use crate::oidc::family::exchange::NewFamily;
 use crate::oidc::family::model::EndReason;
 use crate::oidc::family::service as families;
-use crate::sessions::service::{self as sessions, Standing};
+use crate::sessions::service as sessions;
 
 /// What a redemption ended in; committed either way.
 enum Outcome {
@@ -28,11 +27,36 @@ enum Outcome {
     Refused(&'static str),
 }
 
-struct Redeemed {
-    code: IssuedCode,
-    member: Member,
-    standing: Standing,
-    refresh_token: SecretString,
+/// Reads what a form asks for.
+fn read(form: &Parameters) -> Result<Asked, OAuthError> {
+    let one = |name| form.one(name).map_err(malformed_form);
+    let code = one("code")?.ok_or_else(|| OAuthError::field("code", "missing"))?;
+    Ok(Asked {
+        redirect_uri: one("redirect_uri")?.map(str::to_owned),
+        verifier: one("code_verifier")?.map(str::to_owned),
+        presented: PresentedCode::parse(code)
+            .ok_or_else(|| OAuthError::invalid_grant("not our format"))?,
+    })
+}
+
+/// The common case, in a turn with others: an active client that proves itself redeems a good
+/// code.
+/// `None`: it is not that, or not known to be, and [`redeem`] must say after the client has
+/// authenticated. Nothing was written then, or it counts as a second use there.
+pub async fn redeem_together(
+    app: &App,
+    headers: &HeaderMap,
+    form: &Parameters,
+) -> Option<TokenResponse> {
+    let by = present(headers, form).ok()?;
+    let redemption = Redemption {
+        asked: read(form).ok()?,
+        client_tenant: app.clients.tenant_of(&by.id)?,
+        by,
+    };
+    let tenant = redemption.asked.presented.tenant;
+    let (client, redeemed) = redemption::redeem(app, redemption).await?;
+    Some(mint(app, &client, tenant, redeemed))
 }
 
 /// Redeems a code, once. A second use ends what the first gave.
@@ -44,27 +68,25 @@ pub async fn redeem(
     client: &Client,
     form: &Parameters,
 ) -> Result<TokenResponse, OAuthError> {
-    let one = |name| form.one(name).map_err(malformed_form);
-    let code = one("code")?.ok_or_else(|| OAuthError::field("code", "missing"))?;
-    let redirect_uri = one("redirect_uri")?;
-    let verifier = one("code_verifier")?;
-    let presented =
-        PresentedCode::parse(code).ok_or_else(|| OAuthError::invalid_grant("not our format"))?;
-    let authority = Authority::<Identity>::presented_in(presented.tenant);
+    let asked = read(form)?;
+    let tenant = asked.presented.tenant;
     let outcome = app
         .db
-        .run(authority, async |tx| {
-            spend(tx, app, client, &presented, (redirect_uri, verifier)).await
+        .run(Authority::<Identity>::presented_in(tenant), async |tx| {
+            spend(tx, app, client, &asked).await
         })
         .await?;
-    let redeemed = match outcome {
-        Outcome::Refused(reason) => return Err(OAuthError::invalid_grant(reason)),
-        Outcome::Redeemed(redeemed) => redeemed,
-    };
+    match outcome {
+        Outcome::Refused(reason) => Err(OAuthError::invalid_grant(reason)),
+        Outcome::Redeemed(redeemed) => Ok(mint(app, client, tenant, *redeemed)),
+    }
+}
+
+fn mint(app: &App, client: &Client, tenant: TenantId, redeemed: Redeemed) -> TokenResponse {
     let clocks = redeemed.standing.clocks();
     let lifetime = app.config.lifetimes.access_token;
     let issue = Issue {
-        tenant: presented.tenant,
+        tenant,
         member: &redeemed.member,
         client,
         standing: &redeemed.standing,
@@ -74,16 +96,16 @@ pub async fn redeem(
         nonce: redeemed.code.nonce.as_deref(),
         access_ends_at: (app.env.now() + lifetime).min(clocks.session_ends_at),
     };
-    Ok(minting::person(app, &issue, Some(redeemed.refresh_token)))
+    minting::person(app, &issue, Some(redeemed.refresh_token))
 }
 
 async fn spend(
     tx: &mut Tx<Identity>,
     app: &App,
     client: &Client,
-    presented: &PresentedCode,
-    (redirect_uri, verifier): (Option<&str>, Option<&str>),
+    asked: &Asked,
 ) -> Result<Outcome, StoreError> {
+    let presented = &asked.presented;
     let Some(code) = codes::find(tx, app, presented).await? else {
         // Nobody's: to the platform's log, since what names a tenant need not be of it.
         tx.proceed(Authority::claim(presented.id.as_uuid())).await?;
@@ -96,17 +118,14 @@ async fn spend(
     if code.spent_at.is_some() {
         return replayed(tx, app, client, &code).await;
     }
-    if code.expires_at <= app.env.now() {
-        return refuse(tx, app, client, presented, "expired").await;
-    }
-    if redirect_uri != Some(code.redirect_uri.as_str()) {
-        return refuse(tx, app, client, presented, "another redirect address").await;
+    if let Some(fault) = code.fault(asked.redirect_uri.as_deref(), app.env.now()) {
+        return refuse(tx, app, client, presented, fault).await;
     }
     // Spent before the verifier is judged: a wrong one burns the code (TOK-05).
     if !codes::spend(tx, app, &code).await? {
         return replayed(tx, app, client, &code).await;
     }
-    if !is_proved(code.code_challenge.as_deref(), verifier) {
+    if !code.is_proved(asked.verifier.as_deref()) {
         return refuse(tx, app, client, presented, "code verifier").await;
     }
     let proved = Proved::by_check(code.account);
@@ -136,29 +155,10 @@ async fn give(
     if !consents::still_stands(tx, client, code.subject, &code.scopes).await? {
         return refuse(tx, app, client, presented, "consent withdrawn").await;
     }
-    let lifetimes = &app.config.lifetimes;
-    let longest = if client.kind.is_public() {
-        lifetimes.refresh_public
-    } else {
-        lifetimes.refresh_confidential
-    };
-    let started = families::start_family(
-        tx,
-        app,
-        NewFamily {
-            client: &client.id,
-            key_binding: None,
-            account: code.account,
-            subject: code.subject,
-            session: code.session,
-            scopes: &code.scopes,
-            audience: &code.audience,
-            absolute_end_at: (now + longest).min(standing.clocks().session_ends_at),
-        },
-    )
-    .await?;
+    let new = redemption::new_family(app, client, &code, &standing, now);
+    let started = families::start_family(tx, app, new).await?;
     codes::mark_given(tx, &code, started.family).await?;
-    let detail = json!({ "client_id": client.id, "code": code.id, "family": started.family });
+    let detail = redemption::told(client, &code, started.family);
     audit::append(tx, &app.env, &app.keys, EventType::CodeRedeemed, detail).await?;
     let refresh_token = started.refresh_token;
     Ok(Outcome::Redeemed(Box::new(Redeemed {
@@ -194,44 +194,4 @@ async fn refuse(
     let detail = json!({ "client_id": client.id, "code": presented.id, "reason": reason });
     audit::append(tx, &app.env, &app.keys, EventType::CodeRejected, detail).await?;
     Ok(Outcome::Refused(reason))
-}
-
-/// RFC 7636 §4.6; a verifier without a challenge is a downgrade (RFC 9700 §4.8.2).
-fn is_proved(challenge: Option<&str>, verifier: Option<&str>) -> bool {
-    match (challenge, verifier) {
-        (None, None) => true,
-        (Some(challenge), Some(verifier)) => {
-            let is_shaped = (43..=128).contains(&verifier.len())
-                && verifier
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b));
-            let hashed = URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()));
-            // The challenge is no secret, and its preimage can't be found byte by byte.
-            is_shaped && hashed == challenge
-        }
-        (None, Some(_)) | (Some(_), None) => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// RFC 7636 appendix B.
-    #[test]
-    fn the_verifier_of_the_standard_meets_its_challenge_and_no_other_does() {
-        let challenge = Some("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
-        let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-        assert!(is_proved(challenge, Some(verifier)));
-        assert!(
-            !is_proved(challenge, Some(&verifier[..42])),
-            "TOK-05: 42 characters"
-        );
-        assert!(
-            !is_proved(challenge, Some(&"a".repeat(129))),
-            "TOK-05: 129 characters"
-        );
-        assert!(!is_proved(challenge, None));
-        assert!(!is_proved(None, Some(verifier)), "TOK-05: unasked for");
-    }
 }

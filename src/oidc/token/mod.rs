@@ -142,6 +142,9 @@ async fn grant(
     };
     match grant_type {
         "authorization_code" => {
+            if let Some(tokens) = authorization_code::redeem_together(app, headers, form).await {
+                return Ok(tokens);
+            }
             let client = authenticate(app, headers, form).await?;
             authorization_code::redeem(app, &client.0, form).await
         }

@@ -27,7 +27,6 @@ use super::store::Found;
 use super::successor::SealedSuccessor;
 use crate::app::App;
 use crate::audit::{self, EventType, Written};
-use crate::config::half_the_cores;
 use crate::db::{Gathered, Proved, StoreError};
 use crate::http::peer::Peer;
 use crate::identity::membership::Member;
@@ -36,9 +35,6 @@ use crate::oidc::client::Client;
 use crate::oidc::client::authentication::PresentedClient;
 use crate::secret::KeyedDigest;
 use crate::sessions;
-
-/// However many cores there are: more at a time would only be smaller.
-const MOST_TURNS: usize = 4;
 
 /// One token that was shown, by whom and from where.
 #[derive(Debug)]
@@ -83,53 +79,30 @@ struct Claim {
 }
 
 /// The rotations of this process that wait for each other.
-#[derive(Debug)]
-pub struct Rotations(Arc<Gathered<Refresh, Rotated>>);
-
-impl Default for Rotations {
-    /// As many turns at a time as half the cores, and not more than [`MOST_TURNS`].
-    fn default() -> Self {
-        Self(Gathered::new(half_the_cores().min(MOST_TURNS)))
-    }
-}
+pub(crate) type Rotations = Arc<Gathered<Refresh, Rotated>>;
 
 /// Rotates, if that is what the rules say. `None`: nothing is known to be written, and the slower
 /// way must say.
 pub(crate) async fn rotate(app: &App, refresh: Refresh) -> Option<Rotated> {
     let of = app.clone();
-    let turn = move |refreshes: Vec<Refresh>| {
-        let app = of.clone();
-        async move {
-            let mut rotated: Vec<Option<Rotated>> = refreshes.iter().map(|_| None).collect();
-            if let Err(error) = take_turn(&app, refreshes, &mut rotated).await {
-                // Each goes the slower way, which answers for itself; a rotation that was
-                // committed all the same is given again there.
-                let detail = crate::http::chain(&error);
-                tracing::warn!(%detail, "refreshes were not done together");
-            }
-            rotated
-        }
-    };
-    app.rotations.0.done(refresh, turn).await
+    let turn = move |refreshes| take_turn(of.clone(), refreshes);
+    app.rotations.done(refresh, turn).await
 }
 
 /// Holds and reads what it can of `refreshes`, judges each, writes what the rules allow.
-async fn take_turn(
-    app: &App,
-    refreshes: Vec<Refresh>,
-    rotated: &mut [Option<Rotated>],
-) -> Result<(), StoreError> {
+async fn take_turn(app: App, refreshes: Vec<Refresh>) -> Result<Vec<Option<Rotated>>, StoreError> {
+    let mut rotated: Vec<Option<Rotated>> = refreshes.iter().map(|_| None).collect();
     let refreshes = each_family_once(refreshes);
     let mut desk = app.db.desk().await?;
     desk.begin().await?;
     let shown = refreshes.iter().map(|(_, r)| r.asked.presented.tenant());
     let bundle = app.db.seal_presented(shown);
     let asked: Vec<&Refresh> = refreshes.iter().map(|(_, refresh)| refresh).collect();
-    let platform = sessions::service::platform_limits(app);
+    let platform = sessions::service::platform_limits(&app);
     let read = store::read(&mut desk, &bundle, &asked, platform, app.env.now()).await?;
     let (mut claims, mut allowed) = (Vec::new(), Vec::new());
     for ((place, refresh), read) in refreshes.iter().zip(read) {
-        if let Some((claim, then)) = read.and_then(|read| judge(app, refresh, read)) {
+        if let Some((claim, then)) = read.and_then(|read| judge(&app, refresh, read)) {
             claims.push(claim);
             allowed.push((*place, then));
         }
@@ -141,7 +114,7 @@ async fn take_turn(
         let bundle = app.db.seal_members(members);
         store::write(&mut desk, &bundle, &claims).await?
     };
-    desk.commit(app.rotations.0.is_waited_for()).await?;
+    desk.commit(app.rotations.is_waited_for()).await?;
     app.db.rest(desk);
     for ((place, then), is_written) in allowed.into_iter().zip(written) {
         if is_written {
@@ -149,7 +122,7 @@ async fn take_turn(
             rotated[place] = Some(then.rotated());
         }
     }
-    Ok(())
+    Ok(rotated)
 }
 
 /// Of one token shown many times the first is done here, and the slower way gives the others what

@@ -1,18 +1,15 @@
 //! Calls of `clerk.rotation_facts` and `clerk.rotate`.
 
-use std::collections::BTreeSet;
-
-use time::{Duration, OffsetDateTime};
-use uuid::Uuid;
+use time::OffsetDateTime;
 
 use super::{Claim, Refresh};
-use crate::db::{Desk, SealedBundle, StoreError};
+use crate::db::{Desk, SealedBundle, StoreError, each, in_places};
 use crate::identity::membership::Member;
-use crate::ids::TenantSessionId;
 use crate::oidc::family::refresh_token::PresentedRefreshToken;
 use crate::oidc::family::store::{FamilyRow, Found};
-use crate::sessions::service::{Inspected, Standing};
-use crate::sessions::{Limits, Session, Silence, TenantSession};
+use crate::sessions::Limits;
+use crate::sessions::read::{Holder, MemberRead, SessionRead};
+use crate::sessions::service::Inspected;
 
 #[derive(sqlx::FromRow)]
 struct FactsRow {
@@ -22,37 +19,9 @@ struct FactsRow {
     client_version: String,
     client_secrets: Vec<Vec<u8>>,
     #[sqlx(flatten)]
-    session: SessionRow,
-    membership_is_active: bool,
-    tenant_is_active: bool,
-    display_name: String,
-    login: String,
-    roles: Vec<String>,
-    role_scopes: String,
-    idle_seconds: Option<i32>,
-    absolute_seconds: Option<i32>,
-}
-
-/// The session as far as tokens tell of it, or end with it. A column more is one more of
-/// `clerk.rotation_facts`, in a migration.
-#[derive(sqlx::FromRow)]
-struct SessionRow {
-    sid: Uuid,
-    auth_time: OffsetDateTime,
-    opened_at: OffsetDateTime,
-    tenant_amr: Vec<String>,
-    device_label: String,
-    session_epoch: i32,
-    amr: Vec<String>,
-    authenticated_at: OffsetDateTime,
-    proved_at: OffsetDateTime,
-    factor_proved_at: Option<OffsetDateTime>,
-    graced_at: Option<OffsetDateTime>,
-    active_at: OffsetDateTime,
-    silences: sqlx::types::Json<Vec<Silence>>,
-    session_is_ended: bool,
-    account_is_active: bool,
-    account_epoch: i32,
+    session: SessionRead,
+    #[sqlx(flatten)]
+    member: MemberRead,
 }
 
 /// What one rotation is judged by, as one snapshot showed it.
@@ -99,14 +68,12 @@ pub(super) async fn read(
     .bind(now)
     .fetch_all(desk.conn())
     .await?;
-    let mut read: Vec<Option<Read>> = asked.iter().map(|_| None).collect();
-    for row in rows {
-        let n = usize::try_from(row.n - 1).unwrap_or(usize::MAX);
-        if let (Some(place), Some(asked)) = (read.get_mut(n), asked.get(n)) {
-            *place = Some(row.into_read(&asked.asked.presented, platform)?);
-        }
-    }
-    Ok(read)
+    in_places(
+        asked.len(),
+        rows,
+        |row| row.n,
+        |at, row| row.into_read(&asked[at].asked.presented, platform),
+    )
 }
 
 impl FactsRow {
@@ -118,64 +85,21 @@ impl FactsRow {
         let found = self
             .family
             .into_found(presented.tenant(), presented.family())?;
-        let seconds = |of: i32| Duration::seconds(of.into());
-        let others = self.idle_seconds.zip(self.absolute_seconds);
-        let others = others.map(|(idle, absolute)| Limits {
-            idle: seconds(idle),
-            absolute: seconds(absolute),
-        });
-        let is_active =
-            self.membership_is_active && self.tenant_is_active && self.session.account_is_active;
-        let limits = crate::sessions::policy::strictest(platform, others);
+        let holder = Holder {
+            session: found.grant.session,
+            account: found.family.account,
+            subject: found.grant.subject,
+        };
+        let session = self.session.of(holder, platform);
         Ok(Read {
+            found,
             client_version: self.client_version,
             client_secrets: self.client_secrets,
-            membership_is_active: self.membership_is_active,
-            tenant_is_active: self.tenant_is_active,
-            member: Member {
-                subject: found.grant.subject,
-                display_name: self.display_name,
-                login: self.login,
-                roles: self.roles,
-                scopes: scopes_of(&self.role_scopes),
-                is_active,
-            },
-            session: self.session.into_inspected(&found, limits),
-            found,
+            membership_is_active: self.member.membership_is_active,
+            tenant_is_active: self.member.tenant_is_active,
+            member: self.member.of(&session),
+            session,
         })
-    }
-}
-
-impl SessionRow {
-    fn into_inspected(self, found: &Found, limits: Limits) -> Inspected {
-        Inspected {
-            is_ended: self.session_is_ended,
-            account_is_active: self.account_is_active,
-            account_password_epoch: self.account_epoch,
-            standing: Standing {
-                session: Session {
-                    id: found.grant.session,
-                    account: found.family.account,
-                    password_epoch: self.session_epoch,
-                    amr: self.amr,
-                    authenticated_at: self.authenticated_at,
-                    proved_at: self.proved_at,
-                    factor_proved_at: self.factor_proved_at,
-                    is_graced: self.graced_at.is_some(),
-                    active_at: self.active_at,
-                    silences: self.silences.0,
-                    device_label: self.device_label,
-                },
-                in_tenant: TenantSession {
-                    sid: TenantSessionId::from_uuid(self.sid),
-                    subject: found.grant.subject,
-                    auth_time: self.auth_time,
-                    amr: self.tenant_amr,
-                    opened_at: self.opened_at,
-                },
-                limits,
-            },
-        }
     }
 }
 
@@ -216,14 +140,4 @@ pub(super) async fn write(
     .await?;
     let numbers = 1..=i64::try_from(claims.len()).unwrap_or(i64::MAX);
     Ok(numbers.map(|n| written.contains(&n)).collect())
-}
-
-/// Those of all her roles, each once.
-fn scopes_of(words: &str) -> Vec<String> {
-    let scopes: BTreeSet<&str> = words.split_whitespace().collect();
-    scopes.into_iter().map(str::to_owned).collect()
-}
-
-fn each<'a, I, T>(items: &'a [I], part: impl Fn(&'a I) -> T) -> Vec<T> {
-    items.iter().map(part).collect()
 }

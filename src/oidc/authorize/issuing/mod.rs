@@ -1,0 +1,186 @@
+//! The common case of an authorization: a person who is signed in, at a clinic that has seen her
+//! session, by a client that needs no consent of hers. Two statements of one transaction, shared by
+//! those that come together, as a rotation is ([`crate::oidc::family::rotation`];
+//! docs/decisions/0020).
+//!
+//! Invariants
+//! 1. Only a code is given here. Whatever else the rules say is for the slower way, which reads the
+//!    request anew and looks again.
+//! 2. The same `policy::decide` is asked, of the same facts.
+
+mod store;
+
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use super::policy::{self, ClinicChoice, Facts, SessionFacts, Step};
+use super::request;
+use super::settle::{Wanted, code_of, facts_of, standing_at, told};
+use crate::app::App;
+use crate::audit::{self, EventType, Written};
+use crate::db::{Gathered, Proved, StoreError};
+use crate::http::browser::Browser;
+use crate::http::form::Parameters;
+use crate::ids::{ClientId, TenantId};
+use crate::oidc::client::{Client, ClientStatus, policy as client_policy};
+use crate::oidc::code::{IssuedCode, service as codes};
+use crate::oidc::interaction::{AuthorizeRequest, Prompt};
+use crate::secret::KeyedDigest;
+use crate::sessions::{PresentedSession, service as sessions};
+
+/// One request of a browser that shows a session.
+#[derive(Debug)]
+pub(crate) struct Authorization {
+    session: PresentedSession,
+    /// As it was last read: good only if its row is still the same.
+    client: Arc<Client>,
+    request: Box<AuthorizeRequest>,
+    wanted: Wanted,
+}
+
+/// The code that answers it: committed.
+#[derive(Debug)]
+pub(crate) struct Issued {
+    request: Box<AuthorizeRequest>,
+    text: SecretString,
+}
+
+/// One code as the rules allowed it.
+#[derive(Debug)]
+struct Grant {
+    proved: Proved,
+    tenant: TenantId,
+    code: IssuedCode,
+    digest: KeyedDigest,
+    event: Written,
+}
+
+/// The authorizations of this process that wait for each other.
+pub(crate) type Issues = Arc<Gathered<Authorization, Issued>>;
+
+/// Gives a code, if that is what the rules say, with the request that it answers. `None`: nothing
+/// is known to be given, and the slower way must say.
+pub(super) async fn issue(
+    app: &App,
+    browser: &Browser,
+    given: &Parameters,
+) -> Option<(Box<AuthorizeRequest>, SecretString)> {
+    let authorization = read(app, browser, given)?;
+    let of = app.clone();
+    let turn = move |authorizations| take_turn(of.clone(), authorizations);
+    let issued = app.issues.done(authorization, turn).await?;
+    Some((issued.request, issued.text))
+}
+
+fn read(app: &App, browser: &Browser, given: &Parameters) -> Option<Authorization> {
+    let session = browser.session.as_ref()?;
+    let id = given.one("client_id").ok().flatten();
+    let client = app.clients.last_read(&ClientId::parse(id?)?)?;
+    let redirect_uri = given.one("redirect_uri").ok().flatten()?;
+    let is_plain = client.status == ClientStatus::Active
+        && !client.is_third_party()
+        && client_policy::may_redirect(&client, redirect_uri)
+        && given.all("id_token_hint").next().is_none();
+    if !is_plain {
+        return None;
+    }
+    let request = request::read(given, &client, redirect_uri).ok()?;
+    let organization = request::organization(given).ok()?;
+    // Which of hers she wants to choose among is not for one statement.
+    if request.prompt.contains(&Prompt::SelectAccount) {
+        return None;
+    }
+    Some(Authorization {
+        session: PresentedSession {
+            id: session.id,
+            secret: session.secret.again(),
+        },
+        wanted: Wanted::of(&client, organization.as_deref()),
+        client,
+        request: Box::new(request),
+    })
+}
+
+async fn take_turn(
+    app: App,
+    authorizations: Vec<Authorization>,
+) -> Result<Vec<Option<Issued>>, StoreError> {
+    let mut desk = app.db.desk().await?;
+    desk.begin().await?;
+    let shown = authorizations.iter().map(|a| a.session.id);
+    let claims = app.db.seal_claims(shown);
+    let platform = sessions::platform_limits(&app);
+    let read = store::read(&mut desk, &claims, &authorizations, platform).await?;
+    let mut issued: Vec<Option<Issued>> = Vec::with_capacity(authorizations.len());
+    let mut grants = Vec::new();
+    for (authorization, read) in authorizations.into_iter().zip(read) {
+        let judged = read.and_then(|read| judge(&app, &authorization, read));
+        issued.push(judged.map(|(grant, text)| {
+            grants.push(grant);
+            let request = authorization.request;
+            Issued { request, text }
+        }));
+    }
+    if !grants.is_empty() {
+        let members = grants.iter().map(|g| (g.proved, g.tenant, g.code.subject));
+        let bundle = app.db.seal_members(members);
+        store::write(&mut desk, &bundle, &grants).await?;
+    }
+    desk.commit(app.issues.is_waited_for()).await?;
+    app.db.rest(desk);
+    Ok(issued)
+}
+
+/// Whether the cookie is the session's, the client what it was, and the rules say that she is given
+/// a code.
+fn judge(
+    app: &App,
+    authorization: &Authorization,
+    read: store::Read,
+) -> Option<(Grant, SecretString)> {
+    let Authorization {
+        session: presented,
+        client,
+        request,
+        ..
+    } = authorization;
+    let account = read.session.standing.session.account;
+    let is_same = read.client_version == client.version;
+    if !is_same || !sessions::is_shown(app, presented, account, &read.secret_digest) {
+        return None;
+    }
+    let proved = Proved::by_check(account);
+    let standing = read.session.stands()?;
+    let (session, seen, now) = (&standing.session, &standing.in_tenant, app.env.now());
+    let member = ClinicChoice::Member {
+        tenant: read.tenant,
+        subject: seen.subject,
+        requires_factor: read.requires_factor,
+    };
+    let (clinic, auth_time) = standing_at(session, Some(seen), standing.limits, member, now);
+    let facts = Facts {
+        session: Some(SessionFacts {
+            has_consented: true,
+            ..facts_of(session, read.factors, clinic, auth_time)
+        }),
+        asked_at: None,
+    };
+    let Step::Issue {
+        tenant, subject, ..
+    } = policy::decide(request, &facts, now)
+    else {
+        return None;
+    };
+    let code = code_of(app, client, request, session, subject);
+    let (text, digest) = codes::draw(app, tenant, &code);
+    let event = EventType::AuthorizeGranted;
+    let grant = Grant {
+        proved,
+        tenant,
+        digest,
+        event: audit::write(&app.env, &app.keys, event, now, told(&code)),
+        code,
+    };
+    Some((grant, text))
+}
