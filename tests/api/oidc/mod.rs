@@ -14,6 +14,7 @@ mod leaks;
 mod logout;
 mod refresh;
 mod standing;
+mod together;
 mod userinfo;
 
 use base64::Engine as _;
@@ -58,7 +59,10 @@ impl World {
     }
 
     async fn with_roles(roles: &[&str]) -> Self {
-        let lab = Lab::new().await;
+        Self::on(Lab::new().await, roles).await
+    }
+
+    async fn on(lab: Lab, roles: &[&str]) -> Self {
         let clinic = lab.clinic("Juniper Clinic").await;
         let person = lab.person("Ada Quill").await;
         let subject = lab.join(&person, clinic.id, roles).await;

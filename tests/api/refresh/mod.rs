@@ -5,13 +5,14 @@ mod clocks;
 mod crashes;
 mod lost_answers;
 mod places;
+mod redeeming;
 mod replay;
 mod retention;
 mod rotation;
 mod signing;
 mod standing;
 mod strangers;
-mod together;
+pub(crate) mod together;
 
 use std::ops::Deref;
 
@@ -253,12 +254,7 @@ impl World {
     async fn sign_in(&self, to: &Party) -> SignedIn {
         let session = self.session().await;
         let code = self.code(to, session).await;
-        let fields = [
-            ("grant_type", "authorization_code"),
-            ("code", &code),
-            ("redirect_uri", REDIRECT),
-        ];
-        let tokens = token(&self.lab.browser(), to, &fields).await.tokens();
+        let tokens = redeem(&self.lab.browser(), to, &code).await.tokens();
         SignedIn { session, tokens }
     }
 
@@ -352,6 +348,15 @@ async fn token(at: &Browser, by: &Party, fields: &[(&str, &str)]) -> Answer {
         }
     }
     at.send("/token", request.form(&fields)).await
+}
+
+async fn redeem(at: &Browser, by: &Party, code: &str) -> Answer {
+    let fields = [
+        ("grant_type", "authorization_code"),
+        ("code", code),
+        ("redirect_uri", REDIRECT),
+    ];
+    token(at, by, &fields).await
 }
 
 async fn refresh(at: &Browser, by: &Party, refresh_token: &str) -> Answer {

@@ -51,12 +51,12 @@ pub(super) const FALLS: [Fall; 5] = [
 ];
 
 impl Fall {
-    pub(super) async fn befalls(&self, world: &World, signed_in: &SignedIn, change: &str) {
+    pub(super) async fn befalls(&self, world: &World, session: Uuid, change: &str) {
         let id = match self.key {
             "subject_id" => world.subject.to_string(),
             "tenant_id" => world.clinic.id.to_string(),
             "account_id" => world.person.account.to_string(),
-            _ => signed_in.session.to_string(),
+            _ => session.to_string(),
         };
         let (table, key) = (self.table, self.key);
         world
@@ -75,7 +75,7 @@ async fn whatever_fell_between_answer_and_retry_is_refused() {
             let signed_in = world.sign_in(&party).await;
             let next = world.refresh(&party, &signed_in.refresh).await.tokens();
             let before = world.row(signed_in.family()).await;
-            fall.befalls(&world, &signed_in, fall.down).await;
+            fall.befalls(&world, signed_in.session, fall.down).await;
             for token in [&next.refresh, &signed_in.refresh] {
                 world.refresh(&party, token).await.refused("invalid_grant");
                 let seen = ("refresh.rejected".to_owned(), fall.reason.to_owned());
@@ -88,7 +88,7 @@ async fn whatever_fell_between_answer_and_retry_is_refused() {
                 fall.reason
             );
             if let Some(up) = fall.up {
-                fall.befalls(&world, &signed_in, up).await;
+                fall.befalls(&world, signed_in.session, up).await;
                 let retry = world.refresh(&party, &signed_in.refresh).await.tokens();
                 assert_eq!(retry.refresh, next.refresh);
             }
@@ -106,7 +106,7 @@ async fn an_ended_session_hides_no_replay() {
     world.refresh(&party, &second.refresh).await.tokens();
     let [.., session_ends] = FALLS;
     session_ends
-        .befalls(&world, &first, session_ends.down)
+        .befalls(&world, first.session, session_ends.down)
         .await;
     world
         .refresh(&party, &first.refresh)

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::standing::FALLS;
 use super::*;
-use crate::lab::cluster::{self, tell};
+use crate::lab::cluster::{self, Database, tell};
 use crate::seal::proxy::Proxy;
 
 /// Where a rotation is held up.
@@ -36,7 +36,7 @@ impl Before {
     }
 }
 
-async fn apart() -> World {
+pub(super) async fn apart() -> World {
     World::of(Lab::apart(|_| ()).await).await
 }
 
@@ -46,17 +46,16 @@ fn begin(world: &World, by: &Party, refresh_token: &str) -> JoinHandle<Answer> {
     tokio::spawn(async move { refresh(&browser, &by, &token).await })
 }
 
-/// Until a turn of the server's waits for `holder`.
-async fn until_held(world: &World, holder: &mut PgConnection, before: Before) {
+/// Until a turn of the server's waits for `holder`'s lock on `table`.
+pub(super) async fn until_held(world: &World, holder: &mut PgConnection, table: &str) {
     let pid: i32 = sqlx::query_scalar("select pg_backend_pid()")
         .fetch_one(holder)
         .await
         .unwrap();
     let held = format!(
         "select count(*) from pg_locks
-         where not granted and relation = '{}'::regclass
-           and pg_blocking_pids(pid) @> array[{pid}]",
-        before.table()
+         where not granted and relation = '{table}'::regclass
+           and pg_blocking_pids(pid) @> array[{pid}]"
     );
     while world.count(held.clone()).await < 1 {
         tokio::time::sleep(Real::from_millis(5)).await;
@@ -64,7 +63,7 @@ async fn until_held(world: &World, holder: &mut PgConnection, before: Before) {
 }
 
 /// How many transactions wrote what these queries find.
-async fn transactions(world: &World, rows: &str) -> i64 {
+pub(super) async fn transactions(world: &World, rows: &str) -> i64 {
     let distinct = "select count(distinct wrote) from";
     world
         .count(format!("{distinct} ({rows}) written (wrote)"))
@@ -104,11 +103,11 @@ async fn a_rotation_by_itself_is_four_round_trips_and_one_durable_commit() {
 }
 
 /// A thousand others of the clinic, made from what the one has; the planner is told nothing.
-const CROWD: &str = "
+pub(crate) const CROWD: &str = "
     set session_replication_role = replica;
     do $$ declare r record; begin
       for r in select * from (values ('tenant_session', 'session_id'), ('membership', 'subject_id'),
-          ('token_family', 'family_id')) as t (name, key)
+          ('token_family', 'family_id'), ('authorization_code', 'code_id')) as t (name, key)
       loop
         execute format('create temp table crowd as select t.* from (select * from identity.%I
           limit 1) t, generate_series(1, 1000)', r.name);
@@ -123,15 +122,16 @@ const CROWD: &str = "
       end loop;
     end $$";
 
-/// Rows that Postgres has read for anybody so far, and how often a family was looked up.
-async fn read(world: &World) -> (i64, i64) {
+/// Rows that Postgres has read for anybody so far, and how often one of `table` was looked up.
+pub(crate) async fn read(database: &Database, table: &str) -> (i64, i64) {
     let rows = "select sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))::bigint
                 from pg_stat_user_tables where schemaname in ('identity', 'tenancy')";
-    let looked_up = "select idx_scan from pg_stat_user_tables where relname = 'token_family'";
-    (
-        world.count(rows.to_owned()).await,
-        world.count(looked_up.to_owned()).await,
-    )
+    let looked_up = "select idx_scan from pg_stat_user_tables where relid";
+    let both = format!("select ({rows}), ({looked_up} = 'identity.{table}'::regclass)");
+    sqlx::query_as(AssertSqlSafe(both))
+        .fetch_one(&mut database.superuser().await)
+        .await
+        .unwrap()
 }
 
 /// What a rotation reads has nothing to do with how many others the clinic has, even if its plan
@@ -144,13 +144,13 @@ async fn a_rotation_reads_no_other_persons_rows() {
     let mut held = world.sign_in(&party).await.tokens;
     held = world.refresh(&party, &held.refresh).await.tokens();
     world.tell(CROWD).await;
-    let (rows_before, before) = read(&world).await;
+    let (rows_before, before) = read(&world.lab.database, "token_family").await;
     for _ in 0..ROTATIONS {
         held = world.refresh(&party, &held.refresh).await.tokens();
     }
     // Each looks its family up three times: to hold it, to read it, to write it.
     let rows = loop {
-        let (rows, looked_up) = read(&world).await;
+        let (rows, looked_up) = read(&world.lab.database, "token_family").await;
         if looked_up - before >= 3 * ROTATIONS {
             break rows;
         }
@@ -173,8 +173,8 @@ async fn what_falls_before_the_family_is_held_is_not_outrun() {
             let mut holder = world.lab.database.superuser().await;
             tell(&mut holder, Before::Holding.lock()).await;
             let under_way = begin(&world, &party, &next.refresh);
-            until_held(&world, &mut holder, Before::Holding).await;
-            fall.befalls(&world, &signed_in, fall.down).await;
+            until_held(&world, &mut holder, Before::Holding.table()).await;
+            fall.befalls(&world, signed_in.session, fall.down).await;
             tell(&mut holder, "rollback").await;
             under_way.await.unwrap().refused("invalid_grant");
             let seen = ("refresh.rejected".to_owned(), fall.reason.to_owned());
@@ -182,7 +182,7 @@ async fn what_falls_before_the_family_is_held_is_not_outrun() {
             let after = world.row(signed_in.family()).await;
             assert_eq!(after, before, "{}: nothing was written", fall.table);
             if let Some(up) = fall.up {
-                fall.befalls(&world, &signed_in, up).await;
+                fall.befalls(&world, signed_in.session, up).await;
                 world.refresh(&party, &next.refresh).await.tokens();
             }
         }
@@ -199,8 +199,8 @@ async fn what_falls_between_the_judgment_and_the_writing_ends_what_is_given() {
         let mut holder = world.lab.database.superuser().await;
         tell(&mut holder, Before::Writing.lock()).await;
         let under_way = begin(&world, &party, &signed_in.refresh);
-        until_held(&world, &mut holder, Before::Writing).await;
-        fall.befalls(&world, &signed_in, fall.down).await;
+        until_held(&world, &mut holder, Before::Writing.table()).await;
+        fall.befalls(&world, signed_in.session, fall.down).await;
         tell(&mut holder, "rollback").await;
         let given = under_way.await.unwrap().tokens();
         for token in [&given.refresh, &signed_in.refresh] {
@@ -209,7 +209,7 @@ async fn what_falls_between_the_judgment_and_the_writing_ends_what_is_given() {
             assert_eq!(world.last_event("reason").await, seen);
         }
         if let Some(up) = fall.up {
-            fall.befalls(&world, &signed_in, up).await;
+            fall.befalls(&world, signed_in.session, up).await;
         }
     }
 }
@@ -223,7 +223,7 @@ async fn a_role_taken_before_the_family_is_held_is_not_given() {
     let mut holder = world.lab.database.superuser().await;
     tell(&mut holder, Before::Holding.lock()).await;
     let under_way = begin(&world, &party, &held.refresh);
-    until_held(&world, &mut holder, Before::Holding).await;
+    until_held(&world, &mut holder, Before::Holding.table()).await;
     let subject = world.subject;
     let change = "update identity.membership_role set role = 'executive' where subject_id";
     world.tell(&format!("{change} = '{subject}'")).await;
@@ -248,12 +248,12 @@ async fn one_that_can_not_be_rotated_takes_no_other_with_it() {
     for signed_in in &all {
         // The first is about to be written; the others wait for it.
         under_way.push(begin(&world, &party, &signed_in.refresh));
-        until_held(&world, &mut holder, Before::Writing).await;
+        until_held(&world, &mut holder, Before::Writing.table()).await;
     }
     let fallen = all.last().unwrap();
     let [.., session_ends] = FALLS;
     session_ends
-        .befalls(&world, fallen, session_ends.down)
+        .befalls(&world, fallen.session, session_ends.down)
         .await;
     tell(&mut holder, "rollback").await;
     let mut answers = Vec::new();

@@ -59,11 +59,12 @@ impl Said {
         }
     }
 
-    /// For a list of tenants, accounts and subjects, each as Postgres writes an array.
-    pub(super) fn bundle(lists: &[String; 3]) -> Self {
+    /// Of `class`, for lists, each as Postgres writes an array: of tenants, accounts and subjects
+    /// for a bundle, of sessions for claims.
+    pub(super) fn listed(class: &'static str, lists: &[String]) -> Self {
         let list = ring::digest::digest(&ring::digest::SHA256, lists.concat().as_bytes());
         Self {
-            class: "bundle",
+            class,
             purpose: hexadecimal(list.as_ref()),
             ..Self::default()
         }
