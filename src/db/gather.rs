@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use super::error::StoreError;
 use crate::config::half_the_cores;
@@ -46,30 +47,23 @@ impl<I: Send + 'static, O: Send + 'static> Gathered<I, O> {
     /// Has `piece` done by `work`, together with what waits beside it; `work` gives one answer for
     /// each piece, in their order. `None`: it was not done, or nobody knows.
     ///
-    /// It is done in a task of its own: who asked may go away meanwhile.
-    pub(crate) async fn done<W, F>(self: &Arc<Self>, piece: I, work: W) -> Option<O>
+    /// The answers come by a future of their own, the bundle's end (a commit that waits for the
+    /// disk): the lane begins its next bundle meanwhile, and one at most is ending behind it.
+    ///
+    /// It is done in tasks of its own: who asked may go away meanwhile.
+    pub(crate) async fn done<W, F, E>(self: &Arc<Self>, piece: I, work: W) -> Option<O>
     where
         W: Fn(Vec<I>) -> F + Send + 'static,
-        F: Future<Output = Result<Vec<Option<O>>, StoreError>> + Send,
+        F: Future<Output = Result<E, StoreError>> + Send + 'static,
+        E: Future<Output = Result<Vec<Option<O>>, StoreError>> + Send + 'static,
     {
         let (tell, told) = oneshot::channel();
         if self.stand_in_line(piece, tell) {
-            let mut lane = Lane {
+            let lane = Lane {
                 of: Arc::clone(self),
                 is_closed: false,
             };
-            tokio::spawn(async move {
-                while let Some((pieces, asked)) = lane.next() {
-                    match work(pieces).await {
-                        Ok(answers) => tell_all(asked, answers),
-                        // Nobody is told: each asks for himself, by the slower way.
-                        Err(error) => {
-                            let detail = crate::http::chain(&error);
-                            tracing::warn!(%detail, "what came together was not done together");
-                        }
-                    }
-                }
-            });
+            tokio::spawn(lane.serve(work));
         }
         told.await.ok().flatten()
     }
@@ -90,10 +84,20 @@ impl<I: Send + 'static, O: Send + 'static> Gathered<I, O> {
     }
 }
 
-fn tell_all<O>(asked: Vec<Asked<O>>, answers: Vec<Option<O>>) {
-    for (tell, answer) in asked.into_iter().zip(answers) {
-        // Who asked may have gone away.
-        let _ = tell.send(answer);
+/// Tells all what came of theirs. After an error nobody is told: each asks for himself, by the
+/// slower way.
+fn tell<O>(asked: Vec<Asked<O>>, answers: Result<Vec<Option<O>>, StoreError>) {
+    match answers {
+        Ok(answers) => {
+            for (tell, answer) in asked.into_iter().zip(answers) {
+                // Who asked may have gone away.
+                let _ = tell.send(answer);
+            }
+        }
+        Err(error) => {
+            let detail = crate::http::chain(&error);
+            tracing::warn!(%detail, "what came together was not done together");
+        }
     }
 }
 
@@ -104,6 +108,26 @@ struct Lane<I: Send + 'static, O: Send + 'static> {
 }
 
 impl<I: Send + 'static, O: Send + 'static> Lane<I, O> {
+    async fn serve<W, F, E>(mut self, work: W)
+    where
+        W: Fn(Vec<I>) -> F,
+        F: Future<Output = Result<E, StoreError>>,
+        E: Future<Output = Result<Vec<Option<O>>, StoreError>> + Send + 'static,
+    {
+        let mut ending: Option<JoinHandle<()>> = None;
+        while let Some((pieces, asked)) = self.next() {
+            let done = work(pieces).await;
+            if let Some(ending) = ending.take() {
+                // A panic there was that bundle's own.
+                let _ = ending.await;
+            }
+            match done {
+                Ok(end) => ending = Some(tokio::spawn(async { tell(asked, end.await) })),
+                Err(error) => tell(asked, Err(error)),
+            }
+        }
+    }
+
     fn next(&mut self) -> Option<(Vec<I>, Vec<Asked<O>>)> {
         let mut line = self
             .of

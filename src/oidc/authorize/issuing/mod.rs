@@ -102,10 +102,12 @@ fn read(app: &App, browser: &Browser, given: &Parameters) -> Option<Authorizatio
     })
 }
 
+/// Reads what it can of `authorizations`, judges each, writes what the rules allow. What is left to
+/// do is the commit.
 async fn take_turn(
     app: App,
     authorizations: Vec<Authorization>,
-) -> Result<Vec<Option<Issued>>, StoreError> {
+) -> Result<impl Future<Output = Result<Vec<Option<Issued>>, StoreError>> + Send, StoreError> {
     let mut desk = app.db.desk().await?;
     desk.begin().await?;
     let shown = authorizations.iter().map(|a| a.session.id);
@@ -127,9 +129,11 @@ async fn take_turn(
         let bundle = app.db.seal_members(members);
         store::write(&mut desk, &bundle, &grants).await?;
     }
-    desk.commit(app.issues.is_waited_for()).await?;
-    app.db.rest(desk);
-    Ok(issued)
+    Ok(async move {
+        desk.commit(app.issues.is_waited_for()).await?;
+        app.db.rest(desk);
+        Ok(issued)
+    })
 }
 
 /// Whether the cookie is the session's, the client what it was, and the rules say that she is given

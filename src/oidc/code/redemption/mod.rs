@@ -76,21 +76,26 @@ struct Claim {
     event: Written,
 }
 
-/// The redemptions of this process that wait for each other.
-pub(crate) type Redemptions = Arc<Gathered<Redemption, (Arc<Client>, Redeemed)>>;
+/// What a code bought, with the client, authenticated.
+type Bought = (Arc<Client>, Redeemed);
 
-/// Redeems, if that is what the rules say; with the client, authenticated. `None`: nothing is
-/// known to be written, and the slower way must say.
-pub(crate) async fn redeem(app: &App, redemption: Redemption) -> Option<(Arc<Client>, Redeemed)> {
+/// The redemptions of this process that wait for each other.
+pub(crate) type Redemptions = Arc<Gathered<Redemption, Bought>>;
+
+/// Redeems, if that is what the rules say. `None`: nothing is known to be written, and the slower
+/// way must say.
+pub(crate) async fn redeem(app: &App, redemption: Redemption) -> Option<Bought> {
     let of = app.clone();
     let turn = move |redemptions| take_turn(of.clone(), redemptions);
     app.redemptions.done(redemption, turn).await
 }
 
+/// Holds and reads what it can of `redemptions`, judges each, writes what the rules allow. What is
+/// left to do is the commit.
 async fn take_turn(
     app: App,
     redemptions: Vec<Redemption>,
-) -> Result<Vec<Option<(Arc<Client>, Redeemed)>>, StoreError> {
+) -> Result<impl Future<Output = Result<Vec<Option<Bought>>, StoreError>> + Send, StoreError> {
     let mut redeemed: Vec<_> = redemptions.iter().map(|_| None).collect();
     let redemptions = each_code_once(redemptions);
     let mut desk = app.db.desk().await?;
@@ -114,14 +119,16 @@ async fn take_turn(
         let bundle = app.db.seal_members(members);
         store::write(&mut desk, &bundle, &claims).await?
     };
-    desk.commit(app.redemptions.is_waited_for()).await?;
-    app.db.rest(desk);
-    for (((place, then), claim), is_written) in allowed.into_iter().zip(claims).zip(written) {
-        if is_written {
-            redeemed[place] = Some(then.redeemed(claim));
+    Ok(async move {
+        desk.commit(app.redemptions.is_waited_for()).await?;
+        app.db.rest(desk);
+        for (((place, then), claim), is_written) in allowed.into_iter().zip(claims).zip(written) {
+            if is_written {
+                redeemed[place] = Some(then.redeemed(claim));
+            }
         }
-    }
-    Ok(redeemed)
+        Ok(redeemed)
+    })
 }
 
 /// Of one code shown many times the first is done here; the slower way ends what it gave, for the
@@ -142,7 +149,7 @@ struct Allowed {
 }
 
 impl Allowed {
-    fn redeemed(self, claim: Claim) -> (Arc<Client>, Redeemed) {
+    fn redeemed(self, claim: Claim) -> Bought {
         let redeemed = Redeemed {
             code: claim.code,
             member: self.member,

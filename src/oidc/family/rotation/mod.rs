@@ -89,8 +89,12 @@ pub(crate) async fn rotate(app: &App, refresh: Refresh) -> Option<Rotated> {
     app.rotations.done(refresh, turn).await
 }
 
-/// Holds and reads what it can of `refreshes`, judges each, writes what the rules allow.
-async fn take_turn(app: App, refreshes: Vec<Refresh>) -> Result<Vec<Option<Rotated>>, StoreError> {
+/// Holds and reads what it can of `refreshes`, judges each, writes what the rules allow. What is
+/// left to do is the commit.
+async fn take_turn(
+    app: App,
+    refreshes: Vec<Refresh>,
+) -> Result<impl Future<Output = Result<Vec<Option<Rotated>>, StoreError>> + Send, StoreError> {
     let mut rotated: Vec<Option<Rotated>> = refreshes.iter().map(|_| None).collect();
     let refreshes = each_family_once(refreshes);
     let mut desk = app.db.desk().await?;
@@ -114,15 +118,17 @@ async fn take_turn(app: App, refreshes: Vec<Refresh>) -> Result<Vec<Option<Rotat
         let bundle = app.db.seal_members(members);
         store::write(&mut desk, &bundle, &claims).await?
     };
-    desk.commit(app.rotations.is_waited_for()).await?;
-    app.db.rest(desk);
-    for ((place, then), is_written) in allowed.into_iter().zip(written) {
-        if is_written {
-            app.metrics.refreshed(then.word);
-            rotated[place] = Some(then.rotated());
+    Ok(async move {
+        desk.commit(app.rotations.is_waited_for()).await?;
+        app.db.rest(desk);
+        for ((place, then), is_written) in allowed.into_iter().zip(written) {
+            if is_written {
+                app.metrics.refreshed(then.word);
+                rotated[place] = Some(then.rotated());
+            }
         }
-    }
-    Ok(rotated)
+        Ok(rotated)
+    })
 }
 
 /// Of one token shown many times the first is done here, and the slower way gives the others what
