@@ -367,8 +367,8 @@ fn proofs_are_made_only_where_a_credential_was_checked() {
     }
     let allowed: BTreeSet<String> = [
         "src/identity/credential/mod.rs",
+        "src/oidc/code/service.rs",
         "src/oidc/family/facts.rs",
-        "src/oidc/token/authorization_code.rs",
         "src/recovery/service.rs",
         "src/sessions/service.rs",
         "src/sign_in/service.rs",

@@ -3,7 +3,7 @@
 //! Invariants
 //! 1. Tenant, subject and actor come from the sealed context, never from an argument.
 //! 2. Nothing can change or delete an event; `audit.append` is the only door, and for a rotation
-//!    the statement that writes it (`clerk.rotate`).
+//!    or a code the statement that writes it (`clerk.rotate`, `clerk.give_codes`, `clerk.redeem`).
 //! 3. Details hold identifiers and reason codes, never PHI, secrets or typed text.
 
 mod event;

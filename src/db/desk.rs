@@ -119,14 +119,14 @@ pub(crate) fn in_places<R, T>(
     number: impl Fn(&R) -> i64,
     read: impl Fn(usize, R) -> Result<T, StoreError>,
 ) -> Result<Vec<Option<T>>, StoreError> {
-    let mut placed: Vec<Option<T>> = (0..places).map(|_| None).collect();
+    let mut said: Vec<Option<T>> = (0..places).map(|_| None).collect();
     for row in rows {
         let at = usize::try_from(number(&row) - 1).unwrap_or(usize::MAX);
-        if let Some(place) = placed.get_mut(at) {
+        if let Some(place) = said.get_mut(at) {
             *place = Some(read(at, row)?);
         }
     }
-    Ok(placed)
+    Ok(said)
 }
 
 /// A connection for calls of the clerk's functions, one after the other.

@@ -79,6 +79,17 @@ impl StoreError {
     }
 }
 
+/// An error and its causes, for the log: `Display` of ours never repeats its source.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::passes;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::error::StoreError;
+use super::error::{StoreError, chain};
 use crate::config::half_the_cores;
 
 /// So many pieces are done together at most.
@@ -95,7 +95,7 @@ fn tell<O>(asked: Vec<Asked<O>>, answers: Result<Vec<Option<O>>, StoreError>) {
             }
         }
         Err(error) => {
-            let detail = crate::http::chain(&error);
+            let detail = chain(&error);
             tracing::warn!(%detail, "what came together was not done together");
         }
     }

@@ -37,6 +37,7 @@ use context::{Context, SealKey};
 use desk::Desks;
 pub(crate) use desk::{Desk, SealedBundle, SealedClaims, each, in_places};
 pub use error::StoreError;
+pub(crate) use error::chain;
 pub(crate) use gather::Gathered;
 use keeper::Opening;
 pub use logins::Logins;

@@ -13,8 +13,6 @@ pub mod problem;
 pub mod turned_away;
 pub mod visit;
 
-use std::error::Error;
-
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -29,6 +27,7 @@ use self::page::PageError;
 use crate::app::App;
 use crate::config::PlaneName;
 use crate::db::StoreError;
+pub(crate) use crate::db::chain;
 use crate::{account, api, oidc, pages, recovery, sessions, sign_in};
 
 /// No request of ours is larger: forms and tokens only.
@@ -89,15 +88,4 @@ async fn nothing_here(State(app): State<App>, id: RequestId, headers: HeaderMap)
     } else {
         StatusCode::NOT_FOUND.into_response()
     }
-}
-
-/// An error and its causes, for the log: `Display` of ours never repeats its source.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

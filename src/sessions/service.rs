@@ -28,10 +28,9 @@ pub async fn recognize(
     let Some((account, digest)) = store::find_claimed(tx, presented.id).await? else {
         return Ok(None);
     };
-    if !is_shown(app, presented, account, &digest) {
+    let Some(proved) = prove(app, presented, account, &digest) else {
         return Ok(None);
-    }
-    let proved = Proved::by_check(account);
+    };
     tx.proceed(Authority::account(proved)).await?;
     let stored = store::find(tx, presented.id).await?;
     Ok(stored
@@ -39,15 +38,16 @@ pub async fn recognize(
         .map(|s| (s.session, Proof(proved))))
 }
 
-/// Whether a cookie shows the secret of its session, which is `account`'s and of which `stored` is
+/// Proof of `account`, whose the session is, if the cookie shows its secret, of which `stored` is
 /// kept.
-pub(crate) fn is_shown(
+pub(crate) fn prove(
     app: &App,
     presented: &PresentedSession,
     account: AccountId,
     stored: &[u8],
-) -> bool {
-    secret_digest(app, presented.id, account, &presented.secret).matches(stored)
+) -> Option<Proved> {
+    let expected = secret_digest(app, presented.id, account, &presented.secret);
+    expected.matches(stored).then(|| Proved::by_check(account))
 }
 
 /// Proof that [`recognize`] or a sign-in said yes; what an account's transaction asks for.

@@ -119,7 +119,8 @@ impl IssuedCode {
     }
 
     /// RFC 7636 §4.6.
-    pub(crate) fn is_proved(&self, verifier: Option<&str>) -> bool {
+    pub(crate) fn is_proved(&self, verifier: Option<&SecretString>) -> bool {
+        let verifier = verifier.map(secrecy::ExposeSecret::expose_secret);
         is_proved(self.code_challenge.as_deref(), verifier)
     }
 }

@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use super::model::{CodeSecret, IssuedCode, PresentedCode};
 use super::store;
 use crate::app::App;
-use crate::db::{Identity, StoreError, Tx};
+use crate::db::{Identity, Proved, StoreError, Tx};
 use crate::ids::{CodeId, FamilyId, TenantId};
 use crate::secret::KeyedDigest;
 
@@ -28,14 +28,15 @@ pub(crate) fn draw(app: &App, tenant: TenantId, code: &IssuedCode) -> (SecretStr
     (PresentedCode::encode(tenant, code.id, &secret), kept)
 }
 
-/// Whether what was presented is this code, of which `stored` is kept.
-pub(crate) fn is_shown(
+/// Proof of the code's account, if what was presented is this code, of which `stored` is kept.
+pub(crate) fn prove(
     app: &App,
     presented: &PresentedCode,
     code: &IssuedCode,
     stored: &[u8],
-) -> bool {
-    digest(app, presented.tenant, code, &presented.secret).matches(stored)
+) -> Option<Proved> {
+    let is_shown = digest(app, presented.tenant, code, &presented.secret).matches(stored);
+    is_shown.then(|| Proved::by_check(code.account))
 }
 
 /// A fresh id.
@@ -43,17 +44,18 @@ pub fn fresh_id(app: &App) -> CodeId {
     CodeId::from_uuid(app.env.random_uuid())
 }
 
-/// The code presented, locked; `None` if unknown or its secret is wrong. Whether it was spent, has
-/// expired or is another client's is the caller's to judge.
-pub async fn find(
+/// The code presented, locked, with proof of its account; `None` if unknown or its secret is wrong.
+/// Whether it was spent, has expired or is another client's is the caller's to judge.
+pub(crate) async fn find(
     tx: &mut Tx<Identity>,
     app: &App,
     presented: &PresentedCode,
-) -> Result<Option<IssuedCode>, StoreError> {
+) -> Result<Option<(IssuedCode, Proved)>, StoreError> {
     let found = store::find_locked(tx, presented.tenant, presented.id).await?;
-    Ok(found
-        .filter(|(code, stored)| is_shown(app, presented, code, stored))
-        .map(|(code, _)| code))
+    Ok(found.and_then(|(code, stored)| {
+        let proved = prove(app, presented, &code, &stored)?;
+        Some((code, proved))
+    }))
 }
 
 /// Spends it; false if it was spent before.

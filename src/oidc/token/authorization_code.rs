@@ -1,13 +1,14 @@
 //! `grant_type=authorization_code` (RFC 6749 §4.1.3, RFC 7636 §4.6).
 
 use http::HeaderMap;
+use secrecy::SecretString;
 use serde_json::json;
 
 use super::minting::{self, Issue};
 use super::{TokenResponse, malformed_form};
 use crate::app::App;
 use crate::audit::{self, EventType};
-use crate::db::{Authority, Identity, Proved, StoreError, Tx};
+use crate::db::{Authority, Identity, StoreError, Tx};
 use crate::http::form::Parameters;
 use crate::http::oauth_error::OAuthError;
 use crate::identity::membership::store as membership;
@@ -33,7 +34,7 @@ fn read(form: &Parameters) -> Result<Asked, OAuthError> {
     let code = one("code")?.ok_or_else(|| OAuthError::field("code", "missing"))?;
     Ok(Asked {
         redirect_uri: one("redirect_uri")?.map(str::to_owned),
-        verifier: one("code_verifier")?.map(str::to_owned),
+        verifier: one("code_verifier")?.map(SecretString::from),
         presented: PresentedCode::parse(code)
             .ok_or_else(|| OAuthError::invalid_grant("not our format"))?,
     })
@@ -106,7 +107,7 @@ async fn spend(
     asked: &Asked,
 ) -> Result<Outcome, StoreError> {
     let presented = &asked.presented;
-    let Some(code) = codes::find(tx, app, presented).await? else {
+    let Some((code, proved)) = codes::find(tx, app, presented).await? else {
         // Nobody's: to the platform's log, since what names a tenant need not be of it.
         tx.proceed(Authority::claim(presented.id.as_uuid())).await?;
         return refuse(tx, app, client, presented, "unknown").await;
@@ -125,10 +126,9 @@ async fn spend(
     if !codes::spend(tx, app, &code).await? {
         return replayed(tx, app, client, &code).await;
     }
-    if !code.is_proved(asked.verifier.as_deref()) {
+    if !code.is_proved(asked.verifier.as_ref()) {
         return refuse(tx, app, client, presented, "code verifier").await;
     }
-    let proved = Proved::by_check(code.account);
     tx.proceed(Authority::member(proved, presented.tenant, code.subject))
         .await?;
     give(tx, app, client, presented, code).await

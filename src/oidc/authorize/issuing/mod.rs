@@ -150,11 +150,10 @@ fn judge(
         ..
     } = authorization;
     let account = read.session.standing.session.account;
-    let is_same = read.client_version == client.version;
-    if !is_same || !sessions::is_shown(app, presented, account, &read.secret_digest) {
+    if read.client_version != client.version {
         return None;
     }
-    let proved = Proved::by_check(account);
+    let proved = sessions::prove(app, presented, account, &read.secret_digest)?;
     let standing = read.session.stands()?;
     let (session, seen, now) = (&standing.session, &standing.in_tenant, app.env.now());
     let member = ClinicChoice::Member {

@@ -38,7 +38,7 @@ pub(crate) struct Asked {
     /// Where the client says that it was sent.
     pub(crate) redirect_uri: Option<String>,
     /// RFC 7636 §4.5.
-    pub(crate) verifier: Option<String>,
+    pub(crate) verifier: Option<SecretString>,
 }
 
 /// One code that was shown, and by whom.
@@ -170,14 +170,13 @@ fn judge(app: &App, redemption: &Redemption, read: store::Read) -> Option<(Claim
     if is_asked_for || !by.is(&client, &app.keys, &read.client_secrets) {
         return None;
     }
+    let proved = service::prove(app, &asked.presented, &code, &read.code_digest)?;
     let is_good = code.client == client.id
-        && service::is_shown(app, &asked.presented, &code, &read.code_digest)
         && code.fault(asked.redirect_uri.as_deref(), now).is_none()
-        && code.is_proved(asked.verifier.as_deref());
+        && code.is_proved(asked.verifier.as_ref());
     if !is_good || !read.member.is_active {
         return None;
     }
-    let proved = Proved::by_check(code.account);
     let standing = read.session.stands();
     let standing = standing.filter(|standing| standing.clocks().is_live(now))?;
     let tenant = asked.presented.tenant;
