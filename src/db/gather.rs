@@ -1,6 +1,7 @@
 //! Work that arrives while the same is being done, and is then done together.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::oneshot;
@@ -21,6 +22,20 @@ type Asked<O> = oneshot::Sender<Option<O>>;
 pub(crate) struct Gathered<I, O> {
     line: Mutex<Line<I, O>>,
     lanes: usize,
+    turns: AtomicU64,
+    done: AtomicU64,
+    slower: AtomicU64,
+}
+
+/// What has been done so far, since the process began.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tally {
+    /// Bundles.
+    pub(crate) turns: u64,
+    /// Pieces that were done in them.
+    pub(crate) done: u64,
+    /// Pieces that were not, or nobody knows.
+    pub(crate) slower: u64,
 }
 
 #[derive(Debug)]
@@ -39,6 +54,9 @@ impl<I, O> Default for Gathered<I, O> {
                 lanes_open: 0,
             }),
             lanes: half_the_cores().min(MOST_LANES),
+            turns: AtomicU64::new(0),
+            done: AtomicU64::new(0),
+            slower: AtomicU64::new(0),
         }
     }
 }
@@ -65,7 +83,24 @@ impl<I: Send + 'static, O: Send + 'static> Gathered<I, O> {
             };
             tokio::spawn(lane.serve(work));
         }
-        told.await.ok().flatten()
+        let told = told.await.ok().flatten();
+        let count = if told.is_some() {
+            &self.done
+        } else {
+            &self.slower
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        told
+    }
+
+    /// What has been done so far.
+    pub(crate) fn tally(&self) -> Tally {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Tally {
+            turns: read(&self.turns),
+            done: read(&self.done),
+            slower: read(&self.slower),
+        }
     }
 
     /// Whether somebody stands in line for the next bundle.
@@ -116,6 +151,7 @@ impl<I: Send + 'static, O: Send + 'static> Lane<I, O> {
     {
         let mut ending: Option<JoinHandle<()>> = None;
         while let Some((pieces, asked)) = self.next() {
+            self.of.turns.fetch_add(1, Ordering::Relaxed);
             let done = work(pieces).await;
             if let Some(ending) = ending.take() {
                 // A panic there was that bundle's own.

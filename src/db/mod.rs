@@ -38,7 +38,7 @@ use desk::Desks;
 pub(crate) use desk::{Desk, SealedBundle, SealedClaims, each, in_places};
 pub use error::StoreError;
 pub(crate) use error::chain;
-pub(crate) use gather::Gathered;
+pub(crate) use gather::{Gathered, Tally};
 use keeper::Opening;
 pub use logins::Logins;
 pub use pools::PoolStanding;

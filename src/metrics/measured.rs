@@ -1,7 +1,22 @@
 //! What is not counted as it happens but read when it is asked for.
 
+use prometheus_client::metrics::counter::Counter;
+
 use super::series::Series;
 use crate::app::App;
+use crate::db::Tally;
+use crate::signing::Alg;
+
+/// Counted in the line; here only ever moved up to there.
+fn turns(series: &Series, kind: &'static str, tally: Tally) {
+    let move_up = |counter: &Counter, to: u64| counter.inc_by(to.saturating_sub(counter.get()));
+    let kind = ("kind", kind);
+    move_up(&series.turns.get_or_create(&[kind]), tally.turns);
+    for (outcome, count) in [("done", tally.done), ("slower", tally.slower)] {
+        let labels = [kind, ("outcome", outcome)];
+        move_up(&series.turn_requests.get_or_create(&labels), count);
+    }
+}
 
 pub(super) fn measure(series: &Series, app: &App) {
     for pool in app.db.pools() {
@@ -20,6 +35,14 @@ pub(super) fn measure(series: &Series, app: &App) {
         refused.inc_by(pool.refused.saturating_sub(refused.get()));
         let waited = series.pool_waited.get_or_create(&plane);
         waited.inc_by((pool.waited.as_secs_f64() - waited.get()).max(0.0));
+    }
+    turns(series, "rotation", app.rotations.tally());
+    turns(series, "authorization", app.issues.tally());
+    turns(series, "redemption", app.redemptions.tally());
+    let ring = app.ring();
+    for alg in Alg::ALL {
+        let since = series.signing_since.get_or_create(&[("alg", alg.name())]);
+        since.set(ring.current_since(alg).unix_timestamp());
     }
     let (running, waiting) = app.hasher.load();
     let hashing = |state, n: usize| {

@@ -50,6 +50,9 @@ pub(super) struct Series {
     pub(super) sign_ins: Counted<1>,
     pub(super) tokens: Counted<2>,
     pub(super) refreshes: Counted<1>,
+    pub(super) turns: Counted<1>,
+    pub(super) turn_requests: Counted<2>,
+    pub(super) signing_since: Level<1>,
     pub(super) outbox_waiting: Gauge,
     pub(super) outbox_oldest: Gauge,
     pub(super) job_runs: Counted<2>,
@@ -82,6 +85,9 @@ impl Series {
             sign_ins: Family::default(),
             tokens: Family::default(),
             refreshes: Family::default(),
+            turns: Family::default(),
+            turn_requests: Family::default(),
+            signing_since: Family::default(),
             outbox_waiting: Gauge::default(),
             outbox_oldest: Gauge::default(),
             job_runs: Family::default(),
@@ -192,6 +198,22 @@ impl Series {
             "lanyard_refreshes",
             "Refresh tokens that were shown, by what became of them",
             self.refreshes.clone(),
+        );
+        registry.register(
+            "lanyard_turns",
+            "Transactions that requests of one kind shared",
+            self.turns.clone(),
+        );
+        registry.register(
+            "lanyard_turn_requests",
+            "Requests that had a turn: done in it, or left to the slower way",
+            self.turn_requests.clone(),
+        );
+        registry.register_with_unit(
+            "lanyard_signing_key_current_since_timestamp",
+            "Since when the key signs that signs now, in Unix time",
+            Unit::Seconds,
+            self.signing_since.clone(),
         );
         registry.register(
             "lanyard_outbox_messages",

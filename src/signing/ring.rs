@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 
 use super::key::{Alg, BadKey, SigningKey};
 use super::policy::{KeyLife, Rules, Standing};
@@ -19,6 +20,7 @@ pub const RELOAD: std::time::Duration = std::time::Duration::from_secs(5);
 #[derive(Debug)]
 pub struct KeyRing {
     current: [Arc<SigningKey>; 3],
+    current_since: [OffsetDateTime; 3],
     verifying: Vec<Arc<SigningKey>>,
     jwks: Value,
     standings: Vec<(String, String)>,
@@ -99,19 +101,21 @@ impl KeyRing {
                 None => Arc::new(open_key(row, keys)?),
             };
             if row.standing == "current" {
-                current.push(Arc::clone(&key));
+                let since = row.current_since.unwrap_or(row.created_at);
+                current.push((Arc::clone(&key), since));
             }
             verifying.push(key);
         }
         let of = |alg: Alg| {
-            let key = current.iter().find(|key| key.alg() == alg);
+            let key = current.iter().find(|(key, _)| key.alg() == alg);
             key.cloned().ok_or(KeyRingError::Missing(alg.name()))
         };
-        let current = [of(Alg::Es256)?, of(Alg::Rs256)?, of(Alg::EdDsa)?];
+        let [es256, rs256, eddsa] = [of(Alg::Es256)?, of(Alg::Rs256)?, of(Alg::EdDsa)?];
         let published: Vec<&Value> = verifying.iter().map(|key| key.public_jwk()).collect();
         let jwks = json!({ "keys": published });
         Ok(Self {
-            current,
+            current: [es256.0, rs256.0, eddsa.0],
+            current_since: [es256.1, rs256.1, eddsa.1],
             verifying,
             jwks,
             standings: standings_of(rows),
@@ -120,11 +124,12 @@ impl KeyRing {
 
     /// The key that signs with `alg` now.
     pub fn current(&self, alg: Alg) -> &SigningKey {
-        match alg {
-            Alg::Es256 => &self.current[0],
-            Alg::Rs256 => &self.current[1],
-            Alg::EdDsa => &self.current[2],
-        }
+        &self.current[place_of(alg)]
+    }
+
+    /// Since when it does.
+    pub const fn current_since(&self, alg: Alg) -> OffsetDateTime {
+        self.current_since[place_of(alg)]
     }
 
     /// The published key of that name, to check what comes back to us.
@@ -139,6 +144,14 @@ impl KeyRing {
     /// The JWK Set as published (RFC 7517 §5): public halves only.
     pub const fn jwks(&self) -> &Value {
         &self.jwks
+    }
+}
+
+const fn place_of(alg: Alg) -> usize {
+    match alg {
+        Alg::Es256 => 0,
+        Alg::Rs256 => 1,
+        Alg::EdDsa => 2,
     }
 }
 

@@ -46,6 +46,13 @@ async fn a_code_by_itself_is_four_round_trips_and_one_durable_commit() {
                  where not exists (select from audit.event e
                    where e.type = 'authorize.granted' and e.detail ->> 'code' = c.code_id::text)";
     assert_eq!(count(&world, apart).await, 0, "each with its event");
+    let told = world.lab.app.metrics.text(&world.lab.app);
+    for kind in ["authorization", "redemption"] {
+        let series = format!("lanyard_turn_requests_total{{kind=\"{kind}\",outcome=\"done\"}} ");
+        let line = told.lines().find_map(|line| line.strip_prefix(&series));
+        let done: u32 = line.expect("it is counted").parse().unwrap();
+        assert!((11..=13).contains(&done), "{series}{done}");
+    }
 }
 
 /// What an authorization reads has nothing to do with how many others the clinic has, even if its
