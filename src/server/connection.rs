@@ -25,6 +25,7 @@ use super::Phase;
 use super::door::{Door, Pass};
 use super::listener::closing;
 use super::pace::Paced;
+use crate::http::hosts::sole_host;
 use crate::http::layers::{self, FaceName, RequestId};
 use crate::http::peer::client_of;
 use crate::http::turned_away::{self, Form, NoService};
@@ -189,6 +190,6 @@ impl Line {
         let Some(named) = &self.named else {
             return true;
         };
-        layers::sole_host(request).is_some_and(|host| host.host().eq_ignore_ascii_case(named))
+        sole_host(request).is_some_and(|host| host.host().eq_ignore_ascii_case(named))
     }
 }
