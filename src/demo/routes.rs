@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
-use axum::{Router, middleware};
 use http::StatusCode;
 
 use super::partner::Partner;
@@ -15,9 +15,9 @@ use super::world::MEMBERS;
 use super::{catcher, partner};
 use crate::app::App;
 use crate::apps::sites;
-use crate::http::layers::{self, RequestId};
-use crate::http::page;
-use crate::http::turned_away::turn_away;
+use crate::http::hosts::OwnHost;
+use crate::http::layers::{EveryAnswer, RequestId};
+use crate::http::{MAX_BODY_BYTES, page};
 use crate::identity::totp::model::step_ends_at;
 use crate::pages::{AppLink, DemoCode, DemoCodesPage, DemoPage, DemoPerson};
 
@@ -45,13 +45,7 @@ pub fn router(app: &App, world: &World) -> Router {
         .route(partner::PARTNER, get(partner::front))
         .route(partner::CONNECT, get(partner::connect))
         .route(partner::CALLBACK, get(partner::callback))
-        .layer(middleware::from_fn_with_state(
-            app.clone(),
-            layers::own_host,
-        ))
-        .layer(middleware::from_fn(turn_away))
-        .layer(middleware::from_fn(layers::protect))
-        .layer(middleware::from_fn_with_state(app.clone(), layers::observe))
+        .layer(EveryAnswer::of(app, OwnHost::of(app), MAX_BODY_BYTES))
         .with_state(Demo {
             app: app.clone(),
             world: world.clone(),

@@ -14,8 +14,8 @@ use serde_json::Value;
 pub struct Document {
     bytes: Bytes,
     etag: HeaderValue,
-    content_type: &'static str,
-    cache_control: &'static str,
+    content_type: HeaderValue,
+    cache_control: HeaderValue,
 }
 
 impl Document {
@@ -28,8 +28,8 @@ impl Document {
         Self {
             bytes,
             etag,
-            content_type,
-            cache_control,
+            content_type: HeaderValue::from_static(content_type),
+            cache_control: HeaderValue::from_static(cache_control),
         }
     }
 
@@ -39,13 +39,13 @@ impl Document {
             StatusCode::NOT_MODIFIED.into_response()
         } else {
             let mut whole = Response::new(Body::from(self.bytes.clone()));
-            let content_type = HeaderValue::from_static(self.content_type);
+            let content_type = self.content_type.clone();
             whole.headers_mut().insert(CONTENT_TYPE, content_type);
             whole
         };
         let headers = response.headers_mut();
         headers.insert(ETAG, self.etag.clone());
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static(self.cache_control));
+        headers.insert(CACHE_CONTROL, self.cache_control.clone());
         response
     }
 

@@ -1,8 +1,10 @@
 //! The outside: the one list of routes, and how errors and pages are said.
 
+pub mod around;
 pub mod browser;
 pub mod document;
 pub mod form;
+pub mod hosts;
 pub mod layers;
 pub mod line;
 pub mod oauth_error;
@@ -13,16 +15,15 @@ pub mod problem;
 pub mod turned_away;
 pub mod visit;
 
+use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Router, middleware};
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::limit::RequestBodyLimitLayer;
 
-use self::layers::RequestId;
+use self::hosts::OwnHost;
+use self::layers::{EveryAnswer, RequestId};
 use self::page::PageError;
 use crate::app::App;
 use crate::config::PlaneName;
@@ -31,7 +32,7 @@ pub(crate) use crate::db::chain;
 use crate::{account, api, oidc, pages, recovery, sessions, sign_in};
 
 /// No request of ours is larger: forms and tokens only.
-const MAX_BODY_BYTES: usize = 64 * 1024;
+pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// Everything the issuer answers: the routes of the planes that this process serves.
 ///
@@ -54,15 +55,7 @@ pub async fn issuer(app: &App) -> Result<Router, StoreError> {
     let issuer = routes
         .route("/assets/{name}", get(asset))
         .fallback(nothing_here)
-        .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
-        .layer(CatchPanicLayer::custom(layers::panicked))
-        .layer(middleware::from_fn_with_state(
-            app.clone(),
-            layers::own_host,
-        ))
-        .layer(middleware::from_fn(turned_away::turn_away))
-        .layer(middleware::from_fn(layers::protect))
-        .layer(middleware::from_fn_with_state(app.clone(), layers::observe))
+        .layer(EveryAnswer::of(app, OwnHost::of(app), MAX_BODY_BYTES))
         .with_state(app.clone());
     Ok(issuer)
 }

@@ -1,7 +1,6 @@
 //! What is said to whom there is no service for, in the form of what was asked.
 
 use axum::extract::Request;
-use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{ACCEPT, CACHE_CONTROL, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
@@ -50,12 +49,10 @@ impl Form {
     }
 }
 
-/// Answers such a request in place of its handler, under the layers of every answer.
-pub async fn turn_away(id: RequestId, request: Request, next: Next) -> Response {
-    match request.extensions().get::<NoService>() {
-        None => next.run(request).await,
-        Some(NoService(why)) => say(*why, &id, Form::of(&request)),
-    }
+/// What such a request is answered in place of its handler, under the headers of every answer.
+pub fn answer(request: &Request, id: &RequestId) -> Option<Response> {
+    let NoService(why) = request.extensions().get()?;
+    Some(say(*why, id, Form::of(request)))
 }
 
 /// The answer: what is to be asked again in a second, or what was wrong.

@@ -3,6 +3,7 @@
 use std::sync::{Arc, RwLock};
 
 use axum::Router;
+use axum::extract::Request;
 use axum::response::Response;
 use axum::routing::{MethodRouter, get};
 use http::HeaderMap;
@@ -30,13 +31,14 @@ pub(super) fn routes(app: &App) -> Router<App> {
 /// The configuration never changes, so the document does not either.
 fn metadata(app: &App) -> MethodRouter<App> {
     let document = Document::new(&document(app), "application/json", METADATA_MAX_AGE);
-    get(async move |asked: HeaderMap| document.answer(&asked))
+    let document = Arc::new(document);
+    get(async move |asked: Request| document.answer(asked.headers()))
 }
 
 /// Public halves only (JWT-19).
 fn jwks(app: &App) -> MethodRouter<App> {
     let published = Arc::new(Published::new(app.clone()));
-    get(async move |asked: HeaderMap| published.answer(&asked))
+    get(async move |asked: Request| published.answer(asked.headers()))
 }
 
 /// The document of the ring that it was made of.

@@ -15,8 +15,8 @@ pub mod logout;
 pub mod token;
 pub mod userinfo;
 
+use axum::Router;
 use axum::routing::{get, post};
-use axum::{Router, middleware};
 
 use crate::app::App;
 use crate::pages::paths;
@@ -30,10 +30,7 @@ pub fn routes(app: &App) -> Router<App> {
             "/userinfo",
             get(userinfo::userinfo).post(userinfo::userinfo),
         )
-        .route_layer(middleware::from_fn_with_state(
-            app.clone(),
-            cors::registered_origins,
-        ));
+        .route_layer(cors::RegisteredOrigins::of(app));
     Router::new()
         .merge(for_browsers)
         .route(

@@ -1,16 +1,19 @@
 //! One connection: HTTP/1.1 over plain TCP or TLS, and each of its requests.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
+use http::HeaderValue;
 use http::header::CONNECTION;
-use http::{HeaderValue, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -25,15 +28,15 @@ use super::Phase;
 use super::door::{Door, Pass};
 use super::listener::closing;
 use super::pace::Paced;
+use crate::http::hosts::sole_host;
 use crate::http::layers::{self, FaceName, RequestId};
 use crate::http::peer::client_of;
 use crate::http::turned_away::{self, Form, NoService};
 use crate::metrics::Turned;
 
-/// The longest head of a request, and how much of a body is read ahead.
+/// The longest head of a request, and how much of a body is read ahead. Headers are a hundred at
+/// most: hyper's own bound, since any other one costs each request an allocation.
 const MOST_HEAD_BYTES: usize = 32 * 1024;
-/// No request of ours has more.
-const MOST_HEADERS: usize = 64;
 /// How long an idle connection is still listened to when the process ends: a request that crosses
 /// with the end is answered.
 const LINGER: Duration = Duration::from_millis(500);
@@ -79,8 +82,7 @@ where
         .timer(TokioTimer::new())
         // `Paced` knows idle from slow.
         .header_read_timeout(None)
-        .max_buf_size(MOST_HEAD_BYTES)
-        .max_headers(MOST_HEADERS);
+        .max_buf_size(MOST_HEAD_BYTES);
     let connection = builder.serve_connection(io, service);
     tokio::pin!(connection);
     // Errors are the client's: it went away, was too slow, or spoke something else.
@@ -153,35 +155,45 @@ impl Line {
         response
     }
 
-    /// In a task of its own: what writes runs to its end although the client hangs up, and the
-    /// seat is taken until then (DOS-10). A panic ends the task and nothing else (DOS-13).
+    /// What is answered at its first poll, as every document is that waits for nothing, is answered
+    /// here. All else goes on in a task of its own: what writes runs to its end although the client
+    /// hangs up, and the seat is taken until then (DOS-10). Nothing is awaited between the two, so
+    /// no hang-up falls there. A panic ends the request and nothing else (DOS-13).
     async fn to_its_end(&self, request: Request, seat: Option<impl Send + 'static>) -> Response {
         let form = Form::of(&request);
         let router = self.door.router.clone();
-        let running = tokio::spawn(async move {
+        let mut work = Box::pin(async move {
             let _seat = seat;
-            match router.oneshot(request).await {
-                Ok(response) => response,
-                Err(never) => match never {},
-            }
+            let Ok(response) = router.oneshot(request).await;
+            response
         });
-        match tokio::time::timeout(self.door.pace.answer, running).await {
-            Ok(Ok(response)) => {
-                if response.extensions().get::<layers::Panicked>().is_some() {
-                    self.door.metrics.request_panicked(self.door.what);
+        let first = poll_fn(|cx| {
+            let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx)));
+            Poll::Ready(polled)
+        });
+        let response = match first.await {
+            Ok(Poll::Ready(response)) => Some(response),
+            Ok(Poll::Pending) => {
+                let running = tokio::spawn(work);
+                match tokio::time::timeout(self.door.pace.answer, running).await {
+                    Ok(ended) => ended.ok(),
+                    Err(_) => return self.late(form),
                 }
-                response
             }
-            Ok(Err(_)) => {
-                self.door.metrics.request_panicked(self.door.what);
-                StatusCode::INTERNAL_SERVER_ERROR.into_response()
-            }
-            Err(_) => {
-                self.door.metrics.turned_away(self.door.what, Turned::Late);
-                tracing::warn!(face = self.door.what, "an answer took too long to begin");
-                turned_away::say(Turned::Late, &RequestId::unknown(), form)
-            }
+            Err(_) => None,
+        };
+        let response = response.unwrap_or_else(layers::panicked);
+        if response.extensions().get::<layers::Panicked>().is_some() {
+            self.door.metrics.request_panicked(self.door.what);
         }
+        response
+    }
+
+    /// The work goes on for itself.
+    fn late(&self, form: Form) -> Response {
+        self.door.metrics.turned_away(self.door.what, Turned::Late);
+        tracing::warn!(face = self.door.what, "an answer took too long to begin");
+        turned_away::say(Turned::Late, &RequestId::unknown(), form)
     }
 
     /// HTTP-11: a client that shook hands with one name speaks to that one.
@@ -189,6 +201,6 @@ impl Line {
         let Some(named) = &self.named else {
             return true;
         };
-        layers::sole_host(request).is_some_and(|host| host.host().eq_ignore_ascii_case(named))
+        sole_host(request).is_some_and(|host| host.host().eq_ignore_ascii_case(named))
     }
 }

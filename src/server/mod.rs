@@ -1,8 +1,8 @@
 //! A serving process: its listeners, and what goes on beside the requests.
 //!
 //! A listener accepts ([`listener`]), a door says who comes in ([`door`]), a connection has its
-//! pace and its framing read along ([`pace`], [`framing`]), and each request runs in a task of its
-//! own ([`connection`]). Record: docs/decisions/0016.
+//! pace and its framing read along ([`pace`], [`framing`]), and each request runs to its end, in a
+//! task of its own if it waits ([`connection`]). Record: docs/decisions/0016.
 //!
 //! Not its business: configuration, the database's standing, privileges. The command line settles
 //! those first.

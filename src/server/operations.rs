@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use axum::extract::State;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router, middleware};
@@ -12,8 +13,8 @@ use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
 use crate::app::App;
-use crate::http::layers;
-use crate::http::turned_away::turn_away;
+use crate::http::layers::{RequestId, protect};
+use crate::http::turned_away;
 use crate::metrics;
 
 /// Whether the process is on its way out: told by the server, asked by `/readyz`.
@@ -41,12 +42,21 @@ pub(super) fn router(app: &App, leaving: &Leaving) -> Router {
         .route("/livez", get(async || StatusCode::NO_CONTENT))
         .route("/readyz", get(readyz))
         .route("/metrics", get(read_metrics))
-        .layer(middleware::from_fn(turn_away))
-        .layer(middleware::from_fn(layers::protect))
+        .layer(middleware::from_fn(under_the_usual_headers))
         .with_state(Watched {
             app: app.clone(),
             leaving: leaving.clone(),
         })
+}
+
+/// Neither counted nor logged: who asks does so all the time.
+async fn under_the_usual_headers(request: Request, next: Next) -> Response {
+    let mut response = match turned_away::answer(&request, &RequestId::unknown()) {
+        Some(no_service) => no_service,
+        None => next.run(request).await,
+    };
+    protect(response.headers_mut());
+    response
 }
 
 /// 200 when everything that serving needs is there, else 503 with the names of what is not.

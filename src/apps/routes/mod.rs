@@ -9,19 +9,16 @@ mod session;
 mod sign_in;
 mod sign_out;
 
+use axum::Router;
 use axum::extract::{Request, State};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use axum::{Router, middleware};
 use http::{Method, StatusCode};
-use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::limit::RequestBodyLimitLayer;
 
 use super::RelyingParty;
 use super::sites::{Found, Site};
-use crate::http::layers::{self, RequestId};
-use crate::http::turned_away::turn_away;
+use crate::http::hosts::{Hosts, sole_host};
+use crate::http::layers::{EveryAnswer, RequestId};
 use crate::pages::paths;
 use outcome::AppError;
 
@@ -46,49 +43,43 @@ pub fn router(rp: &RelyingParty) -> Router {
         .route(paths::SESSION_ACTIVITY, post(session::activity))
         .route("/assets/{name}", get(crate::http::asset))
         .fallback(nothing_here)
-        .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
-        .layer(CatchPanicLayer::custom(layers::panicked))
-        .layer(middleware::from_fn_with_state(rp.clone(), own_hosts))
-        .layer(middleware::from_fn(turn_away))
-        .layer(middleware::from_fn(layers::protect))
-        .layer(middleware::from_fn_with_state(app.clone(), layers::observe))
+        .layer(EveryAnswer::of(app, OwnHosts(rp.clone()), MAX_BODY_BYTES))
         .with_state(rp.clone())
 }
 
-/// Answers for the app's own host and its clinics' alone (TEN-01).
-async fn own_hosts(
-    State(rp): State<RelyingParty>,
-    id: RequestId,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let Some(host) = layers::sole_host(&request) else {
-        return StatusCode::BAD_REQUEST.into_response();
-    };
-    match rp.sites().find(&rp, &host).await {
-        Ok(Found::Here(site)) => {
-            request.extensions_mut().insert(site);
-            next.run(request).await
-        }
-        Ok(Found::Elsewhere(origin)) if *request.method() == Method::GET => {
-            let path = request.uri().path_and_query().map_or("/", |p| p.as_str());
-            Redirect::temporary(&format!("{origin}{path}")).into_response()
-        }
-        // The page below needs its style sheet; nothing there is anybody's.
-        Ok(Found::Stranger) if request.uri().path().starts_with(paths::ASSETS) => {
-            next.run(request).await
-        }
-        Ok(Found::Elsewhere(_) | Found::Stranger) => {
-            let frame = crate::http::page::frame(&id);
-            outcome::no_clinic(frame)
-        }
-        Err(error) => {
-            let origin = rp.sites().origin(None);
-            let here = Site {
-                origin,
-                clinic: None,
-            };
-            AppError::Issuer(format!("{error:?}")).respond(&rp, &here, &id)
+/// The app's own host and its clinics' alone (TEN-01).
+#[derive(Debug)]
+struct OwnHosts(RelyingParty);
+
+impl Hosts for OwnHosts {
+    async fn refuse(&self, request: &mut Request, id: &RequestId) -> Option<Response> {
+        let Self(rp) = self;
+        let Some(host) = sole_host(request) else {
+            return Some(StatusCode::BAD_REQUEST.into_response());
+        };
+        match rp.sites().find(rp, &host).await {
+            Ok(Found::Here(site)) => {
+                request.extensions_mut().insert(site);
+                None
+            }
+            Ok(Found::Elsewhere(origin)) if *request.method() == Method::GET => {
+                let path = request.uri().path_and_query().map_or("/", |p| p.as_str());
+                Some(Redirect::temporary(&format!("{origin}{path}")).into_response())
+            }
+            // The page below needs its style sheet; nothing there is anybody's.
+            Ok(Found::Stranger) if request.uri().path().starts_with(paths::ASSETS) => None,
+            Ok(Found::Elsewhere(_) | Found::Stranger) => {
+                let frame = crate::http::page::frame(id);
+                Some(outcome::no_clinic(frame))
+            }
+            Err(error) => {
+                let origin = rp.sites().origin(None);
+                let here = Site {
+                    origin,
+                    clinic: None,
+                };
+                Some(AppError::Issuer(format!("{error:?}")).respond(rp, &here, id))
+            }
         }
     }
 }
