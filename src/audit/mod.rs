@@ -42,6 +42,27 @@ pub async fn append<P: Plane>(
     store::append(tx, event.name(), &written).await
 }
 
+/// Appends several at once, in their order; none at all without one.
+///
+/// # Errors
+/// As [`append`].
+pub(crate) async fn append_all<P: Plane>(
+    tx: &mut Tx<P>,
+    env: &Env,
+    keys: &Keys,
+    events: Vec<(EventType, Value)>,
+) -> Result<(), StoreError> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let now = env.now();
+    let named = events.into_iter().map(|(event, detail)| {
+        let written = write(env, keys, event, now, detail);
+        (event.name(), written)
+    });
+    store::append_all(tx, named.collect()).await
+}
+
 /// Writes one event for a statement that records it with its change.
 pub(crate) fn write(
     env: &Env,

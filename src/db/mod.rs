@@ -19,6 +19,7 @@ mod logins;
 pub mod migrate;
 mod opening;
 pub mod outbox;
+mod pool;
 mod pooler;
 mod pools;
 pub mod standing;
@@ -27,8 +28,7 @@ use std::marker::PhantomData;
 use std::sync::{Arc, RwLock};
 use std::time::Instant;
 
-use sqlx::postgres::PgPool;
-use sqlx::{Connection as _, PgConnection, Postgres};
+use sqlx::{Connection as _, PgConnection};
 
 pub(crate) use authority::Proved;
 pub use authority::{AccessClass, Apps, Authority, Identity, Job, Plane, Platform, Tenancy};
@@ -41,6 +41,8 @@ pub(crate) use error::chain;
 pub(crate) use gather::{Gathered, Tally};
 use keeper::Opening;
 pub use logins::Logins;
+use opening::Opened;
+use pool::Pool;
 pub use pools::PoolStanding;
 use pools::Waits;
 
@@ -55,10 +57,10 @@ pub struct Db {
 
 #[derive(Debug)]
 struct Inner {
-    identity: PgPool,
-    tenancy: PgPool,
-    platform: PgPool,
-    apps: PgPool,
+    identity: Pool,
+    tenancy: Pool,
+    platform: Pool,
+    apps: Pool,
     desks: Desks,
     seal: RwLock<Arc<SealKey>>,
     opening: Opening,
@@ -69,13 +71,13 @@ struct Inner {
 /// A plane's pool among [`Inner`]'s.
 pub trait Pooled: Plane {
     #[doc(hidden)]
-    fn pool(db: &Db) -> &PgPool;
+    fn pool(db: &Db) -> &Pool;
     #[doc(hidden)]
     fn waits(db: &Db) -> &Waits;
 }
 
 impl Pooled for Identity {
-    fn pool(db: &Db) -> &PgPool {
+    fn pool(db: &Db) -> &Pool {
         &db.inner.identity
     }
 
@@ -84,7 +86,7 @@ impl Pooled for Identity {
     }
 }
 impl Pooled for Tenancy {
-    fn pool(db: &Db) -> &PgPool {
+    fn pool(db: &Db) -> &Pool {
         &db.inner.tenancy
     }
 
@@ -93,7 +95,7 @@ impl Pooled for Tenancy {
     }
 }
 impl Pooled for Platform {
-    fn pool(db: &Db) -> &PgPool {
+    fn pool(db: &Db) -> &Pool {
         &db.inner.platform
     }
 
@@ -102,7 +104,7 @@ impl Pooled for Platform {
     }
 }
 impl Pooled for Apps {
-    fn pool(db: &Db) -> &PgPool {
+    fn pool(db: &Db) -> &Pool {
         &db.inner.apps
     }
 
@@ -122,7 +124,7 @@ impl Db {
         env.clock.follow(now);
         let opening = keeper::opening(&mut keeper).await?;
         keeper.close().await?;
-        let pool = |role, most| opening::pool(&connect, role, most);
+        let pool = |role, most| Pool::new(&connect, role, most);
         Ok(Self {
             inner: Arc::new(Inner {
                 identity: pool(Identity::ROLE, connections),
@@ -249,11 +251,11 @@ impl Db {
         let context = authority.context;
         let seal = self.seal();
         let opening = self.inner.opening;
-        let pool = P::pool(self).clone();
         let waits = P::waits(self);
         let asked_at = Instant::now();
         let waiting = waits.wait();
-        let begun = opening::begin(pool, opening, context.mode, seal.seal(&context)).await;
+        let sealed = seal.seal(&context);
+        let begun = opening::begin(P::pool(self), opening, context.mode, &sealed).await;
         drop(waiting);
         waits.count(asked_at.elapsed(), begun.is_ok());
         let inner = begun?;
@@ -287,7 +289,7 @@ async fn answer<P: Plane>(tx: &mut Tx<P>) -> Result<(), StoreError> {
 /// One transaction of plane `P`, under one sealed context.
 #[derive(Debug)]
 pub struct Tx<P> {
-    inner: sqlx::Transaction<'static, Postgres>,
+    inner: Opened,
     context: Context,
     seal: Arc<SealKey>,
     opening: Opening,
@@ -297,7 +299,7 @@ pub struct Tx<P> {
 impl<P: Plane> Tx<P> {
     /// The connection, for `store.rs` files.
     pub(crate) fn conn(&mut self) -> &mut PgConnection {
-        &mut self.inner
+        self.inner.conn()
     }
 
     /// The tenant this transaction is for.
@@ -319,7 +321,7 @@ impl<P: Plane> Tx<P> {
     /// Goes on under another authority in the same transaction: after a claim, for example.
     pub(crate) async fn proceed(&mut self, authority: Authority<P>) -> Result<(), StoreError> {
         let sealed = self.seal.seal(&authority.context);
-        opening::replace(&mut self.inner, self.opening, &sealed).await?;
+        opening::replace(self.inner.conn(), self.opening, &sealed).await?;
         self.context = authority.context;
         Ok(())
     }

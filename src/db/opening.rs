@@ -1,56 +1,99 @@
-//! How a transaction begins, and what a connection is cleaned of before the next one has it.
+//! How a transaction begins and ends, and what its connection is cleaned of before the next one has
+//! it.
 
-use std::time::Duration;
+use sqlx::{AssertSqlSafe, Executor as _, PgConnection, Row as _};
 
-use sqlx::postgres::{PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, PgConnection, Postgres};
-
-use super::connect::Connect;
 use super::context::Mode;
 use super::error::StoreError;
 use super::keeper::Opening;
+use super::pool::{Held, Pool};
 
-type Opened = sqlx::Transaction<'static, Postgres>;
+/// With the end of a transaction, in the same message, ends whatever a statement could leave in the
+/// session for the next tenant's: a cursor WITH HOLD, a listener, settings. The answer says whether
+/// nothing is left.
+macro_rules! and_clean {
+    ($end:literal) => {
+        concat!(
+            $end,
+            "; close all; unlisten *; reset all; select seal.is_clean()"
+        )
+    };
+}
+const COMMIT: &str = and_clean!("commit");
+const ROLLBACK: &str = and_clean!("rollback");
 
-/// A pool that connects on first use and gives no connection on with a session's remains.
-pub(super) fn pool(connect: &Connect, role: &str, most: u32) -> PgPool {
-    PgPoolOptions::new()
-        .max_connections(most.max(2))
-        .acquire_timeout(Duration::from_secs(1))
-        .max_lifetime(Duration::from_mins(30))
-        .test_before_acquire(false)
-        .after_release(|connection, _| Box::pin(is_clean(connection)))
-        .connect_lazy_with(connect.options(role))
+/// A connection with a transaction on it. Gives the connection back clean, or closes it.
+///
+/// Not sqlx's own: that one ends with a message of its own.
+#[derive(Debug)]
+pub(super) struct Opened {
+    /// `None`: it has ended.
+    held: Option<Held>,
+}
+
+impl Opened {
+    /// The connection.
+    pub(super) fn conn(&mut self) -> &mut PgConnection {
+        self.held.as_mut().expect("it ends only by value").conn()
+    }
+
+    /// Commits. If that fails, or the caller does not wait for it, what is left is rolled back.
+    pub(super) async fn commit(mut self) -> Result<(), sqlx::Error> {
+        let is_clean = end(self.conn(), COMMIT).await?;
+        if let Some(held) = self.held.take()
+            && is_clean
+        {
+            held.give_back();
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        if let Some(mut held) = self.held.take() {
+            tokio::spawn(async move {
+                if let Ok(true) = end(held.conn(), ROLLBACK).await {
+                    held.give_back();
+                }
+            });
+        }
+    }
+}
+
+/// Ends the transaction, if one is open still; says whether the session is clean. Not clean, so to
+/// be closed, is one with a statement that was prepared by SQL: it could stand under a name of the
+/// driver's.
+async fn end(connection: &mut PgConnection, message: &'static str) -> Result<bool, sqlx::Error> {
+    let row = connection.fetch_one(sqlx::raw_sql(message)).await?;
+    row.try_get(0)
 }
 
 /// Begins a transaction under `sealed`, whole or not at all: a canceled caller leaves none open.
 pub(super) async fn begin(
-    pool: PgPool,
+    pool: &Pool,
     opening: Opening,
     mode: Mode,
-    sealed: String,
+    sealed: &str,
 ) -> Result<Opened, StoreError> {
     let begin = match mode {
         Mode::ReadWrite => "begin",
         Mode::ReadOnly => "begin read only",
     };
-    // In a task of its own: a canceled `begin` of sqlx 0.9.0 gives a connection with an open
-    // transaction back to the pool (transact-rs/sqlx 4393). Remove when 4394 is released.
-    let opened = tokio::spawn(async move {
-        match opening {
-            Opening::Setting => {
-                let message = format!("{begin}; {}", set_local(&sealed));
-                pool.begin_with(AssertSqlSafe(message)).await
-            }
-            Opening::Function => {
-                let mut tx = pool.begin_with(begin).await?;
-                open_by_function(&mut tx, &sealed).await?;
-                Ok(tx)
-            }
+    let held = Some(pool.acquire().await?);
+    let mut opened = Opened { held };
+    match opening {
+        Opening::Setting => {
+            let message = format!("{begin}; {}", set_local(sealed));
+            let message = sqlx::raw_sql(AssertSqlSafe(message));
+            opened.conn().execute(message).await?;
         }
-    });
-    // The task ends early only with its runtime: then there is nobody left to serve.
-    Ok(opened.await.map_err(|_| sqlx::Error::WorkerCrashed)??)
+        Opening::Function => {
+            opened.conn().execute(sqlx::raw_sql(begin)).await?;
+            open_by_function(opened.conn(), sealed).await?;
+        }
+    }
+    Ok(opened)
 }
 
 /// Puts another context in the place of the transaction's present one.
@@ -79,19 +122,4 @@ async fn open_by_function(tx: &mut PgConnection, sealed: &str) -> Result<(), sql
         .execute(tx)
         .await
         .map(drop)
-}
-
-/// Ends what a statement could leave in the session for the next tenant's transaction: a cursor
-/// WITH HOLD, a listener, settings. Not clean, so closed, is a connection with a transaction
-/// still open or with a statement prepared by SQL, which could stand under a name of the driver's.
-async fn is_clean(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    use sqlx::{Executor as _, Row as _};
-    let row = connection
-        .fetch_one(sqlx::raw_sql(
-            "close all; unlisten *; reset all; \
-             select pg_catalog.now() operator(pg_catalog.=) pg_catalog.statement_timestamp() \
-               and not exists (select from pg_catalog.pg_prepared_statements where from_sql)",
-        ))
-        .await?;
-    row.try_get(0)
 }

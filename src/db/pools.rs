@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use sqlx::postgres::PgPool;
+use super::pool::Pool;
 
 /// What beginnings of transactions have cost one plane.
 #[derive(Debug, Default)]
@@ -64,13 +64,14 @@ pub struct PoolStanding {
 }
 
 impl PoolStanding {
-    pub(super) fn of(plane: &'static str, pool: &PgPool, waits: &Waits) -> Self {
+    pub(super) fn of(plane: &'static str, pool: &Pool, waits: &Waits) -> Self {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let (open, idle) = pool.open_and_idle();
         Self {
             plane,
-            open: pool.size(),
-            idle: u32::try_from(pool.num_idle()).unwrap_or(u32::MAX),
-            most: pool.options().get_max_connections(),
+            open,
+            idle,
+            most: pool.most(),
             waiting: read(&waits.waiting),
             begun: read(&waits.begun),
             refused: read(&waits.refused),

@@ -1,6 +1,6 @@
 //! Use cases of a session. Each takes a transaction of the identity plane and opens none.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::model::{EndReason, PresentedSession, Session, SessionSecret};
 use super::policy;
@@ -122,17 +122,16 @@ pub async fn begin(
     let digest = secret_digest(app, session.id, account, &secret);
     store::insert(tx, &session, digest.as_bytes(), &place).await?;
     let most = app.config.session.most_per_person;
-    for displaced in store::mark_surplus_ended(tx, account, session.id, most, now).await? {
-        record_end(tx, app, displaced, EndReason::Displaced).await?;
-    }
-    audit::append(
-        tx,
-        &app.env,
-        &app.keys,
+    let displaced = store::mark_surplus_ended(tx, account, session.id, most, now).await?;
+    let mut events: Vec<_> = displaced
+        .into_iter()
+        .map(|displaced| ended(displaced, EndReason::Displaced))
+        .collect();
+    events.push((
         EventType::SessionSignedIn,
         json!({ "session": session.id, "amr": session.amr, "new_device": device.is_new }),
-    )
-    .await?;
+    ));
+    audit::append_all(tx, &app.env, &app.keys, events).await?;
     Ok(Begun { session, secret })
 }
 
@@ -221,11 +220,12 @@ pub async fn end(
     session: SessionId,
     reason: EndReason,
 ) -> Result<bool, StoreError> {
-    let ended = store::mark_ended(tx, session, reason, app.env.now()).await?;
-    if ended {
-        record_end(tx, app, session, reason).await?;
+    let is_ended = store::mark_ended(tx, session, reason, app.env.now()).await?;
+    if is_ended {
+        let (event, detail) = ended(session, reason);
+        audit::append(tx, &app.env, &app.keys, event, detail).await?;
     }
-    Ok(ended)
+    Ok(is_ended)
 }
 
 /// Ends all sessions of an account but `kept`; says how many.
@@ -237,20 +237,15 @@ pub async fn end_others(
     reason: EndReason,
 ) -> Result<usize, StoreError> {
     let ended = store::mark_others_ended(tx, account, kept, reason, app.env.now()).await?;
-    for session in &ended {
-        record_end(tx, app, *session, reason).await?;
-    }
+    let events = ended.iter().map(|session| self::ended(*session, reason));
+    audit::append_all(tx, &app.env, &app.keys, events.collect()).await?;
     Ok(ended.len())
 }
 
-async fn record_end(
-    tx: &mut Tx<Identity>,
-    app: &App,
-    session: SessionId,
-    reason: EndReason,
-) -> Result<(), StoreError> {
+/// What the log says of a session's end.
+fn ended(session: SessionId, reason: EndReason) -> (EventType, Value) {
     let detail = json!({ "session": session, "reason": reason.name() });
-    audit::append(tx, &app.env, &app.keys, EventType::SessionEnded, detail).await
+    (EventType::SessionEnded, detail)
 }
 
 /// The live sessions of the transaction's account, newest first.

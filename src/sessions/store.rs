@@ -128,6 +128,8 @@ pub(crate) struct Place<'a> {
     pub(crate) network_digest: &'a [u8],
 }
 
+/// Saves a session that begins. The account is held until the transaction ends, so that two
+/// sign-ins at once go one after the other: see [`mark_surplus_ended`].
 pub(crate) async fn insert(
     tx: &mut Tx<Identity>,
     session: &Session,
@@ -137,7 +139,10 @@ pub(crate) async fn insert(
     sqlx::query(
         "insert into identity.session (session_id, account_id, secret_digest, password_epoch, amr,
            authenticated_at, proved_at, active_at, device_label, agent_digest, network_digest)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+         select $1, a.account_id, $3, $4, $5, $6, $7, $8, $9, $10, $11
+         from identity.account a
+         where a.account_id = $2
+         for no key update",
     )
     .bind(session.id)
     .bind(session.account)
@@ -265,7 +270,7 @@ pub(crate) async fn mark_renewed(
 }
 
 /// Ends the live sessions of an account beyond `most`, those that were idle longest, but never
-/// `kept`; says which. Two sign-ins at once go one after the other.
+/// `kept`; says which. Sees those of every sign-in that held the account before.
 pub(crate) async fn mark_surplus_ended(
     tx: &mut Tx<Identity>,
     account: AccountId,
@@ -273,16 +278,12 @@ pub(crate) async fn mark_surplus_ended(
     most: u32,
     at: OffsetDateTime,
 ) -> Result<Vec<SessionId>, StoreError> {
-    sqlx::query("select from identity.account where account_id = $1 for no key update")
-        .bind(account)
-        .execute(tx.conn())
-        .await?;
     let ended: Vec<SessionId> = sqlx::query_scalar(
         "update identity.session set ended_at = $5, end_reason = $4
          where session_id in (
            select s.session_id
-           from identity.session s
-           where s.account_id = $1 and s.ended_at is null
+           from identity.live_session s
+           where s.account_id = $1
            order by s.session_id = $2 desc, s.active_at desc, s.session_id
            offset $3)
          returning session_id",

@@ -16,5 +16,6 @@ mod chooser;
 mod factor;
 pub mod routes;
 mod service;
+mod waiting;
 
 pub use routes::routes;

@@ -14,20 +14,19 @@ use crate::identity::password::{DECOY, HashRefusal, MAX_PASSWORD_BYTES};
 use crate::identity::throttle::service::{self as throttle, Counted};
 use crate::identity::throttle::{Known, Pace, Spot, policy};
 use crate::identity::{Login, administration};
-use crate::ids::{AccountId, SessionId};
+use crate::ids::{InteractionId, SessionId};
 use crate::oidc::interaction::{Interaction, Purpose, service as interaction};
 use crate::secret::KeyedDigest;
 use crate::sessions::present::{self, Presence};
 use crate::sessions::service::{self as sessions, Device, Proof};
-use crate::sessions::{EndReason, PresentedSession, SessionSecret, device};
+use crate::sessions::{EndReason, PresentedSession, Session, SessionSecret, device};
+use crate::sign_in::waiting;
 
-/// Who tries, and from where.
-#[derive(Debug)]
+/// For what somebody tries, and from where.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Attempt<'a> {
     /// The waiting request.
-    pub(super) interaction: &'a Interaction,
-    /// What was typed as identifier.
-    pub(super) login: &'a Login,
+    pub(super) flow: InteractionId,
     /// The session cookie that came along.
     pub(super) presented: Option<&'a PresentedSession>,
     /// The digest of the browser's cookie.
@@ -36,6 +35,16 @@ pub(super) struct Attempt<'a> {
     pub(super) network: &'a str,
     /// The user agent.
     pub(super) agent: &'a str,
+}
+
+/// What became of an attempt.
+pub(super) enum Tried {
+    /// The request waits no longer, or in another browser.
+    NoFlow,
+    /// No login was named for it yet.
+    NoLogin(Interaction),
+    /// It was made, with this login.
+    Made(Interaction, Login, Outcome),
 }
 
 /// What an attempt came to.
@@ -84,6 +93,9 @@ impl Refusal {
 
 /// What was read when the attempt was counted.
 struct Read {
+    waiting: Interaction,
+    login: Login,
+    locator: Uuid,
     credential: Option<Credential>,
     known: Known,
     counted: Counted,
@@ -95,11 +107,7 @@ pub(super) async fn attempt(
     app: &App,
     attempt: &Attempt<'_>,
     password: &SecretString,
-) -> Result<Outcome, StoreError> {
-    if password.expose_secret().len() > 4 * MAX_PASSWORD_BYTES {
-        return Ok(Outcome::Mismatch);
-    }
-    let locator = administration::locator(&app.keys, attempt.login);
+) -> Result<Tried, StoreError> {
     let network = app
         .keys
         .lasting_digest("network", attempt.network.as_bytes(), &[]);
@@ -107,59 +115,79 @@ pub(super) async fn attempt(
         browser: attempt.browser,
         network: &network,
     };
-    let read = app
+    let counting = app
         .db
-        .run(Authority::<Identity>::claim(locator), async |tx| {
-            count(tx, app, attempt, locator, spot).await
-        })
-        .await?;
-    let counted = match read.counted {
-        Counted::Refused { wait, .. } => return Ok(Outcome::Throttled(wait)),
+        .run(interaction::authority(attempt.flow), async |tx| {
+            count(tx, app, attempt, spot, password).await
+        });
+    let read = match counting.await? {
+        Ok(read) => read,
+        Err(not_made) => return Ok(not_made),
+    };
+    let outcome = judge(app, attempt, spot, &read, password).await?;
+    Ok(Tried::Made(read.waiting, read.login, outcome))
+}
+
+/// What comes of an attempt that was counted.
+async fn judge(
+    app: &App,
+    attempt: &Attempt<'_>,
+    spot: Spot<'_>,
+    read: &Read,
+    password: &SecretString,
+) -> Result<Outcome, StoreError> {
+    let counted = match &read.counted {
+        Counted::Refused { wait, .. } => return Ok(Outcome::Throttled(*wait)),
         Counted::Admitted(counted) => counted,
     };
-    let Some(matches) = judge(app, password, read.credential.as_ref()).await else {
-        let claim = Authority::<Identity>::claim(locator);
-        app.db
-            .run(claim, async |tx| throttle::take_back(tx, &counted).await)
-            .await?;
+    let claim = || Authority::<Identity>::claim(read.locator);
+    let Some(matches) = compare(app, password, read.credential.as_ref()).await else {
+        let taking_back = app
+            .db
+            .run(claim(), async |tx| throttle::take_back(tx, counted).await);
+        taking_back.await?;
         return Ok(Outcome::Busy);
     };
-    let verdict = match read.credential {
+    let verdict = match &read.credential {
         None => Err(Refusal::UnknownLogin),
         Some(_) if !matches => Err(Refusal::WrongPassword),
         Some(credential) if !credential.is_active => Err(Refusal::Disabled),
         Some(credential) => Ok(credential),
     };
+    let credential = match verdict {
+        Ok(credential) => credential,
+        Err(refusal) => {
+            let refusing = app
+                .db
+                .run(claim(), async |tx| refuse(tx, app, read, refusal).await);
+            return refusing.await;
+        }
+    };
+    let entrance = Entrance {
+        attempt,
+        waiting: &read.waiting,
+        proof: Proof(Proved::by_check(credential.account_id)),
+        epoch: credential.password_epoch,
+        spot,
+        known: read.known,
+    };
     app.db
-        .run(Authority::<Identity>::claim(locator), async |tx| {
-            let entering = match verdict {
-                Ok(credential) => confirm(tx, locator, credential).await?,
-                Err(refusal) => Err(refusal),
-            };
-            match entering {
-                Err(refusal) => refuse(tx, app, attempt, locator, refusal).await,
-                Ok(credential) => {
-                    throttle::forgive(tx, &counted).await?;
-                    enter(
-                        tx,
-                        app,
-                        attempt,
-                        &Entrance {
-                            credential,
-                            spot,
-                            known: read.known,
-                        },
-                    )
-                    .await
-                }
+        .run(Authority::account(entrance.proof.0), async |tx| {
+            // What was hashed against must still be hers.
+            let now = credentials::find_own(tx, credential.account_id).await?;
+            if now.as_ref() != Some(credential) {
+                tx.proceed(claim()).await?;
+                return refuse(tx, app, read, Refusal::ChangedMeanwhile).await;
             }
+            throttle::forgive(tx, counted).await?;
+            enter(tx, app, &entrance).await
         })
         .await
 }
 
 /// Whether the password is the credential's; `None`: there was no seat to find out. Without a
 /// credential the decoy is hashed, so that all take as long.
-async fn judge(
+async fn compare(
     app: &App,
     password: &SecretString,
     credential: Option<&Credential>,
@@ -180,53 +208,54 @@ async fn judge(
     }
 }
 
+/// Counts the attempt and reads what it is judged by. In a transaction that claims the waiting
+/// request, and goes on in it as the login that was named there.
 async fn count(
     tx: &mut Tx<Identity>,
     app: &App,
     attempt: &Attempt<'_>,
-    locator: Uuid,
     spot: Spot<'_>,
-) -> Result<Read, StoreError> {
-    let known = credentials::is_known(tx, locator, spot, app.env.now()).await?;
+    password: &SecretString,
+) -> Result<Result<Read, Tried>, StoreError> {
+    let Some(waiting) = waiting::find(tx, app, attempt.flow, attempt.browser).await? else {
+        return Ok(Err(Tried::NoFlow));
+    };
+    let Some(login) = waiting::login(&waiting) else {
+        return Ok(Err(Tried::NoLogin(waiting)));
+    };
+    // Nobody's, and not hashed: no guess to count.
+    if password.expose_secret().len() > 4 * MAX_PASSWORD_BYTES {
+        return Ok(Err(Tried::Made(waiting, login, Outcome::Mismatch)));
+    }
+    let locator = administration::locator(&app.keys, &login);
+    tx.proceed(Authority::claim(locator)).await?;
+    let (credential, known) = credentials::find_attempted(tx, locator, spot, app.env.now()).await?;
     let paces: Vec<Pace> = policy::paces(&app.keys, &app.config.throttle, locator, spot, known);
     let counted = throttle::count(tx, app, paces).await?;
-    let credential = credentials::find_claimed(tx, locator).await?;
     if let Counted::Refused { pace, .. } = &counted {
-        let mut detail = credential::named(&app.keys, attempt.login, credential.as_ref());
+        let mut detail = credential::named(&app.keys, &login, credential.as_ref());
         detail["counter"] = json!(pace);
         audit::append(tx, &app.env, &app.keys, EventType::SignInThrottled, detail).await?;
     }
-    Ok(Read {
+    Ok(Ok(Read {
+        waiting,
+        login,
+        locator,
         credential,
         known,
         counted,
-    })
-}
-
-/// The credential, if it is still what was hashed against.
-async fn confirm(
-    tx: &mut Tx<Identity>,
-    locator: Uuid,
-    read: Credential,
-) -> Result<Result<Credential, Refusal>, StoreError> {
-    let now = credentials::find_claimed(tx, locator).await?;
-    Ok(if now.as_ref() == Some(&read) {
-        Ok(read)
-    } else {
-        Err(Refusal::ChangedMeanwhile)
-    })
+    }))
 }
 
 async fn refuse(
     tx: &mut Tx<Identity>,
     app: &App,
-    attempt: &Attempt<'_>,
-    locator: Uuid,
+    read: &Read,
     refusal: Refusal,
 ) -> Result<Outcome, StoreError> {
     // Read again for an unknown login too: the same statements for all.
-    let credential = credentials::find_claimed(tx, locator).await?;
-    let mut detail = credential::named(&app.keys, attempt.login, credential.as_ref());
+    let credential = credentials::find_claimed(tx, read.locator).await?;
+    let mut detail = credential::named(&app.keys, &read.login, credential.as_ref());
     detail["reason"] = json!(refusal.word());
     audit::append(tx, &app.env, &app.keys, EventType::SignInRefused, detail).await?;
     Ok(Outcome::Mismatch)
@@ -234,7 +263,10 @@ async fn refuse(
 
 /// A person whose password was right.
 struct Entrance<'a> {
-    credential: Credential,
+    attempt: &'a Attempt<'a>,
+    waiting: &'a Interaction,
+    proof: Proof,
+    epoch: i32,
     spot: Spot<'a>,
     known: Known,
 }
@@ -242,13 +274,17 @@ struct Entrance<'a> {
 async fn enter(
     tx: &mut Tx<Identity>,
     app: &App,
-    attempt: &Attempt<'_>,
     entrance: &Entrance<'_>,
 ) -> Result<Outcome, StoreError> {
-    let account = entrance.credential.account_id;
-    let going_on = settle_present(tx, app, attempt, account).await?;
-    let proof = Proof(Proved::by_check(account));
-    tx.proceed(Authority::account(proof.0)).await?;
+    let Entrance {
+        attempt,
+        waiting,
+        proof,
+        epoch,
+        ..
+    } = *entrance;
+    let account = proof.account();
+    let going_on = settle_present(tx, app, entrance).await?;
     credentials::remember(tx, account, entrance.spot, app.env.now()).await?;
     let label = device::label(attempt.agent);
     if !entrance.known.browser {
@@ -266,7 +302,6 @@ async fn enter(
         };
         outbox::post(tx, &app.env, account, &mail).await?;
     }
-    let epoch = entrance.credential.password_epoch;
     let (session, secret) = if let Some(session) = going_on {
         let secret = sessions::prove_again(tx, app, &session, epoch).await?;
         (session, secret)
@@ -280,10 +315,9 @@ async fn enter(
         let begun = sessions::begin(tx, app, proof, epoch, &device).await?;
         (begun.session, begun.secret)
     };
-    if !matches!(attempt.interaction.pending.purpose, Purpose::Authorize(_)) {
-        tx.proceed(interaction::authority(attempt.interaction.id))
-            .await?;
-        interaction::finish(tx, app, attempt.interaction.id).await?;
+    if !matches!(waiting.pending.purpose, Purpose::Authorize(_)) {
+        tx.proceed(interaction::authority(waiting.id)).await?;
+        interaction::finish(tx, app, waiting.id).await?;
     }
     Ok(Outcome::Entered(session.id, secret))
 }
@@ -293,19 +327,25 @@ async fn enter(
 async fn settle_present(
     tx: &mut Tx<Identity>,
     app: &App,
-    attempt: &Attempt<'_>,
-    account: AccountId,
-) -> Result<Option<crate::sessions::Session>, StoreError> {
-    let Some(presented) = attempt.presented else {
+    entrance: &Entrance<'_>,
+) -> Result<Option<Session>, StoreError> {
+    let (waiting, proof) = (entrance.waiting, entrance.proof);
+    let Some(presented) = entrance.attempt.presented else {
         return Ok(None);
     };
     tx.proceed(Authority::claim(presented.id.as_uuid())).await?;
-    let Presence::Here(present) = present::find_in(tx, app, presented).await? else {
-        return Ok(None);
+    let going_on = match present::find_in(tx, app, presented).await? {
+        Presence::Here(present)
+            if present.session.account == proof.account() && !waiting.pending.anew =>
+        {
+            Some(present.session)
+        }
+        Presence::Here(present) => {
+            sessions::end(tx, app, present.session.id, EndReason::Replaced).await?;
+            None
+        }
+        Presence::Over(_) | Presence::Nobody => None,
     };
-    if present.session.account == account && !attempt.interaction.pending.anew {
-        return Ok(Some(present.session));
-    }
-    sessions::end(tx, app, present.session.id, EndReason::Replaced).await?;
-    Ok(None)
+    tx.proceed(Authority::account(proof.0)).await?;
+    Ok(going_on)
 }

@@ -52,7 +52,8 @@ pub(crate) struct Span {
 /// What came of it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outcome {
-    /// Operations that began and ended within the measured time.
+    /// Operations that ended within the measured time. As many are under way when it begins as when
+    /// it ends, so those that are cut off at either side make up for each other.
     pub(crate) done: u32,
     /// Sorted.
     latencies: Vec<Duration>,
@@ -183,7 +184,7 @@ async fn call_until<C: Caller>(
         match outcome {
             Ok(()) => {
                 failures = 0;
-                if called_at >= begin && answered_at <= end {
+                if (begin..=end).contains(&answered_at) {
                     one.latencies.push(answered_at - called_at);
                 }
             }

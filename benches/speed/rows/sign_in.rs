@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 
 use super::Run;
@@ -58,13 +58,30 @@ impl Caller for Person {
     }
 }
 
-/// One hash as OWASP's floor asks, in memory that is there already, in seconds.
+/// What one hash takes while every core hashes, in seconds. Cores may be two threads of one: what a
+/// hash takes alone, both can't do at the same time, and no server signs in more people a second
+/// than its cores hash together.
 fn one_hash() -> Result<f64> {
+    let hashing = (0..cores()?).map(|_| std::thread::spawn(hashes));
+    let hashing: Vec<_> = hashing.collect();
+    let mut times = Vec::new();
+    for thread in hashing {
+        times.extend(
+            thread
+                .join()
+                .map_err(|_| anyhow!("a thread that hashed panicked"))??,
+        );
+    }
+    Ok(median(&times))
+}
+
+/// Some hashes as OWASP's floor asks, in memory that is there already: what each took, in seconds.
+fn hashes() -> Result<Vec<f64>> {
     let params = Params::new(19 * 1024, 2, 1, Some(32))?;
     let mut memory = vec![Block::default(); params.block_count()];
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
     let mut times = Vec::new();
-    for _ in 0..5 {
+    for _ in 0..20 {
         let (began, mut tag) = (Instant::now(), [0; 32]);
         argon2.hash_password_into_with_memory(
             PASSWORD.as_bytes(),
@@ -74,7 +91,7 @@ fn one_hash() -> Result<f64> {
         )?;
         times.push(began.elapsed().as_secs_f64());
     }
-    Ok(median(&times))
+    Ok(times)
 }
 
 fn cores() -> Result<u32> {

@@ -45,6 +45,46 @@ pub(crate) async fn find_claimed(
     Ok(row)
 }
 
+#[derive(sqlx::FromRow)]
+struct AttemptedRow {
+    #[sqlx(flatten)]
+    credential: Credential,
+    knows_browser: bool,
+    knows_network: bool,
+}
+
+/// The same, and whether the person was at this place before.
+pub(crate) async fn find_attempted(
+    tx: &mut Tx<Identity>,
+    login_locator: Uuid,
+    spot: Spot<'_>,
+    now: OffsetDateTime,
+) -> Result<(Option<Credential>, Known), StoreError> {
+    let row: Option<AttemptedRow> = sqlx::query_as(
+        "select a.account_id, a.login, a.status = 'active' as is_active, a.password_epoch, p.phc,
+                exists (select from identity.known_place k
+                        where k.account_id = a.account_id and k.kind = 'browser'
+                          and k.digest = $2 and k.last_seen_at > $4) as knows_browser,
+                exists (select from identity.known_place k
+                        where k.account_id = a.account_id and k.kind = 'network'
+                          and k.digest = $3 and k.last_seen_at > $4) as knows_network
+         from identity.account a
+         join identity.password p on p.account_id = a.account_id
+         where a.login_locator = $1",
+    )
+    .bind(login_locator)
+    .bind(spot.browser.as_bytes())
+    .bind(spot.network.as_bytes())
+    .bind(now - REMEMBERED)
+    .fetch_optional(tx.conn())
+    .await?;
+    let known = Known {
+        browser: row.as_ref().is_some_and(|row| row.knows_browser),
+        network: row.as_ref().is_some_and(|row| row.knows_network),
+    };
+    Ok((row.map(|row| row.credential), known))
+}
+
 /// The credential of the transaction's own account.
 pub(crate) async fn find_own(
     tx: &mut Tx<Identity>,
@@ -92,31 +132,6 @@ pub(crate) async fn replace(
     .fetch_one(tx.conn())
     .await?;
     Ok(Some(epoch))
-}
-
-/// Whether the person of the claimed login was at this place before.
-pub(crate) async fn is_known(
-    tx: &mut Tx<Identity>,
-    login_locator: Uuid,
-    spot: Spot<'_>,
-    now: OffsetDateTime,
-) -> Result<Known, StoreError> {
-    let (browser, network): (bool, bool) = sqlx::query_as(
-        "select coalesce(bool_or(k.kind = 'browser'), false),
-                coalesce(bool_or(k.kind = 'network'), false)
-         from identity.known_place k
-         join identity.account a on a.account_id = k.account_id
-         where a.login_locator = $1
-           and ((k.kind = 'browser' and k.digest = $2) or (k.kind = 'network' and k.digest = $3))
-           and k.last_seen_at > $4",
-    )
-    .bind(login_locator)
-    .bind(spot.browser.as_bytes())
-    .bind(spot.network.as_bytes())
-    .bind(now - REMEMBERED)
-    .fetch_one(tx.conn())
-    .await?;
-    Ok(Known { browser, network })
 }
 
 /// Remembers that she was at this place.

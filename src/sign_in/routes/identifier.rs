@@ -4,13 +4,14 @@ use axum::response::Response;
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::{find, flow, frame, to};
+use super::{NO_FLOW, find, flow, frame, named, to};
 use crate::http::own_form::OwnForm;
 use crate::http::page::{PageError, page};
 use crate::http::visit::Visit;
 use crate::identity::Login;
 use crate::oidc::interaction::{Interaction, Purpose, service as interaction};
 use crate::pages::{Hidden, IdentifierPage, IdentifierProblem, paths};
+use crate::sign_in::waiting;
 
 /// `GET /sign-in?flow=`.
 pub(super) async fn show(visit: Visit) -> Response {
@@ -46,24 +47,24 @@ pub(super) async fn take(OwnForm { visit, fields }: OwnForm<Fields>) -> Response
 }
 
 async fn take_login(visit: &Visit, fields: &Fields) -> Result<Response, PageError> {
-    let mut interaction = find(visit, Some(&fields.flow)).await?;
-    let Some(login) = Login::parse(&fields.login) else {
+    let login = Login::parse(&fields.login);
+    let (app, browser, id) = (
+        &visit.app,
+        visit.browser.digest(),
+        named(Some(&fields.flow))?,
+    );
+    let finding = app.db.run(interaction::authority(id), async |tx| {
+        waiting::name(tx, app, id, browser, login.as_ref()).await
+    });
+    let interaction = finding.await?.ok_or(NO_FLOW)?;
+    if login.is_none() {
         let problem = if fields.login.trim().is_empty() {
             IdentifierProblem::Missing
         } else {
             IdentifierProblem::Malformed
         };
         return Ok(say(visit, &interaction, &fields.login, Some(problem)));
-    };
-    interaction.pending.login = Some(login.as_str().to_owned());
-    let authority = interaction::authority(interaction.id);
-    visit
-        .app
-        .db
-        .run(authority, async |tx| {
-            interaction::keep(tx, &interaction).await
-        })
-        .await?;
+    }
     Ok(to(paths::SIGN_IN_PASSWORD, &interaction))
 }
 

@@ -11,13 +11,12 @@ use axum::routing::{get, post};
 
 use crate::account::routes::factors::CONFIRMED;
 use crate::app::App;
-use crate::db::StoreError;
 use crate::http::page::PageError;
 use crate::http::visit::Visit;
-use crate::identity::membership::store as memberships;
-use crate::ids::{InteractionId, TenantId};
+use crate::ids::InteractionId;
 use crate::oidc::interaction::{Interaction, Purpose, service as interaction};
 use crate::pages::{Clinic, Frame, Hidden, paths};
+use crate::sign_in::waiting;
 
 /// Where an interaction for an app goes on.
 const RESUME: &str = "/authorize/resume";
@@ -48,39 +47,27 @@ pub fn routes() -> Router<App> {
 
 /// The waiting request that `flow` names, if it is this browser's and live.
 async fn find(visit: &Visit, flow: Option<&str>) -> Result<Interaction, PageError> {
-    let bad = |detail| PageError::BadRequest {
-        detail,
-        field: Some("flow"),
-    };
-    let id: InteractionId = flow
-        .and_then(|flow| flow.parse().ok())
-        .ok_or(bad("no flow named"))?;
-    let (app, browser) = (&visit.app, visit.browser.digest());
-    let found = app
-        .db
-        .run(interaction::authority(id), async |tx| {
-            let mut found = interaction::find(tx, app, id, browser).await?;
-            if let Some(Interaction { pending, .. }) = &mut found
-                && let (Some(tenant), None) = (pending.tenant, &pending.clinic)
-            {
-                pending.clinic = clinic_of(tx, tenant).await?;
-            }
-            Ok::<_, StoreError>(found)
-        })
-        .await?;
-    found.ok_or(bad("no such flow in this browser"))
+    let (app, browser, id) = (&visit.app, visit.browser.digest(), named(flow)?);
+    let finding = app.db.run(interaction::authority(id), async |tx| {
+        waiting::find(tx, app, id, browser).await
+    });
+    finding.await?.ok_or(NO_FLOW)
 }
 
-/// The name and accent of a clinic that the request is for.
-async fn clinic_of(
-    tx: &mut crate::db::Tx<crate::db::Identity>,
-    tenant: TenantId,
-) -> Result<Option<(String, String)>, StoreError> {
-    tx.proceed(crate::db::Authority::presented_in(tenant))
-        .await?;
-    let clinic = memberships::find_clinic_by_id(tx, tenant).await?;
-    Ok(clinic.map(|clinic| (clinic.name, clinic.accent)))
+/// The id in a `flow`.
+fn named(flow: Option<&str>) -> Result<InteractionId, PageError> {
+    let id = flow.and_then(|flow| flow.parse().ok());
+    id.ok_or(PageError::BadRequest {
+        detail: "no flow named",
+        field: Some("flow"),
+    })
 }
+
+/// No live one of this browser's.
+const NO_FLOW: PageError = PageError::BadRequest {
+    detail: "no such flow in this browser",
+    field: Some("flow"),
+};
 
 /// The frame of a page of this flow: the clinic's, as soon as it is known.
 fn frame(visit: &Visit, interaction: &Interaction) -> Frame {

@@ -6,7 +6,7 @@ use http::header::{HeaderValue, RETRY_AFTER};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
-use super::{find, flow, frame, leads_to, onward, to};
+use super::{NO_FLOW, find, flow, frame, leads_to, named, onward, to};
 use crate::config::MailDelivery;
 use crate::http::browser::SetCookies;
 use crate::http::own_form::OwnForm;
@@ -15,18 +15,26 @@ use crate::http::visit::Visit;
 use crate::identity::Login;
 use crate::oidc::interaction::Interaction;
 use crate::pages::{Hidden, PasswordPage, PasswordProblem, paths};
-use crate::sign_in::service::{self, Attempt, Outcome};
+use crate::sign_in::service::{self, Attempt, Outcome, Tried};
+use crate::sign_in::waiting;
 
 /// `GET /sign-in/password?flow=`.
 pub(super) async fn show(visit: Visit) -> Response {
-    let result = async {
-        let interaction = find(&visit, visit.parameter("flow").as_deref()).await?;
-        Ok(match login_of(&interaction) {
-            Some(login) => say(&visit, &interaction, &login, None),
-            None => to(paths::SIGN_IN, &interaction),
-        })
-    };
+    let flow = visit.parameter("flow");
+    let result = show_with(&visit, flow.as_deref(), None);
     visit.answer(result.await)
+}
+
+async fn show_with(
+    visit: &Visit,
+    flow: Option<&str>,
+    problem: Option<PasswordProblem>,
+) -> Result<Response, PageError> {
+    let interaction = find(visit, flow).await?;
+    Ok(match waiting::login(&interaction) {
+        Some(login) => say(visit, &interaction, &login, problem),
+        None => to(paths::SIGN_IN, &interaction),
+    })
 }
 
 /// The form.
@@ -44,24 +52,24 @@ pub(super) async fn take(OwnForm { visit, fields }: OwnForm<Fields>) -> Response
 }
 
 async fn take_password(visit: &Visit, fields: &Fields) -> Result<Response, PageError> {
-    let interaction = find(visit, Some(&fields.flow)).await?;
-    let Some(login) = login_of(&interaction) else {
-        return Ok(to(paths::SIGN_IN, &interaction));
-    };
-    let again = |problem| Ok(say(visit, &interaction, &login, Some(problem)));
     if fields.password.expose_secret().is_empty() {
-        return again(PasswordProblem::Missing);
+        return show_with(visit, Some(&fields.flow), Some(PasswordProblem::Missing)).await;
     }
     let attempt = Attempt {
-        interaction: &interaction,
-        login: &login,
+        flow: named(Some(&fields.flow))?,
         presented: visit.browser.session.as_ref(),
         browser: visit.browser.digest(),
         network: &visit.network,
         agent: &visit.agent,
     };
-    let outcome = service::attempt(&visit.app, &attempt, &fields.password).await?;
+    let tried = service::attempt(&visit.app, &attempt, &fields.password).await?;
+    let (interaction, login, outcome) = match tried {
+        Tried::NoFlow => return Err(NO_FLOW),
+        Tried::NoLogin(interaction) => return Ok(to(paths::SIGN_IN, &interaction)),
+        Tried::Made(interaction, login, outcome) => (interaction, login, outcome),
+    };
     visit.app.metrics.signed_in(outcome.word());
+    let again = |problem| Ok(say(visit, &interaction, &login, Some(problem)));
     match outcome {
         Outcome::Entered(session, secret) => {
             let cookies = SetCookies::default().session(&secret.cookie_value(session));
@@ -76,10 +84,6 @@ async fn take_password(visit: &Visit, fields: &Fields) -> Result<Response, PageE
         }
         Outcome::Busy => again(PasswordProblem::Busy),
     }
-}
-
-fn login_of(interaction: &Interaction) -> Option<Login> {
-    interaction.pending.login.as_deref().and_then(Login::parse)
 }
 
 fn say(

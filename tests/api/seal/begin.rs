@@ -119,7 +119,7 @@ async fn a_connection_is_clean_when_the_next_transaction_has_it() {
     let cleaned = proxy
         .messages()
         .iter()
-        .filter(|sent| sent.starts_with("close all"))
+        .filter(|sent| sent.contains("; close all; unlisten *; reset all;"))
         .count();
     assert!(cleaned > 20, "{cleaned}");
     db.close().await;

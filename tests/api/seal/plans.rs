@@ -77,3 +77,20 @@ async fn a_query_that_names_the_tenant_reads_no_other_tenants_index_entries() {
     let plan = plan(&answer);
     assert!(!plan.contains("Rows Removed"), "{plan}");
 }
+
+/// A person's live sessions: the seal is asked once for all of them, and before any is read.
+#[tokio::test]
+async fn the_seal_is_asked_once_for_all_sessions_of_a_person() {
+    let own = Owner::A.id("account_id", 1);
+    let mut ada = Attacker::new("lanyard_identity", Some(Said::account(own.clone()))).await;
+    for (account, reads) in [(own, true), (Owner::B.id("account_id", 1), false)] {
+        let explain = format!(
+            "explain (analyze, costs off, timing off, summary off)
+             select session_id from identity.live_session where account_id = '{account}'"
+        );
+        let answer = ada.run(&[&explain]);
+        let plan = plan(&answer);
+        assert!(plan.contains("One-Time Filter: (seal.person() ="), "{plan}");
+        assert_eq!(plan.contains("(never executed)"), !reads, "{plan}");
+    }
+}

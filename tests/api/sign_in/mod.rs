@@ -6,6 +6,7 @@ mod cookies;
 mod forged;
 mod guessing;
 mod pages;
+mod path;
 
 use lanyard::ids::TenantId;
 use lanyard::oidc::interaction::{AuthorizeRequest, Pending, Purpose};
