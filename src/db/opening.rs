@@ -2,6 +2,7 @@
 //! it.
 
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection, Row as _};
+use tokio::runtime::Handle;
 
 use super::context::Mode;
 use super::error::StoreError;
@@ -51,8 +52,11 @@ impl Opened {
 
 impl Drop for Opened {
     fn drop(&mut self) {
-        if let Some(mut held) = self.held.take() {
-            tokio::spawn(async move {
+        // Without a runtime there is nobody left to serve: the connection is closed.
+        if let Some(mut held) = self.held.take()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            runtime.spawn(async move {
                 if let Ok(true) = end(held.conn(), ROLLBACK).await {
                     held.give_back();
                 }

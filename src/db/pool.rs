@@ -74,7 +74,8 @@ impl Pool {
             let place = place.map_err(|_| sqlx::Error::PoolClosed)?;
             let session = match self.rested() {
                 Some(session) => session,
-                None => self.connect().await?,
+                // Rare, and large: no transaction carries it along.
+                None => Box::pin(self.connect()).await?,
             };
             Ok(Held {
                 session,
