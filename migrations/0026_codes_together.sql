@@ -41,10 +41,19 @@ grant select on identity.factor_policy to lanyard_clerk;
 grant select, insert, update (spent_at, family_id) on identity.authorization_code to lanyard_clerk;
 grant insert on identity.token_family to lanyard_clerk;
 
--- A code and a family name their clinic by their session there as well, which has a member of it:
--- asking for the clinic itself locked its one row for each, beside everybody else's.
+-- A family names its clinic and its member by their session there, which is that member's; and a
+-- code its clinic. Asking for each by itself locked their rows once more for every code: the clinic's
+-- one row beside everybody else's.
+alter table identity.tenant_session
+  add constraint tenant_session_is_a_members unique (tenant_id, session_id, subject_id);
 alter table identity.authorization_code drop constraint authorization_code_tenant_id_fkey;
-alter table identity.token_family drop constraint token_family_tenant_id_fkey;
+alter table identity.token_family
+  drop constraint token_family_tenant_id_fkey,
+  drop constraint token_family_account_id_fkey,
+  drop constraint token_family_tenant_id_subject_id_fkey,
+  drop constraint token_family_tenant_id_session_id_fkey,
+  add constraint token_family_is_a_members foreign key (tenant_id, session_id, subject_id)
+    references identity.tenant_session (tenant_id, session_id, subject_id);
 
 -- A code is found by its key without a walk through its clinic's: planned while there were none, the
 -- clinic's share of this index seemed as good.

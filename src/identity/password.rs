@@ -19,8 +19,9 @@ use zeroize::Zeroizing;
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
-/// How long a sign-in waits for a seat before it is told to come back.
-const WAIT: Duration = Duration::from_secs(2);
+/// How long a sign-in waits for a seat before it is told to come back: longer than a full room takes
+/// on two cores, since who has typed a password would rather wait than type it again.
+const WAIT: Duration = Duration::from_secs(5);
 /// Longest password that is looked at, in bytes after normalization.
 pub const MAX_PASSWORD_BYTES: usize = 1024;
 
@@ -92,7 +93,7 @@ pub enum HashRefusal {
 
 impl Hasher {
     /// - `parallelism`: running at once, 19 MiB each
-    /// - `queue`: waiting, two seconds at most
+    /// - `queue`: waiting, five seconds at most
     pub fn new(parallelism: u32, queue: u32) -> Self {
         let seats = (parallelism + queue) as usize;
         Self {

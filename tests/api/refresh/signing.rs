@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use lanyard::signing::policy::{JWKS_MAX_AGE, SHORTEST_PUBLISHED, Standing};
 use lanyard::signing::ring;
 use time::{Duration, OffsetDateTime};
+use tokio::sync::watch;
 
 use super::{GRANTED, Party, TokenAnswer as _, Tokens, World, refresh};
 use crate::lab::{Browser, Lab};
@@ -65,6 +66,7 @@ async fn load(
     party: Party,
     mut held: Tokens,
     stop: Arc<AtomicBool>,
+    rounds: watch::Sender<usize>,
 ) -> (usize, Vec<String>) {
     let mut copy = Copy::fetch(&nodes[0], lab.now()).await;
     let (mut count, mut seen) = (0, Vec::new());
@@ -89,6 +91,7 @@ async fn load(
             .bearer_auth(bearer);
         let info = nodes[(count + 1) % 2].send("/userinfo", info).await;
         assert_eq!(info.status, 200, "{}", info.body);
+        rounds.send_replace(count);
     }
     (count, seen)
 }
@@ -101,7 +104,7 @@ async fn rotating_the_signing_keys_under_load_loses_no_request() {
     let world = Arc::new(World::apart().await);
     let other = Arc::new(world.lab.second_node().await);
     let stop = Arc::new(AtomicBool::new(false));
-    let mut clients = Vec::new();
+    let (mut clients, mut rounds) = (Vec::new(), Vec::new());
     for _ in 0..4 {
         let party = world.public().await;
         let held = world.sign_in(&party).await.tokens;
@@ -110,8 +113,10 @@ async fn rotating_the_signing_keys_under_load_loses_no_request() {
             world.lab.browser().through(other.address),
         ];
         let (world, stop) = (Arc::clone(&world), Arc::clone(&stop));
+        let (sender, receiver) = watch::channel(0);
+        rounds.push(receiver);
         clients.push(tokio::spawn(async move {
-            load(&world.lab, nodes, party, held, stop).await
+            load(&world.lab, nodes, party, held, stop, sender).await
         }));
     }
     let first = world
@@ -127,9 +132,12 @@ async fn rotating_the_signing_keys_under_load_loses_no_request() {
         for _ in 0..6 {
             world.lab.app.keep_ring().await.unwrap();
             other.app.reload_ring().await.unwrap();
-            // Some requests under each state of things.
-            for _ in 0..3 {
-                world.lab.browser().get("/jwks").await;
+            // Each client goes once around under each state of things, so that no token outlives
+            // its time between a client's two requests.
+            for client in &mut rounds {
+                let before = *client.borrow_and_update();
+                // One that failed says so when it is joined.
+                let _ = client.wait_for(|count| *count > before).await;
             }
             world.advance(a_sixth);
         }

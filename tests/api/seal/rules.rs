@@ -140,7 +140,7 @@ pub(super) const OTHER_KEYS: [(&str, &str); 3] = [
 
 /// References from tenant tables to what stands before any tenant. What they tell is whether a
 /// random id of 122 bits exists, to who already has it.
-pub(super) const OTHER_REFERENCES: [(&str, &str); 4] = [
+pub(super) const OTHER_REFERENCES: [(&str, &str); 3] = [
     (
         "membership_account_id_fkey",
         "an account is the platform's; written under a job alone",
@@ -149,10 +149,6 @@ pub(super) const OTHER_REFERENCES: [(&str, &str); 4] = [
     (
         "tenant_session_session_id_fkey",
         "the session is the account's",
-    ),
-    (
-        "token_family_account_id_fkey",
-        "an account is the platform's",
     ),
 ];
 
