@@ -19,8 +19,8 @@ use zeroize::Zeroizing;
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
-/// How long a sign-in waits for a seat before it is told to come back: longer than a full room takes
-/// on two cores, since who has typed a password would rather wait than type it again.
+/// How long a sign-in waits for a seat before it is told to come back: longer than a full room
+/// takes on two cores, since who has typed a password would rather wait than type it again.
 const WAIT: Duration = Duration::from_secs(5);
 /// Longest password that is looked at, in bytes after normalization.
 pub const MAX_PASSWORD_BYTES: usize = 1024;
