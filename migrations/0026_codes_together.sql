@@ -96,8 +96,7 @@ begin
   accounts := array(
     select s.account_id
     from unnest(sessions) i (session)
-    join identity.session s on s.session_id = i.session
-    where s.ended_at is null);
+    join identity.session s on s.session_id = i.session);
   perform set_config('lanyard.claimed', (sessions || accounts)::text, true);
   perform set_config('lanyard.opened', array(
     select m.tenant_id
@@ -134,7 +133,7 @@ $$;
 
 -- All that an authorization request is judged by of a person who is signed in: the n-th row for the
 -- n-th session, client and clinic that is asked for, by its id, by its name or not at all. No row:
--- the session has ended, not exactly one of her clinics fits, it has not seen the session or the
+-- there is no such session, not exactly one of her clinics fits, it has not seen the session or the
 -- session's `amr` before, or something is not there to be seen; the slower way says which.
 create function clerk.authorization_facts(
   context text, sessions uuid[], client_tenants uuid[], clients text[], wanted uuid[], slugs text[]
@@ -169,7 +168,8 @@ begin
       r.idle_seconds, r.absolute_seconds
     from unnest(sessions, client_tenants, clients, wanted, slugs) with ordinality
       as i (session, client_tenant, client, wanted, slug, n)
-    join identity.session s on s.session_id = i.session and s.ended_at is null
+    -- Ended ones too: asked for what lives alone, the planner reads the index of all that lives.
+    join identity.session s on s.session_id = i.session
     join identity.account a on a.account_id = s.account_id
     cross join lateral (
       select min(x.tenant_id::text)::uuid as tenant_id, min(x.subject_id::text)::uuid as subject_id
@@ -306,8 +306,10 @@ begin
         at_instant, token_digest, event_id, detail, mac, n)
     where g.tenant_id = i.tenant and g.code_id = i.code
       and position(i.code::text in current_setting('lanyard.held', true)) > 0
-      and g.spent_at is null and g.account_id = i.account and g.subject_id = i.subject
-      and g.session_id = i.session
+      and g.spent_at is null
+      -- Not `=`: the planner would take that for a key, and read all codes of the session.
+      and (g.account_id, g.subject_id, g.session_id)
+        is not distinct from (i.account, i.subject, i.session)
     returning i.*, g.client_id, g.scopes, g.audience
   ), begun as (
     insert into identity.token_family (tenant_id, family_id, client_id, account_id, subject_id,

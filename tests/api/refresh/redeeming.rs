@@ -56,11 +56,20 @@ async fn a_redemption_reads_no_other_persons_rows() {
     let world = apart().await;
     let party = known(&world).await;
     world.sign_in(&party).await;
-    let mut codes = Vec::new();
+    let (session, mut codes) = (world.session().await, Vec::new());
     for _ in 0..REDEMPTIONS {
-        codes.push(world.code(&party, world.session().await).await);
+        codes.push(world.code(&party, session).await);
     }
     world.tell(CROWD).await;
+    // And a thousand codes of her own session.
+    let own = format!(
+        "set session_replication_role = replica;
+         create temp table own as select c.* from (select * from identity.authorization_code
+           where session_id = '{session}' limit 1) c, generate_series(1, 1000);
+         update own set code_id = gen_random_uuid();
+         insert into identity.authorization_code select * from own"
+    );
+    world.tell(&own).await;
     let (rows_before, before) = read(&world.lab.database, "authorization_code").await;
     for code in &codes {
         redeem(&world.lab.browser(), &party, code).await.tokens();

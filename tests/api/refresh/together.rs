@@ -107,7 +107,8 @@ pub(crate) const CROWD: &str = "
     set session_replication_role = replica;
     do $$ declare r record; begin
       for r in select * from (values ('tenant_session', 'session_id'), ('membership', 'subject_id'),
-          ('token_family', 'family_id'), ('authorization_code', 'code_id')) as t (name, key)
+          ('token_family', 'family_id'), ('authorization_code', 'code_id'),
+          ('session', 'session_id')) as t (name, key)
       loop
         execute format('create temp table crowd as select t.* from (select * from identity.%I
           limit 1) t, generate_series(1, 1000)', r.name);
