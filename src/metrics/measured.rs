@@ -7,9 +7,12 @@ use crate::app::App;
 use crate::db::Tally;
 use crate::signing::Alg;
 
-/// Counted in the line; here only ever moved up to there.
+/// To what was counted elsewhere; only ever up.
+fn move_up(counter: &Counter, to: u64) {
+    counter.inc_by(to.saturating_sub(counter.get()));
+}
+
 fn turns(series: &Series, kind: &'static str, tally: Tally) {
-    let move_up = |counter: &Counter, to: u64| counter.inc_by(to.saturating_sub(counter.get()));
     let kind = ("kind", kind);
     move_up(&series.turns.get_or_create(&[kind]), tally.turns);
     for (outcome, count) in [("done", tally.done), ("slower", tally.slower)] {
@@ -28,11 +31,8 @@ pub(super) fn measure(series: &Series, app: &App) {
         series.pool_most.get_or_create(&plane).set(pool.most.into());
         let waiting = series.pool_waiting.get_or_create(&plane);
         waiting.set(i64::try_from(pool.waiting).unwrap_or(i64::MAX));
-        // Counted in the pool; here only ever moved up to there.
-        let begun = series.pool_begun.get_or_create(&plane);
-        begun.inc_by(pool.begun.saturating_sub(begun.get()));
-        let refused = series.pool_refused.get_or_create(&plane);
-        refused.inc_by(pool.refused.saturating_sub(refused.get()));
+        move_up(&series.pool_begun.get_or_create(&plane), pool.begun);
+        move_up(&series.pool_refused.get_or_create(&plane), pool.refused);
         let waited = series.pool_waited.get_or_create(&plane);
         waited.inc_by((pool.waited.as_secs_f64() - waited.get()).max(0.0));
     }
@@ -51,8 +51,5 @@ pub(super) fn measure(series: &Series, app: &App) {
     };
     hashing("running", running);
     hashing("waiting", waiting);
-    let hashed = app.hasher.computed();
-    series
-        .hashed
-        .inc_by(hashed.saturating_sub(series.hashed.get()));
+    move_up(&series.hashed, app.hasher.computed());
 }
