@@ -1,6 +1,7 @@
 //! Work that arrives while the same is being done, and is then done together.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
+use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -15,7 +16,44 @@ const MOST: usize = 32;
 /// However many cores there are: more bundles at a time would only be smaller.
 const MOST_LANES: usize = 4;
 
-type Asked<O> = oneshot::Sender<Option<O>>;
+/// Whom to tell what comes of a piece. Dropped: it was not done, or nobody knows.
+#[derive(Debug)]
+pub(crate) struct Teller<O>(oneshot::Sender<(O, oneshot::Receiver<()>)>);
+
+impl<O> Teller<O> {
+    /// Says what the answer will be when it is settled. Who asked gets it ready meanwhile.
+    pub(crate) fn foretell(self, answer: O) -> Foretold {
+        let (settle, settled) = oneshot::channel();
+        // Who asked may have gone away.
+        let _ = self.0.send((answer, settled));
+        Foretold(settle)
+    }
+}
+
+/// What is done together, each piece with whom to tell.
+pub(crate) type Pieces<I, O> = Vec<(I, Teller<O>)>;
+
+/// The first piece of each `key`, and whom to tell of the others.
+pub(crate) fn firsts<I, O, K: Eq + Hash>(
+    mut pieces: Pieces<I, O>,
+    key: impl Fn(&I) -> K,
+) -> (Pieces<I, O>, Vec<Teller<O>>) {
+    let mut seen = HashSet::new();
+    let again = pieces.extract_if(.., |(piece, _)| !seen.insert(key(piece)));
+    let others = again.map(|(_, tell)| tell).collect();
+    (pieces, others)
+}
+
+/// An answer that counts when it is settled. Dropped: nobody knows whether it does.
+#[derive(Debug)]
+pub(crate) struct Foretold(oneshot::Sender<()>);
+
+impl Foretold {
+    /// It counts.
+    pub(crate) fn settle(self) {
+        let _ = self.0.send(());
+    }
+}
 
 /// A line of pieces of work, and the lanes that serve it.
 #[derive(Debug)]
@@ -40,7 +78,7 @@ pub(crate) struct Tally {
 
 #[derive(Debug)]
 struct Line<I, O> {
-    waiting: VecDeque<(I, Asked<O>)>,
+    waiting: VecDeque<(I, Teller<O>)>,
     lanes_open: usize,
 }
 
@@ -62,35 +100,41 @@ impl<I, O> Default for Gathered<I, O> {
 }
 
 impl<I: Send + 'static, O: Send + 'static> Gathered<I, O> {
-    /// Has `piece` done by `work`, together with what waits beside it; `work` gives one answer for
-    /// each piece, in their order. `None`: it was not done, or nobody knows.
+    /// Has `piece` done by `work`, together with what waits beside it. What is foretold of it is
+    /// made ready by `prepare` while the work goes on, and given when it is settled. `None`: it was
+    /// not done, or nobody knows.
     ///
-    /// The answers come by a future of their own, the bundle's end (a commit that waits for the
-    /// disk): the lane begins its next bundle meanwhile, and one at most is ending behind it.
+    /// `work` gives a future of its own, the bundle's end (a commit that waits for the disk): the
+    /// lane begins its next bundle meanwhile, and one at most is ending behind it.
     ///
     /// It is done in tasks of its own: who asked may go away meanwhile.
-    pub(crate) async fn done<W, F, E>(self: &Arc<Self>, piece: I, work: W) -> Option<O>
+    pub(crate) async fn done<W, F, E, T>(
+        self: &Arc<Self>,
+        piece: I,
+        work: W,
+        prepare: impl FnOnce(O) -> T,
+    ) -> Option<T>
     where
-        W: Fn(Vec<I>) -> F + Send + 'static,
+        W: Fn(Pieces<I, O>) -> F + Send + 'static,
         F: Future<Output = Result<E, StoreError>> + Send + 'static,
-        E: Future<Output = Result<Vec<Option<O>>, StoreError>> + Send + 'static,
+        E: Future<Output = Result<(), StoreError>> + Send + 'static,
     {
         let (tell, told) = oneshot::channel();
-        if self.stand_in_line(piece, tell) {
+        if self.stand_in_line(piece, Teller(tell)) {
             let lane = Lane {
                 of: Arc::clone(self),
                 is_closed: false,
             };
             tokio::spawn(lane.serve(work));
         }
-        let told = told.await.ok().flatten();
-        let count = if told.is_some() {
+        let done = settled(told, prepare).await;
+        let count = if done.is_some() {
             &self.done
         } else {
             &self.slower
         };
         count.fetch_add(1, Ordering::Relaxed);
-        told
+        done
     }
 
     /// What has been done so far.
@@ -110,7 +154,7 @@ impl<I: Send + 'static, O: Send + 'static> Gathered<I, O> {
     }
 
     /// Whether another lane must be opened for it.
-    fn stand_in_line(&self, piece: I, tell: Asked<O>) -> bool {
+    fn stand_in_line(&self, piece: I, tell: Teller<O>) -> bool {
         let mut line = self.line.lock().expect("no panic happens under this lock");
         line.waiting.push_back((piece, tell));
         let opens = line.lanes_open < self.lanes;
@@ -119,21 +163,28 @@ impl<I: Send + 'static, O: Send + 'static> Gathered<I, O> {
     }
 }
 
-/// Tells all what came of theirs. After an error nobody is told: each asks for himself, by the
-/// slower way.
-fn tell<O>(asked: Vec<Asked<O>>, answers: Result<Vec<Option<O>>, StoreError>) {
-    match answers {
-        Ok(answers) => {
-            for (tell, answer) in asked.into_iter().zip(answers) {
-                // Who asked may have gone away.
-                let _ = tell.send(answer);
-            }
-        }
-        Err(error) => {
-            let detail = chain(&error);
-            tracing::warn!(%detail, "what came together was not done together");
-        }
+/// What was foretold, made ready and then settled.
+async fn settled<O, T>(
+    told: oneshot::Receiver<(O, oneshot::Receiver<()>)>,
+    prepare: impl FnOnce(O) -> T,
+) -> Option<T> {
+    let (answer, settled) = told.await.ok()?;
+    let prepared = prepare(answer);
+    settled.await.ok()?;
+    Some(prepared)
+}
+
+/// Awaits a bundle's end.
+async fn ended(end: impl Future<Output = Result<(), StoreError>>) {
+    if let Err(error) = end.await {
+        report(&error);
     }
+}
+
+/// After an error nothing more is settled: each asks for himself, by the slower way.
+fn report(error: &StoreError) {
+    let detail = chain(error);
+    tracing::warn!(%detail, "what came together was not done together");
 }
 
 /// An open lane; it closes when nothing waits, and however else its task ends.
@@ -145,12 +196,12 @@ struct Lane<I: Send + 'static, O: Send + 'static> {
 impl<I: Send + 'static, O: Send + 'static> Lane<I, O> {
     async fn serve<W, F, E>(mut self, work: W)
     where
-        W: Fn(Vec<I>) -> F,
+        W: Fn(Pieces<I, O>) -> F,
         F: Future<Output = Result<E, StoreError>>,
-        E: Future<Output = Result<Vec<Option<O>>, StoreError>> + Send + 'static,
+        E: Future<Output = Result<(), StoreError>> + Send + 'static,
     {
         let mut ending: Option<JoinHandle<()>> = None;
-        while let Some((pieces, asked)) = self.next() {
+        while let Some(pieces) = self.next() {
             self.of.turns.fetch_add(1, Ordering::Relaxed);
             let done = work(pieces).await;
             if let Some(ending) = ending.take() {
@@ -158,13 +209,13 @@ impl<I: Send + 'static, O: Send + 'static> Lane<I, O> {
                 let _ = ending.await;
             }
             match done {
-                Ok(end) => ending = Some(tokio::spawn(async { tell(asked, end.await) })),
-                Err(error) => tell(asked, Err(error)),
+                Ok(end) => ending = Some(tokio::spawn(ended(end))),
+                Err(error) => report(&error),
             }
         }
     }
 
-    fn next(&mut self) -> Option<(Vec<I>, Vec<Asked<O>>)> {
+    fn next(&mut self) -> Option<Pieces<I, O>> {
         let mut line = self
             .of
             .line
@@ -177,7 +228,7 @@ impl<I: Send + 'static, O: Send + 'static> Lane<I, O> {
             return None;
         }
         let most = line.waiting.len().min(MOST);
-        Some(line.waiting.drain(..most).unzip())
+        Some(line.waiting.drain(..most).collect())
     }
 }
 
@@ -191,5 +242,34 @@ impl<I: Send + 'static, O: Send + 'static> Drop for Lane<I, O> {
                 .expect("no panic happens under this lock");
             line.lanes_open -= 1;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What ends with an error gave nothing, however ready its answer was.
+    #[tokio::test]
+    async fn an_answer_counts_when_it_is_settled() {
+        let gathered = Arc::new(Gathered::<bool, &str>::default());
+        let work = |pieces: Pieces<bool, &'static str>| async {
+            Ok(async {
+                for (commits, tell) in pieces {
+                    let foretold = tell.foretell("token");
+                    if !commits {
+                        return Err(StoreError::Unavailable(sqlx::Error::WorkerCrashed));
+                    }
+                    foretold.settle();
+                }
+                Ok(())
+            })
+        };
+        let answered = gathered.done(true, work, str::len).await;
+        assert_eq!(answered, Some(5));
+        let answered = gathered.done(false, work, str::len).await;
+        assert_eq!(answered, None);
+        let tally = gathered.tally();
+        assert_eq!((tally.turns, tally.done, tally.slower), (2, 1, 1));
     }
 }

@@ -38,7 +38,7 @@ use desk::Desks;
 pub(crate) use desk::{Desk, SealedBundle, SealedClaims, each, in_places};
 pub use error::StoreError;
 pub(crate) use error::chain;
-pub(crate) use gather::{Gathered, Tally};
+pub(crate) use gather::{Foretold, Gathered, Pieces, Tally, firsts};
 use keeper::Opening;
 pub use logins::Logins;
 use opening::Opened;

@@ -15,7 +15,7 @@ use crate::identity::membership::store as membership;
 use crate::ids::TenantId;
 use crate::oidc::client::Client;
 use crate::oidc::client::authentication::present;
-use crate::oidc::code::redemption::{self, Asked, Redeemed, Redemption};
+use crate::oidc::code::redemption::{self, Asked, Bought, Redeemed, Redemption};
 use crate::oidc::code::{IssuedCode, PresentedCode, service as codes};
 use crate::oidc::consent::service as consents;
 use crate::oidc::family::model::EndReason;
@@ -56,8 +56,8 @@ pub async fn redeem_together(
         by,
     };
     let tenant = redemption.asked.presented.tenant;
-    let (client, redeemed) = redemption::redeem(app, redemption).await?;
-    Some(mint(app, &client, tenant, redeemed))
+    let mint = |(client, redeemed): Bought| mint(app, &client, tenant, redeemed);
+    redemption::redeem(app, redemption, mint).await
 }
 
 /// Redeems a code, once. A second use ends what the first gave.

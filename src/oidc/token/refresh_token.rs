@@ -15,7 +15,7 @@ use crate::oidc::client::Client;
 use crate::oidc::client::authentication::present;
 use crate::oidc::family::refresh_token::PresentedRefreshToken;
 use crate::oidc::family::refusal::{RefreshRefusal, RefusalWord};
-use crate::oidc::family::rotation::{self, Refresh};
+use crate::oidc::family::rotation::{self, Refresh, Rotated};
 use crate::oidc::family::{Asked, Given, Presenter, RefreshOutcome, service as families};
 
 /// What a presentation ended in; committed either way.
@@ -59,14 +59,15 @@ pub async fn rotate(
         peer: peer.clone(),
     };
     let tenant = refresh.asked.presented.tenant();
-    let rotated = rotation::rotate(app, refresh).await?;
-    Some(mint(
-        app,
-        &rotated.client,
-        tenant,
-        *rotated.given,
-        &rotated.member,
-    ))
+    let mint = |rotated: Rotated| {
+        let Rotated {
+            client,
+            given,
+            member,
+        } = rotated;
+        mint(app, &client, tenant, *given, &member)
+    };
+    rotation::rotate(app, refresh, mint).await
 }
 
 /// Exchanges a refresh token for an access token and, unless the client's do not rotate, the
@@ -116,7 +117,8 @@ async fn decide(
     }
 }
 
-/// Signed after the commit: nothing is locked meanwhile, and if we die the client asks again.
+/// Signed on the task that answers: after the commit, or while a turn's is on its way, which gives
+/// out nothing that does not come to count.
 fn mint(
     app: &App,
     client: &Client,

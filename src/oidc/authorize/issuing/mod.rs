@@ -19,7 +19,7 @@ use super::request;
 use super::settle::{Wanted, code_of, facts_of, standing_at, told};
 use crate::app::App;
 use crate::audit::{self, EventType, Written};
-use crate::db::{Gathered, Proved, StoreError};
+use crate::db::{Foretold, Gathered, Pieces, Proved, StoreError};
 use crate::http::browser::Browser;
 use crate::http::form::Parameters;
 use crate::ids::{ClientId, TenantId};
@@ -39,7 +39,7 @@ pub(crate) struct Authorization {
     wanted: Wanted,
 }
 
-/// The code that answers it: committed.
+/// The code that answers it when it is committed.
 #[derive(Debug)]
 pub(crate) struct Issued {
     request: Box<AuthorizeRequest>,
@@ -69,8 +69,8 @@ pub(super) async fn issue(
     let authorization = read(app, browser, given)?;
     let of = app.clone();
     let turn = move |authorizations| take_turn(of.clone(), authorizations);
-    let issued = app.issues.done(authorization, turn).await?;
-    Some((issued.request, issued.text))
+    let of_it = |issued: Issued| (issued.request, issued.text);
+    app.issues.done(authorization, turn, of_it).await
 }
 
 fn read(app: &App, browser: &Browser, given: &Parameters) -> Option<Authorization> {
@@ -106,23 +106,25 @@ fn read(app: &App, browser: &Browser, given: &Parameters) -> Option<Authorizatio
 /// do is the commit.
 async fn take_turn(
     app: App,
-    authorizations: Vec<Authorization>,
-) -> Result<impl Future<Output = Result<Vec<Option<Issued>>, StoreError>> + Send, StoreError> {
+    authorizations: Pieces<Authorization, Issued>,
+) -> Result<impl Future<Output = Result<(), StoreError>> + Send, StoreError> {
     let mut desk = app.db.desk().await?;
     desk.begin().await?;
-    let shown = authorizations.iter().map(|a| a.session.id);
+    let shown = authorizations.iter().map(|(a, _)| a.session.id);
     let claims = app.db.seal_claims(shown);
     let platform = sessions::platform_limits(&app);
-    let read = store::read(&mut desk, &claims, &authorizations, platform).await?;
-    let mut issued: Vec<Option<Issued>> = Vec::with_capacity(authorizations.len());
-    let mut grants = Vec::new();
-    for (authorization, read) in authorizations.into_iter().zip(read) {
-        let judged = read.and_then(|read| judge(&app, &authorization, read));
-        issued.push(judged.map(|(grant, text)| {
-            grants.push(grant);
-            let request = authorization.request;
-            Issued { request, text }
-        }));
+    let asked: Vec<&Authorization> = authorizations.iter().map(|(a, _)| a).collect();
+    let read = store::read(&mut desk, &claims, &asked, platform).await?;
+    let (mut grants, mut foretold, mut others) = (Vec::new(), Vec::new(), Vec::new());
+    for ((authorization, tell), read) in authorizations.into_iter().zip(read) {
+        match read.and_then(|read| judge(&app, &authorization, read)) {
+            Some((grant, text)) => {
+                grants.push(grant);
+                let request = authorization.request;
+                foretold.push(tell.foretell(Issued { request, text }));
+            }
+            None => others.push(tell),
+        }
     }
     if !grants.is_empty() {
         let members = grants.iter().map(|g| (g.proved, g.tenant, g.code.subject));
@@ -132,7 +134,9 @@ async fn take_turn(
     Ok(async move {
         desk.commit(app.issues.is_waited_for()).await?;
         app.db.rest(desk);
-        Ok(issued)
+        foretold.into_iter().for_each(Foretold::settle);
+        drop(others);
+        Ok(())
     })
 }
 

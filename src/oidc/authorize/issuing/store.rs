@@ -41,7 +41,7 @@ pub(super) struct Read {
 pub(super) async fn read(
     desk: &mut Desk,
     claims: &SealedClaims,
-    asked: &[Authorization],
+    asked: &[&Authorization],
     platform: Limits,
 ) -> Result<Vec<Option<Read>>, StoreError> {
     let rows: Vec<FactsRow> = sqlx::query_as(

@@ -8,7 +8,6 @@
 
 mod store;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use secrecy::SecretString;
@@ -19,9 +18,9 @@ use super::model::{IssuedCode, PresentedCode};
 use super::service;
 use crate::app::App;
 use crate::audit::{self, EventType, Written};
-use crate::db::{Gathered, Proved, StoreError};
+use crate::db::{Gathered, Pieces, Proved, StoreError, firsts};
 use crate::identity::membership::Member;
-use crate::ids::{FamilyId, TenantId};
+use crate::ids::{CodeId, FamilyId, SessionId, SubjectId, TenantId};
 use crate::oidc::client::Client;
 use crate::oidc::client::authentication::PresentedClient;
 use crate::oidc::family::NewFamily;
@@ -52,7 +51,7 @@ pub(crate) struct Redemption {
     pub(crate) client_tenant: TenantId,
 }
 
-/// What a code bought: committed.
+/// What a code buys when that is committed.
 #[derive(Debug)]
 pub(crate) struct Redeemed {
     /// It.
@@ -70,98 +69,83 @@ pub(crate) struct Redeemed {
 struct Claim {
     proved: Proved,
     tenant: TenantId,
-    code: IssuedCode,
-    beginning: Beginning,
+    subject: SubjectId,
+    session: SessionId,
+    code: CodeId,
+    family: FamilyId,
+    absolute_end_at: OffsetDateTime,
     digest: KeyedDigest,
     event: Written,
 }
 
-/// What a code bought, with the client, authenticated.
-type Bought = (Arc<Client>, Redeemed);
+/// What a code buys, with the client, authenticated.
+pub(crate) type Bought = (Arc<Client>, Redeemed);
 
 /// The redemptions of this process that wait for each other.
 pub(crate) type Redemptions = Arc<Gathered<Redemption, Bought>>;
 
-/// Redeems, if that is what the rules say. `None`: nothing is known to be written, and the slower
-/// way must say.
-pub(crate) async fn redeem(app: &App, redemption: Redemption) -> Option<Bought> {
+/// Redeems, if that is what the rules say, and has `prepare` make the answer ready before it is
+/// known to count. `None`: nothing is known to be written, and the slower way must say.
+pub(crate) async fn redeem<T>(
+    app: &App,
+    redemption: Redemption,
+    prepare: impl FnOnce(Bought) -> T,
+) -> Option<T> {
     let of = app.clone();
     let turn = move |redemptions| take_turn(of.clone(), redemptions);
-    app.redemptions.done(redemption, turn).await
+    app.redemptions.done(redemption, turn, prepare).await
 }
 
 /// Holds and reads what it can of `redemptions`, judges each, writes what the rules allow. What is
 /// left to do is the commit.
 async fn take_turn(
     app: App,
-    redemptions: Vec<Redemption>,
-) -> Result<impl Future<Output = Result<Vec<Option<Bought>>, StoreError>> + Send, StoreError> {
-    let mut redeemed: Vec<_> = redemptions.iter().map(|_| None).collect();
-    let redemptions = each_code_once(redemptions);
+    redemptions: Pieces<Redemption, Bought>,
+) -> Result<impl Future<Output = Result<(), StoreError>> + Send, StoreError> {
+    // Of one code shown many times the first is done here; the slower way ends what it gave, for
+    // the others.
+    let (redemptions, mut others) = firsts(redemptions, |r| r.asked.presented.id);
     let mut desk = app.db.desk().await?;
     desk.begin().await?;
-    let shown = redemptions.iter().map(|(_, r)| r.asked.presented.tenant);
+    let shown = redemptions.iter().map(|(r, _)| r.asked.presented.tenant);
     let bundle = app.db.seal_presented(shown);
-    let asked: Vec<&Redemption> = redemptions.iter().map(|(_, r)| r).collect();
+    let asked: Vec<&Redemption> = redemptions.iter().map(|(r, _)| r).collect();
     let platform = sessions::service::platform_limits(&app);
     let read = store::read(&mut desk, &bundle, &asked, platform, app.env.now()).await?;
-    let (mut claims, mut allowed) = (Vec::new(), Vec::new());
-    for ((place, redemption), read) in redemptions.iter().zip(read) {
-        if let Some((claim, then)) = read.and_then(|read| judge(&app, redemption, read)) {
-            claims.push(claim);
-            allowed.push((*place, then));
+    let (mut claims, mut foretold) = (Vec::new(), Vec::new());
+    for ((redemption, tell), read) in redemptions.into_iter().zip(read) {
+        match read.and_then(|read| judge(&app, &redemption, read)) {
+            Some((claim, bought)) => {
+                claims.push(claim);
+                foretold.push(tell.foretell(bought));
+            }
+            None => others.push(tell),
         }
     }
     let written = if claims.is_empty() {
         Vec::new()
     } else {
-        let members = claims.iter().map(|c| (c.proved, c.tenant, c.code.subject));
+        let members = claims.iter().map(|c| (c.proved, c.tenant, c.subject));
         let bundle = app.db.seal_members(members);
         store::write(&mut desk, &bundle, &claims).await?
     };
     Ok(async move {
         desk.commit(app.redemptions.is_waited_for()).await?;
         app.db.rest(desk);
-        for (((place, then), claim), is_written) in allowed.into_iter().zip(claims).zip(written) {
+        for (foretold, is_written) in foretold.into_iter().zip(written) {
             if is_written {
-                redeemed[place] = Some(then.redeemed(claim));
+                foretold.settle();
             }
         }
-        Ok(redeemed)
+        // Told only now, when what they ask for is held no longer.
+        drop(others);
+        Ok(())
     })
 }
 
-/// Of one code shown many times the first is done here; the slower way ends what it gave, for the
-/// others.
-fn each_code_once(redemptions: Vec<Redemption>) -> Vec<(usize, Redemption)> {
-    let mut codes = HashSet::new();
-    let mut firsts: Vec<(usize, Redemption)> = redemptions.into_iter().enumerate().collect();
-    firsts.retain(|(_, redemption)| codes.insert(redemption.asked.presented.id));
-    firsts
-}
-
-/// What the rules allowed, and what it comes to when it is committed.
-#[derive(Debug)]
-struct Allowed {
-    client: Arc<Client>,
-    member: Member,
-    standing: Standing,
-}
-
-impl Allowed {
-    fn redeemed(self, claim: Claim) -> Bought {
-        let redeemed = Redeemed {
-            code: claim.code,
-            member: self.member,
-            standing: self.standing,
-            refresh_token: claim.beginning.expose(),
-        };
-        (self.client, redeemed)
-    }
-}
-
-/// Whether the client proves itself, the code is its and good, and the person is still there.
-fn judge(app: &App, redemption: &Redemption, read: store::Read) -> Option<(Claim, Allowed)> {
+/// Whether the client proves itself, the code is its and good, and the person is still there; then
+/// with what it buys.
+fn judge(app: &App, redemption: &Redemption, read: store::Read) -> Option<(Claim, Bought)> {
     let Redemption { asked, by, .. } = redemption;
     let (code, now) = (read.code, app.env.now());
     let client = app.clients.of_version(&by.id, &read.client_version)?;
@@ -189,17 +173,21 @@ fn judge(app: &App, redemption: &Redemption, read: store::Read) -> Option<(Claim
     let claim = Claim {
         proved,
         tenant,
+        subject: code.subject,
+        session: code.session,
+        code: code.id,
+        family: beginning.id(),
+        absolute_end_at: beginning.absolute_end_at(),
         digest: beginning.kept(app),
         event: audit::write(&app.env, &app.keys, EventType::CodeRedeemed, now, detail),
-        beginning,
-        code,
     };
-    let allowed = Allowed {
-        client,
+    let redeemed = Redeemed {
+        code,
         member: read.member,
         standing,
+        refresh_token: beginning.expose(),
     };
-    Some((claim, allowed))
+    Some((claim, (client, redeemed)))
 }
 
 /// What the event says.

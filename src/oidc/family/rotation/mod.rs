@@ -12,7 +12,6 @@
 
 mod store;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -21,13 +20,11 @@ use time::OffsetDateTime;
 use super::exchange::{Asked, Given};
 use super::facts::{self, LoadedStanding};
 use super::model::{Generation, Redemption};
-use super::policy::{Decision, RotatePermit};
-use super::refresh_token::RefreshTokenSecret;
-use super::store::Found;
+use super::policy::Decision;
 use super::successor::SealedSuccessor;
 use crate::app::App;
 use crate::audit::{self, EventType, Written};
-use crate::db::{Gathered, Proved, StoreError};
+use crate::db::{Gathered, Pieces, Proved, StoreError, firsts};
 use crate::http::peer::Peer;
 use crate::identity::membership::Member;
 use crate::ids::{FamilyId, SessionId, SubjectId, TenantId};
@@ -49,7 +46,7 @@ pub(crate) struct Refresh {
     pub(crate) peer: Peer,
 }
 
-/// What became of it: rotated, and committed.
+/// What comes of it when it is committed.
 #[derive(Debug)]
 pub(crate) struct Rotated {
     /// The client, authenticated.
@@ -81,34 +78,42 @@ struct Claim {
 /// The rotations of this process that wait for each other.
 pub(crate) type Rotations = Arc<Gathered<Refresh, Rotated>>;
 
-/// Rotates, if that is what the rules say. `None`: nothing is known to be written, and the slower
-/// way must say.
-pub(crate) async fn rotate(app: &App, refresh: Refresh) -> Option<Rotated> {
+/// Rotates, if that is what the rules say, and has `prepare` make the answer ready before it is
+/// known to count. `None`: nothing is known to be written, and the slower way must say.
+pub(crate) async fn rotate<T>(
+    app: &App,
+    refresh: Refresh,
+    prepare: impl FnOnce(Rotated) -> T,
+) -> Option<T> {
     let of = app.clone();
     let turn = move |refreshes| take_turn(of.clone(), refreshes);
-    app.rotations.done(refresh, turn).await
+    app.rotations.done(refresh, turn, prepare).await
 }
 
 /// Holds and reads what it can of `refreshes`, judges each, writes what the rules allow. What is
 /// left to do is the commit.
 async fn take_turn(
     app: App,
-    refreshes: Vec<Refresh>,
-) -> Result<impl Future<Output = Result<Vec<Option<Rotated>>, StoreError>> + Send, StoreError> {
-    let mut rotated: Vec<Option<Rotated>> = refreshes.iter().map(|_| None).collect();
-    let refreshes = each_family_once(refreshes);
+    refreshes: Pieces<Refresh, Rotated>,
+) -> Result<impl Future<Output = Result<(), StoreError>> + Send, StoreError> {
+    // Of one token shown many times the first is done here, and the slower way gives the others
+    // what it got.
+    let (refreshes, mut others) = firsts(refreshes, |r| r.asked.presented.family());
     let mut desk = app.db.desk().await?;
     desk.begin().await?;
-    let shown = refreshes.iter().map(|(_, r)| r.asked.presented.tenant());
+    let shown = refreshes.iter().map(|(r, _)| r.asked.presented.tenant());
     let bundle = app.db.seal_presented(shown);
-    let asked: Vec<&Refresh> = refreshes.iter().map(|(_, refresh)| refresh).collect();
+    let asked: Vec<&Refresh> = refreshes.iter().map(|(refresh, _)| refresh).collect();
     let platform = sessions::service::platform_limits(&app);
     let read = store::read(&mut desk, &bundle, &asked, platform, app.env.now()).await?;
-    let (mut claims, mut allowed) = (Vec::new(), Vec::new());
-    for ((place, refresh), read) in refreshes.iter().zip(read) {
-        if let Some((claim, then)) = read.and_then(|read| judge(&app, refresh, read)) {
-            claims.push(claim);
-            allowed.push((*place, then));
+    let (mut claims, mut foretold) = (Vec::new(), Vec::new());
+    for ((refresh, tell), read) in refreshes.into_iter().zip(read) {
+        match read.and_then(|read| judge(&app, &refresh, read)) {
+            Some((claim, rotated, word)) => {
+                claims.push(claim);
+                foretold.push((tell.foretell(rotated), word));
+            }
+            None => others.push(tell),
         }
     }
     let written = if claims.is_empty() {
@@ -121,53 +126,25 @@ async fn take_turn(
     Ok(async move {
         desk.commit(app.rotations.is_waited_for()).await?;
         app.db.rest(desk);
-        for ((place, then), is_written) in allowed.into_iter().zip(written) {
+        for ((foretold, word), is_written) in foretold.into_iter().zip(written) {
             if is_written {
-                app.metrics.refreshed(then.word);
-                rotated[place] = Some(then.rotated());
+                app.metrics.refreshed(word);
+                foretold.settle();
             }
         }
-        Ok(rotated)
+        // Told only now, when what they ask for is held no longer.
+        drop(others);
+        Ok(())
     })
 }
 
-/// Of one token shown many times the first is done here, and the slower way gives the others what
-/// it got. Each with its place in the line.
-fn each_family_once(refreshes: Vec<Refresh>) -> Vec<(usize, Refresh)> {
-    let mut families = HashSet::new();
-    let mut firsts: Vec<(usize, Refresh)> = refreshes.into_iter().enumerate().collect();
-    firsts.retain(|(_, refresh)| families.insert(refresh.asked.presented.family()));
-    firsts
-}
-
-/// What the rules allowed, and what it comes to when it is committed.
-#[derive(Debug)]
-struct Allowed {
-    client: Arc<Client>,
-    found: Found,
-    standing: LoadedStanding,
-    member: Member,
-    scopes: Option<Vec<String>>,
-    permit: RotatePermit,
-    word: &'static str,
-    successor: RefreshTokenSecret,
-}
-
-impl Allowed {
-    fn rotated(self) -> Rotated {
-        let token = facts::expose(self.permit.after(), self.successor);
-        let ends_at = self.permit.access_ends_at();
-        let scopes = self.scopes.as_deref();
-        Rotated {
-            client: self.client,
-            given: facts::give(self.found, self.standing, scopes, Some(token), ends_at),
-            member: self.member,
-        }
-    }
-}
-
-/// Whether the client proves itself, the token is its, and the rules say that it rotates.
-fn judge(app: &App, refresh: &Refresh, read: store::Read) -> Option<(Claim, Allowed)> {
+/// Whether the client proves itself, the token is its, and the rules say that it rotates; then with
+/// what it comes to, and the word for it.
+fn judge(
+    app: &App,
+    refresh: &Refresh,
+    read: store::Read,
+) -> Option<(Claim, Rotated, &'static str)> {
     let Refresh {
         asked, by, peer, ..
     } = refresh;
@@ -205,17 +182,12 @@ fn judge(app: &App, refresh: &Refresh, read: store::Read) -> Option<(Claim, Allo
         digest: facts::kept(app, after, &successor),
         event: audit::write(&app.env, &app.keys, EventType::RefreshRotated, now, detail),
     };
-    let scopes = asked.scopes.clone();
-    let member = read.member;
-    let allowed = Allowed {
+    let token = facts::expose(after, successor);
+    let (scopes, ends_at) = (asked.scopes.as_deref(), permit.access_ends_at());
+    let rotated = Rotated {
         client,
-        found,
-        standing,
-        member,
-        scopes,
-        permit,
-        word,
-        successor,
+        given: facts::give(found, standing, scopes, Some(token), ends_at),
+        member: read.member,
     };
-    Some((claim, allowed))
+    Some((claim, rotated, word))
 }
