@@ -249,22 +249,23 @@ impl<I: Send + 'static, O: Send + 'static> Drop for Lane<I, O> {
 mod tests {
     use super::*;
 
+    /// Settles a piece that is to be committed; ends with an error at another.
+    async fn end(pieces: Pieces<bool, &'static str>) -> Result<(), StoreError> {
+        for (commits, tell) in pieces {
+            let foretold = tell.foretell("token");
+            if !commits {
+                return Err(StoreError::Unavailable(sqlx::Error::WorkerCrashed));
+            }
+            foretold.settle();
+        }
+        Ok(())
+    }
+
     /// What ends with an error gave nothing, however ready its answer was.
     #[tokio::test]
     async fn an_answer_counts_when_it_is_settled() {
         let gathered = Arc::new(Gathered::<bool, &str>::default());
-        let work = |pieces: Pieces<bool, &'static str>| async {
-            Ok(async {
-                for (commits, tell) in pieces {
-                    let foretold = tell.foretell("token");
-                    if !commits {
-                        return Err(StoreError::Unavailable(sqlx::Error::WorkerCrashed));
-                    }
-                    foretold.settle();
-                }
-                Ok(())
-            })
-        };
+        let work = |pieces| async { Ok(end(pieces)) };
         let answered = gathered.done(true, work, str::len).await;
         assert_eq!(answered, Some(5));
         let answered = gathered.done(false, work, str::len).await;

@@ -44,6 +44,12 @@ impl Session {
     pub fn authenticated_with_all_at(&self) -> OffsetDateTime {
         self.factor_proved_at.unwrap_or(self.proved_at)
     }
+
+    /// Whether it may go on where a second factor is asked for: one was proved, or this is the
+    /// account's one sign-in of grace.
+    pub const fn meets_factor_rules(&self) -> bool {
+        self.factor_proved_at.is_some() || self.is_graced
+    }
 }
 
 /// A time in which nothing was done.

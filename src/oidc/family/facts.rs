@@ -9,7 +9,7 @@ use super::exchange::{Given, Presenter};
 use super::model::{Family, FamilyFacts, Place, Presentation, SessionClocks, Standing};
 use super::policy::{self, Decision, RotatePermit};
 use super::refresh_token::{DigestBinding, PresentedRefreshToken, RefreshTokenSecret, digest};
-use super::store::Found;
+use super::store::{Found, MemberStanding};
 use super::successor::{SealContext, SealKeyId, SealKeys, SealedSuccessor};
 use crate::app::App;
 use crate::db::Proved;
@@ -39,16 +39,13 @@ pub(super) struct LoadedStanding {
 }
 
 impl LoadedStanding {
-    pub(super) fn of(
-        session: Inspected,
-        membership_is_active: bool,
-        tenant_is_active: bool,
-    ) -> Self {
+    pub(super) fn of(session: Inspected, member: MemberStanding) -> Self {
         let clocks = session.standing.clocks();
         let facts = Standing {
-            tenant_is_active,
+            tenant_is_active: member.tenant_is_active,
             account_is_active: session.account_is_active,
-            membership_is_active,
+            membership_is_active: member.membership_is_active,
+            lacks_factor: member.requires_factor && !session.standing.session.meets_factor_rules(),
             password_epoch: session.account_password_epoch.into(),
             session_password_epoch: session.standing.session.password_epoch.into(),
             session: SessionClocks {

@@ -223,6 +223,9 @@ pub struct Standing {
     pub account_is_active: bool,
     /// The account is an active member of the tenant.
     pub membership_is_active: bool,
+    /// A role of the member or the tenant's own rule asks for a second factor, which the session
+    /// neither proved nor was let go on without.
+    pub lacks_factor: bool,
     /// Counts the account's password changes: as they are now.
     pub password_epoch: i64,
     /// The same count, as the session last proved the password.

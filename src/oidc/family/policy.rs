@@ -284,6 +284,9 @@ fn stands(standing: &Standing, now: OffsetDateTime) -> Result<(), RefreshRefusal
         return Err(RefreshRefusal::MembershipNotActive);
     }
     session_lasts(&standing.session, now)?;
+    if standing.lacks_factor {
+        return Err(RefreshRefusal::FactorMissing);
+    }
     if standing.session_password_epoch != standing.password_epoch {
         return Err(RefreshRefusal::PasswordChanged);
     }

@@ -22,6 +22,9 @@ pub enum RefreshRefusal {
     AccountNotActive,
     /// The account is no active member of the tenant.
     MembershipNotActive,
+    /// A second factor is asked of the member by now, and the session has proved none. Sign in again:
+    /// an authorization asks for it.
+    FactorMissing,
     /// The password was changed since the session last proved it.
     PasswordChanged,
     /// The session was ended.
@@ -67,6 +70,7 @@ impl RefreshRefusal {
             | Self::TenantNotActive
             | Self::AccountNotActive
             | Self::MembershipNotActive
+            | Self::FactorMissing
             | Self::PasswordChanged
             | Self::SessionEnded
             | Self::SessionIdle
@@ -87,6 +91,7 @@ impl RefreshRefusal {
             Self::TenantNotActive => "tenant_not_active",
             Self::AccountNotActive => "account_not_active",
             Self::MembershipNotActive => "membership_not_active",
+            Self::FactorMissing => "factor_missing",
             Self::PasswordChanged => "password_changed",
             Self::SessionEnded => "session_ended",
             Self::SessionIdle => "session_idle",

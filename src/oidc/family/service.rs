@@ -205,15 +205,10 @@ async fn load_standing(
         what,
     };
     let member = store::find_member_standing(tx, tenant, grant.subject).await?;
-    let (membership_is_active, tenant_is_active) =
-        member.ok_or_else(|| missing("a family without its member"))?;
+    let member = member.ok_or_else(|| missing("a family without its member"))?;
     let session = sessions::service::inspect(tx, app, grant.session, from.app).await?;
     let session = session.ok_or_else(|| missing("a family without its session"))?;
-    Ok(LoadedStanding::of(
-        session,
-        membership_is_active,
-        tenant_is_active,
-    ))
+    Ok(LoadedStanding::of(session, member))
 }
 
 async fn rotate(

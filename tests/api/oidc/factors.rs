@@ -5,6 +5,8 @@ use lanyard::identity::Login;
 use serde_json::json;
 use time::Duration;
 
+use crate::lab::cluster::tell;
+
 use super::{Answer, World, assert_refused, claims, code_of, parameter};
 
 const MFA: &str = "urn:lanyard:acr:mfa";
@@ -194,6 +196,34 @@ async fn after_a_reset_of_factors_no_token_is_refreshed() {
     let refresh = tokens["refresh_token"].as_str().unwrap();
     let refused = world.refresh(&client, refresh).await;
     assert_refused(&refused, 400, "invalid_grant");
+}
+
+/// Issue 3: a role that always asks for a second factor asks a session that is there already, at its
+/// next refresh; who proves one goes on with the grant she has.
+#[tokio::test]
+async fn a_role_that_asks_for_a_factor_is_felt_at_the_next_refresh() {
+    let world = World::new().await;
+    let client = world.web().await;
+    let (_, tokens) = world.tokens(&client).await;
+    let refresh = tokens["refresh_token"].as_str().unwrap();
+    let first = world.refresh(&client, refresh).await.json();
+    let refresh = first["refresh_token"].as_str().unwrap();
+    let mut owner = world.lab.database.superuser().await;
+    let subject = world.subject;
+    let appointed = format!(
+        "insert into identity.membership_role (tenant_id, subject_id, role)
+         select tenant_id, subject_id, 'nurse' from identity.membership
+         where subject_id = '{subject}'"
+    );
+    tell(&mut owner, &appointed).await;
+    let refused = world.refresh(&client, refresh).await;
+    assert_refused(&refused, 400, "invalid_grant");
+    let account = world.person.account;
+    let proved = "update identity.session set factor_proved_at = proved_at where account_id";
+    tell(&mut owner, &format!("{proved} = '{account}'")).await;
+    let refreshed = world.refresh(&client, refresh).await.json();
+    let roles = claims(&refreshed["access_token"])["roles"].clone();
+    assert!(roles.as_array().unwrap().contains(&json!("nurse")));
 }
 
 /// Discovery says which contexts there are.

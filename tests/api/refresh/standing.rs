@@ -137,8 +137,9 @@ async fn claims_are_made_anew_at_each_refresh() {
     world
         .tell(&format!(
             "update identity.client set scopes = '{{visits:read}}' where client_id = '{}';
+             update identity.session set factor_proved_at = proved_at where session_id = '{}';
              update identity.membership_role set role = 'executive' where subject_id = '{}'",
-            party.id, world.subject
+            party.id, first.session, world.subject
         ))
         .await;
     let third = world.refresh(&party, &second.refresh).await.tokens();

@@ -226,8 +226,14 @@ async fn a_role_taken_before_the_family_is_held_is_not_given() {
     let under_way = begin(&world, &party, &held.refresh);
     until_held(&world, &mut holder, Before::Holding.table()).await;
     let subject = world.subject;
-    let change = "update identity.membership_role set role = 'executive' where subject_id";
-    world.tell(&format!("{change} = '{subject}'")).await;
+    let session = held.session;
+    world
+        .tell(&format!(
+            "update identity.session set factor_proved_at = proved_at
+             where session_id = '{session}';
+             update identity.membership_role set role = 'executive' where subject_id = '{subject}'"
+        ))
+        .await;
     tell(&mut holder, "rollback").await;
     let tokens = under_way.await.unwrap().tokens();
     assert_eq!(tokens.claims["roles"], serde_json::json!(["executive"]));

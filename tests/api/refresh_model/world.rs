@@ -163,6 +163,7 @@ impl World {
                 tenant_is_active: true,
                 account_is_active: true,
                 membership_is_active: true,
+                lacks_factor: false,
                 password_epoch: 0,
                 session_password_epoch: 0,
                 session: SessionClocks {

@@ -58,6 +58,7 @@ fn facts(client_kind: ClientKind) -> FamilyFacts {
             tenant_is_active: true,
             account_is_active: true,
             membership_is_active: true,
+            lacks_factor: false,
             password_epoch: 2,
             session_password_epoch: 2,
             session: SessionClocks {

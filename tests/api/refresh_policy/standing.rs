@@ -104,7 +104,7 @@ fn the_absolute_end_never_moves_and_ends_everything_at_its_instant() {
 #[test]
 fn whatever_fell_since_is_refused_and_hides_no_replay() {
     type Fall = fn(&mut Standing);
-    let falls: [(Fall, RefreshRefusal); 7] = [
+    let falls: [(Fall, RefreshRefusal); 8] = [
         (
             |s| s.tenant_is_active = false,
             RefreshRefusal::TenantNotActive,
@@ -117,6 +117,7 @@ fn whatever_fell_since_is_refused_and_hides_no_replay() {
             |s| s.membership_is_active = false,
             RefreshRefusal::MembershipNotActive,
         ),
+        (|s| s.lacks_factor = true, RefreshRefusal::FactorMissing),
         (|s| s.password_epoch = 3, RefreshRefusal::PasswordChanged),
         (|s| s.session.is_ended = true, RefreshRefusal::SessionEnded),
         (

@@ -153,11 +153,7 @@ fn judge(
         return None;
     }
     let (found, proved) = facts::prove(app, read.found, &asked.presented)?;
-    let standing = LoadedStanding::of(
-        read.session,
-        read.membership_is_active,
-        read.tenant_is_active,
-    );
+    let standing = LoadedStanding::of(read.session, read.standing);
     let now = app.env.now();
     let from = asked.by(&client, peer);
     let decision = facts::decide(app, &found, &standing, &asked.presented, &from, now);

@@ -6,7 +6,7 @@ use super::{Claim, Refresh};
 use crate::db::{Desk, SealedBundle, StoreError, each, in_places};
 use crate::identity::membership::Member;
 use crate::oidc::family::refresh_token::PresentedRefreshToken;
-use crate::oidc::family::store::{FamilyRow, Found};
+use crate::oidc::family::store::{FamilyRow, Found, MemberStanding};
 use crate::sessions::Limits;
 use crate::sessions::read::{Holder, MemberRead, SessionRead};
 use crate::sessions::service::Inspected;
@@ -22,6 +22,7 @@ struct FactsRow {
     session: SessionRead,
     #[sqlx(flatten)]
     member: MemberRead,
+    requires_factor: bool,
 }
 
 /// What one rotation is judged by, as one snapshot showed it.
@@ -31,8 +32,7 @@ pub(super) struct Read {
     pub(super) client_version: String,
     pub(super) client_secrets: Vec<Vec<u8>>,
     pub(super) session: Inspected,
-    pub(super) membership_is_active: bool,
-    pub(super) tenant_is_active: bool,
+    pub(super) standing: MemberStanding,
     pub(super) member: Member,
 }
 
@@ -56,7 +56,7 @@ pub(super) async fn read(
                 factor_proved_at, graced_at, active_at, silences, session_is_ended,
                 account_is_active, account_epoch,
                 membership_is_active, tenant_is_active, display_name, login, roles, role_scopes,
-                idle_seconds, absolute_seconds
+                requires_factor, idle_seconds, absolute_seconds
          from clerk.rotation_facts($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(bundle.context())
@@ -95,8 +95,11 @@ impl FactsRow {
             found,
             client_version: self.client_version,
             client_secrets: self.client_secrets,
-            membership_is_active: self.member.membership_is_active,
-            tenant_is_active: self.member.tenant_is_active,
+            standing: MemberStanding {
+                membership_is_active: self.member.membership_is_active,
+                tenant_is_active: self.member.tenant_is_active,
+                requires_factor: self.requires_factor,
+            },
             member: self.member.of(&session),
             session,
         })
