@@ -250,7 +250,7 @@ mod tests {
     use super::*;
 
     /// Settles a piece that is to be committed; ends with an error at another.
-    async fn end(pieces: Pieces<bool, &'static str>) -> Result<(), StoreError> {
+    fn end(pieces: Pieces<bool, &'static str>) -> Result<(), StoreError> {
         for (commits, tell) in pieces {
             let foretold = tell.foretell("token");
             if !commits {
@@ -265,7 +265,7 @@ mod tests {
     #[tokio::test]
     async fn an_answer_counts_when_it_is_settled() {
         let gathered = Arc::new(Gathered::<bool, &str>::default());
-        let work = |pieces| async { Ok(end(pieces)) };
+        let work = |pieces| async { Ok(async { end(pieces) }) };
         let answered = gathered.done(true, work, str::len).await;
         assert_eq!(answered, Some(5));
         let answered = gathered.done(false, work, str::len).await;

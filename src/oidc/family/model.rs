@@ -216,6 +216,10 @@ impl Family {
 
 /// What else must hold for a token to be given, as the database says in the same transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that fall one by one, each with its own refusal"
+)]
 pub struct Standing {
     /// The tenant is open for business.
     pub tenant_is_active: bool,

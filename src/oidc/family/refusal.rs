@@ -22,8 +22,8 @@ pub enum RefreshRefusal {
     AccountNotActive,
     /// The account is no active member of the tenant.
     MembershipNotActive,
-    /// A second factor is asked of the member by now, and the session has proved none. Sign in again:
-    /// an authorization asks for it.
+    /// A second factor is asked of the member by now, and the session has proved none: an
+    /// authorization asks for it.
     FactorMissing,
     /// The password was changed since the session last proved it.
     PasswordChanged,

@@ -68,7 +68,8 @@ async fn a_refresh_whose_client_hangs_up_is_done_or_not_begun() {
         cut(&world, &whole, Real::from_micros(u64::from(n) * 150)).await;
         until(&world, "refresh.rotated", done + 1).await;
         let again = world.refresh(&client, &token).await;
-        assert_eq!(again.status, 200, "cut {n}: {}", again.body);
+        let told = world.lab.events_in(world.clinic.id).await.pop();
+        assert_eq!(again.status, 200, "cut {n}: {} {told:?}", again.body);
         let successor = again.json()["refresh_token"].as_str().unwrap().to_owned();
         assert_ne!(successor, token);
         token = successor;

@@ -198,8 +198,8 @@ async fn after_a_reset_of_factors_no_token_is_refreshed() {
     assert_refused(&refused, 400, "invalid_grant");
 }
 
-/// Issue 3: a role that always asks for a second factor asks a session that is there already, at its
-/// next refresh; who proves one goes on with the grant she has.
+/// Issue 3: a role that always asks for a second factor asks a session that is there already, at
+/// its next refresh; who proves one goes on with the grant she has.
 #[tokio::test]
 async fn a_role_that_asks_for_a_factor_is_felt_at_the_next_refresh() {
     let world = World::new().await;
