@@ -6,7 +6,7 @@ use std::sync::{Arc, RwLock};
 use tokio::sync::watch;
 
 use crate::config::Config;
-use crate::db::Db;
+use crate::db::{Db, Gathered};
 use crate::env::Env;
 use crate::identity::password::Hasher;
 use crate::metrics::Metrics;
@@ -74,7 +74,7 @@ impl App {
                 hasher,
                 metrics: Metrics::new(),
                 clients: KnownClients::default(),
-                rotations: Rotations::default(),
+                rotations: Arc::new(Gathered::returning()),
                 issues: Issues::default(),
                 redemptions: Redemptions::default(),
                 ring,

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::crowd::{Crowd, Trust};
 use super::error::{StoreError, chain};
 use crate::config::half_the_cores;
 
@@ -60,6 +61,8 @@ impl Foretold {
 pub(crate) struct Gathered<I, O> {
     line: Mutex<Line<I, O>>,
     lanes: usize,
+    /// If those who are answered come again to this same line.
+    crowd: Option<Crowd>,
     turns: AtomicU64,
     done: AtomicU64,
     slower: AtomicU64,
@@ -92,6 +95,7 @@ impl<I, O> Default for Gathered<I, O> {
                 lanes_open: 0,
             }),
             lanes: half_the_cores().min(MOST_LANES),
+            crowd: None,
             turns: AtomicU64::new(0),
             done: AtomicU64::new(0),
             slower: AtomicU64::new(0),
@@ -100,6 +104,15 @@ impl<I, O> Default for Gathered<I, O> {
 }
 
 impl<I: Send + 'static, O: Send + 'static> Gathered<I, O> {
+    /// The same, of those who come again: after a bundle some milliseconds may pass until they stand
+    /// in line.
+    pub(crate) fn returning() -> Self {
+        Self {
+            crowd: Some(Crowd::default()),
+            ..Self::default()
+        }
+    }
+
     /// Has `piece` done by `work`, together with what waits beside it. What is foretold of it is
     /// made ready by `prepare` while the work goes on, and given when it is settled. `None`: it was
     /// not done, or nobody knows.
@@ -149,8 +162,12 @@ impl<I: Send + 'static, O: Send + 'static> Gathered<I, O> {
 
     /// Whether somebody stands in line for the next bundle.
     pub(crate) fn is_waited_for(&self) -> bool {
+        self.waiting() > 0
+    }
+
+    fn waiting(&self) -> usize {
         let line = self.line.lock().expect("no panic happens under this lock");
-        !line.waiting.is_empty()
+        line.waiting.len()
     }
 
     /// Whether another lane must be opened for it.
@@ -159,6 +176,9 @@ impl<I: Send + 'static, O: Send + 'static> Gathered<I, O> {
         line.waiting.push_back((piece, tell));
         let opens = line.lanes_open < self.lanes;
         line.lanes_open += usize::from(opens);
+        if let Some(crowd) = &self.crowd {
+            crowd.joined(line.waiting.len());
+        }
         opens
     }
 }
@@ -201,8 +221,10 @@ impl<I: Send + 'static, O: Send + 'static> Lane<I, O> {
         E: Future<Output = Result<(), StoreError>> + Send + 'static,
     {
         let mut ending: Option<JoinHandle<()>> = None;
+        let mut trust = Trust::default();
         while let Some(pieces) = self.next() {
             self.of.turns.fetch_add(1, Ordering::Relaxed);
+            let taken = pieces.len();
             let done = work(pieces).await;
             if let Some(ending) = ending.take() {
                 // A panic there was that bundle's own.
@@ -211,6 +233,10 @@ impl<I: Send + 'static, O: Send + 'static> Lane<I, O> {
             match done {
                 Ok(end) => ending = Some(tokio::spawn(ended(end))),
                 Err(error) => report(&error),
+            }
+            if let Some(crowd) = &self.of.crowd {
+                let all = (taken + self.of.waiting()).min(MOST);
+                trust.wait(crowd, all, || self.of.waiting()).await;
             }
         }
     }

@@ -10,6 +10,7 @@ mod authority;
 pub mod backup;
 mod connect;
 mod context;
+mod crowd;
 mod desk;
 pub mod embedded;
 mod error;
