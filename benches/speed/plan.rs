@@ -52,6 +52,11 @@ impl Plan {
         }
     }
 
+    /// Before such a turn and after it, cores hash so long by themselves.
+    pub(crate) fn hashing(self) -> Duration {
+        Duration::from_millis(self.pick(3000, 1500, 1))
+    }
+
     /// Transactions of each kind in a turn.
     pub(crate) fn transactions(self) -> u32 {
         self.pick(400, 400, 5)

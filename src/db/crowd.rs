@@ -1,8 +1,8 @@
 //! Waiting for those who had a bundle to come again.
 //!
-//! Clients that ask anew as soon as they are answered fall into two halves: one has its bundle while
-//! the other's answers are on their way, and each pays a whole bundle's price for half of a crowd.
-//! PostgreSQL has the same cure for its flushes (`commit_delay`).
+//! Clients that ask anew as soon as they are answered fall into two halves: one has its bundle
+//! while the other's answers are on their way, and each pays a whole bundle's price for half of a
+//! crowd. PostgreSQL has the same cure for its flushes (`commit_delay`).
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};

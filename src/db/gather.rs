@@ -104,8 +104,8 @@ impl<I, O> Default for Gathered<I, O> {
 }
 
 impl<I: Send + 'static, O: Send + 'static> Gathered<I, O> {
-    /// The same, of those who come again: after a bundle some milliseconds may pass until they stand
-    /// in line.
+    /// The same, of those who come again: after a bundle some milliseconds may pass until they
+    /// stand in line.
     pub(crate) fn returning() -> Self {
         Self {
             crowd: Some(Crowd::default()),
