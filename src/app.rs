@@ -1,7 +1,7 @@
 //! What every request may use: one cheap handle.
 
 use std::ops::Deref;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 
 use tokio::sync::watch;
 
@@ -9,12 +9,14 @@ use crate::config::Config;
 use crate::db::{Db, Gathered};
 use crate::env::Env;
 use crate::identity::password::Hasher;
+use crate::mail::Post;
 use crate::metrics::Metrics;
 use crate::oidc::authorize::issuing::Issues;
 use crate::oidc::client::known::KnownClients;
 use crate::oidc::code::redemption::Redemptions;
 use crate::oidc::family::rotation::Rotations;
 use crate::secret::Keys;
+use crate::signing::policy::{Doubt, Reading};
 use crate::signing::ring::{KeyRing, KeyRingError};
 use crate::signing::service::{self as signing, Keeper};
 
@@ -39,6 +41,8 @@ pub struct Parts {
     pub hasher: Hasher,
     /// What operators count.
     pub metrics: Metrics,
+    /// How the post stands.
+    pub post: Post,
     /// Clients as last read, each good for one version of its row.
     pub clients: KnownClients,
     /// Refreshes that are done together.
@@ -48,6 +52,7 @@ pub struct Parts {
     /// Codes that are redeemed together.
     pub(crate) redemptions: Redemptions,
     ring: RwLock<Arc<KeyRing>>,
+    ring_reading: Mutex<Reading>,
     ring_changed: watch::Sender<u64>,
 }
 
@@ -62,6 +67,7 @@ impl Deref for App {
 impl App {
     /// Loads the signing keys and is ready to serve.
     pub async fn new(config: Config, env: Env, db: Db, keys: Keys) -> Result<Self, KeyRingError> {
+        let ring_reading = Mutex::new(Reading::at(env.now()));
         let ring = KeyRing::load(&db, &env, &keys, signing::rules(&config)).await?;
         let hasher = Hasher::new(config.password.parallelism, config.password.queue);
         let ring = RwLock::new(Arc::new(ring));
@@ -73,11 +79,13 @@ impl App {
                 keys,
                 hasher,
                 metrics: Metrics::new(),
+                post: Post::default(),
                 clients: KnownClients::default(),
                 rotations: Arc::new(Gathered::returning()),
                 issues: Issues::default(),
                 redemptions: Redemptions::default(),
                 ring,
+                ring_reading,
                 ring_changed: watch::Sender::new(0),
             }),
         })
@@ -90,11 +98,38 @@ impl App {
 
     /// Takes the keys as the database has them now.
     pub async fn reload_ring(&self) -> Result<(), KeyRingError> {
-        if let Some(fresh) = self.ring().reload(&self.db, &self.keys).await? {
+        let now = self.env.now();
+        let read = self.ring().reload(&self.db, &self.keys).await;
+        self.see_ring(|reading| match &read {
+            Ok(_) => *reading = Reading::at(now),
+            Err(KeyRingError::Missing(alg)) => reading.missing = Some(*alg),
+            Err(_) => {}
+        });
+        if let Some(fresh) = read? {
             *self.ring.write().expect("no panic happens under this lock") = Arc::new(fresh);
             self.ring_changed.send_modify(|count| *count += 1);
         }
         Ok(())
+    }
+
+    fn see_ring<T>(&self, look: impl FnOnce(&mut Reading) -> T) -> T {
+        look(
+            &mut self
+                .ring_reading
+                .lock()
+                .expect("no panic happens under this lock"),
+        )
+    }
+
+    /// Why this process should sign nothing, if there is a reason. Whatever speaks for one is read
+    /// once more first: a database that came back is believed at once.
+    pub async fn ring_doubt(&self) -> Option<Doubt> {
+        let doubt = || self.see_ring(|reading| reading.doubt(self.env.now()));
+        doubt()?;
+        if let Err(error) = self.reload_ring().await {
+            tracing::warn!(detail = %crate::http::chain(&error), "the signing keys can't be read");
+        }
+        doubt()
     }
 
     /// Rotates what is due, and takes it.

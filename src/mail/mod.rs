@@ -10,10 +10,12 @@
 
 pub mod letter;
 mod policy;
+mod post;
 mod relay;
 mod service;
 mod store;
 
 pub use letter::Letter;
+pub use post::{LONGEST_WAIT, Post};
 pub use relay::RelayError;
 pub use service::{Caught, MailError, caught, deliver, deliver_all, measure};

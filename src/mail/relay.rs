@@ -37,6 +37,14 @@ pub enum RelayError {
     Refused(u16),
 }
 
+impl RelayError {
+    /// Whether it would be the same with any letter. RFC 5321 §4.2.2: 550 to 553 are said of a
+    /// mailbox.
+    pub(super) const fn is_of_the_way(self) -> bool {
+        !matches!(self, Self::Recipient | Self::Refused(550..=553))
+    }
+}
+
 /// The configured relay.
 pub(super) struct Relay {
     transport: AsyncSmtpTransport<Tokio1Executor>,
@@ -100,5 +108,27 @@ fn in_words(error: &smtp::Error) -> RelayError {
         RelayError::Tls
     } else {
         RelayError::Unreachable
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RelayError;
+
+    #[test]
+    fn a_mailbox_that_is_not_there_says_nothing_of_the_way() {
+        for of_one in [RelayError::Recipient]
+            .into_iter()
+            .chain((550..=553).map(RelayError::Refused))
+        {
+            assert!(!of_one.is_of_the_way(), "{of_one}");
+        }
+        let of_all = [421, 451, 535, 549, 554].map(RelayError::Refused);
+        for of_all in of_all
+            .into_iter()
+            .chain([RelayError::Unreachable, RelayError::Tls])
+        {
+            assert!(of_all.is_of_the_way(), "{of_all}");
+        }
     }
 }

@@ -43,6 +43,17 @@ pub enum MailError {
     Relay(#[from] RelayError),
 }
 
+impl MailError {
+    /// Whether it keeps other letters too: the way out is shut, not this one letter refused.
+    const fn is_of_the_way(&self) -> bool {
+        match self {
+            Self::Store(_) => false,
+            Self::Directory { .. } => true,
+            Self::Relay(error) => error.is_of_the_way(),
+        }
+    }
+}
+
 /// Delivers what waits, batch after batch.
 pub async fn deliver_all(app: &App) -> Result<(), MailError> {
     // More may wait after a whole batch.
@@ -57,8 +68,7 @@ pub async fn measure(app: &App) -> Result<(), StoreError> {
         .db
         .run(authority, async |tx| store::waiting(tx).await)
         .await?;
-    let age = oldest.map_or(Duration::ZERO, |oldest| app.env.now() - oldest);
-    app.metrics.outbox(waiting, age.whole_seconds().max(0));
+    app.post.counted(waiting, oldest);
     Ok(())
 }
 
@@ -79,16 +89,20 @@ pub async fn deliver(app: &App) -> Result<usize, MailError> {
         return Ok(0);
     }
     let relay = relay_of(app).await;
-    let (mut delivered, mut failed) = (0, None);
+    let (mut delivered, mut failed, mut is_shut) = (0, None, false);
     for envelope in taken {
         match hand_over(app, relay.as_ref(), &envelope).await {
             Ok(true) => delivered += 1,
             Ok(false) => give_up(app, &envelope, now).await?,
             Err(error) => {
                 try_later(app, &envelope, now).await?;
+                is_shut |= error.is_of_the_way();
                 failed = failed.or(Some(error));
             }
         }
+    }
+    if delivered > 0 || is_shut {
+        app.post.tried(delivered > 0);
     }
     failed.map_or(Ok(delivered), Err)
 }

@@ -206,12 +206,6 @@ impl Metrics {
         let labels = [("outcome", outcome)];
         self.series.refreshes.get_or_create(&labels).inc();
     }
-
-    /// So many letters wait, the oldest for so long.
-    pub fn outbox(&self, waiting: i64, oldest_seconds: i64) {
-        self.series.outbox_waiting.set(waiting);
-        self.series.outbox_oldest.set(oldest_seconds);
-    }
 }
 
 impl Default for Metrics {

@@ -13,6 +13,7 @@ use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
 use crate::app::App;
+use crate::config::MailDelivery;
 use crate::http::layers::{RequestId, protect};
 use crate::http::turned_away;
 use crate::metrics;
@@ -60,24 +61,38 @@ async fn under_the_usual_headers(request: Request, next: Next) -> Response {
 }
 
 /// 200 when everything that serving needs is there, else 503 with the names of what is not.
-/// Reasons are in the log.
+/// `degraded` names what people miss and no other server would do better: it takes none out of
+/// service. Reasons are in the log.
 async fn readyz(State(Watched { app, leaving }): State<Watched>) -> Response {
     let mut failing: Vec<&'static str> = Vec::new();
     if leaving.has_begun() {
         failing.push("leaving");
     }
-    for (part, error) in app.db.failing().await {
+    let (doubt, database) = tokio::join!(app.ring_doubt(), app.db.failing());
+    if let Some(doubt) = doubt {
+        tracing::warn!(part = "signing_keys", detail = %doubt, "not ready");
+        failing.push("signing_keys");
+    }
+    for (part, error) in database {
         tracing::warn!(part, detail = %crate::http::chain(&error), "not ready");
         failing.push(part);
     }
     let is_ready = failing.is_empty();
-    let body = Json(json!({ "ready": is_ready, "failing": failing }));
+    let degraded = degraded(&app);
+    let body = json!({ "ready": is_ready, "failing": failing, "degraded": degraded });
     let status = if is_ready {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    (status, body).into_response()
+    (status, Json(body)).into_response()
+}
+
+/// Mail that goes nowhere because nobody asked for it is no fault.
+fn degraded(app: &App) -> Vec<&'static str> {
+    let is_posted = app.config.mail.delivery != MailDelivery::None;
+    let stands_still = is_posted && app.post.stands_still(app.env.now());
+    stands_still.then_some("mail").into_iter().collect()
 }
 
 async fn read_metrics(State(Watched { app, .. }): State<Watched>) -> Response {

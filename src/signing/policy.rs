@@ -69,6 +69,44 @@ pub struct Rules {
     pub longest_token: Duration,
 }
 
+/// How the keys in a replica's memory stand to the stored ones.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading {
+    /// When they were the same.
+    pub read_at: OffsetDateTime,
+    /// An algorithm that no stored key signs with, when they were last looked at.
+    pub missing: Option<&'static str>,
+}
+
+/// Why a replica should sign nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Doubt {
+    /// Its key was withdrawn, and no other one took its place.
+    #[error("no current {0} key")]
+    Missing(&'static str),
+    /// It may sign by a key that is withdrawn, or that leaves the key set before its tokens end.
+    #[error("the signing keys were last read {0} s ago")]
+    Stale(i64),
+}
+
+impl Reading {
+    /// They are the same now.
+    pub const fn at(now: OffsetDateTime) -> Self {
+        Self {
+            read_at: now,
+            missing: None,
+        }
+    }
+
+    /// What speaks against signing. Beyond [`REPLICA_LAG`] the schedule does not wait for a
+    /// replica any more.
+    pub fn doubt(self, now: OffsetDateTime) -> Option<Doubt> {
+        let age = now - self.read_at;
+        let stale = (age > REPLICA_LAG).then(|| Doubt::Stale(age.whole_seconds()));
+        self.missing.map(Doubt::Missing).or(stale)
+    }
+}
+
 /// What is to be done now for one algorithm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -218,6 +256,18 @@ mod tests {
         assert!(JWKS_MAX_AGE <= Duration::minutes(5));
         assert_eq!(SHORTEST_PUBLISHED, JWKS_MAX_AGE + REPLICA_LAG);
         assert!(Duration::try_from(super::super::ring::RELOAD).expect("short") < REPLICA_LAG);
+    }
+
+    #[test]
+    fn a_replica_is_in_doubt_when_the_schedule_does_not_wait_for_it_any_more() {
+        let mut reading = Reading::at(NOON);
+        let edge = NOON + REPLICA_LAG;
+        assert_eq!(reading.doubt(edge - Duration::SECOND), None);
+        assert_eq!(reading.doubt(edge), None);
+        let after = edge + Duration::SECOND;
+        assert_eq!(reading.doubt(after), Some(Doubt::Stale(61)));
+        reading.missing = Some("ES256");
+        assert_eq!(reading.doubt(NOON), Some(Doubt::Missing("ES256")));
     }
 
     #[test]

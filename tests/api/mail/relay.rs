@@ -237,6 +237,7 @@ async fn what_a_relay_refuses_is_tried_again_and_taken_once() {
             Err(MailError::Relay(why)) => assert_eq!(why, RelayError::Refused(451)),
             Err(other) => panic!("{other:?}"),
         }
+        assert_eq!(lab.app.post.stands_still(lab.now()), !is_taken);
     }
     assert_eq!(relay.messages().len(), 1);
     lab.clock.advance(Duration::days(3));
@@ -286,4 +287,6 @@ async fn an_address_with_a_line_in_it_goes_nowhere() {
     let refused = mail::deliver(&lab.app).await.unwrap_err();
     assert!(matches!(refused, MailError::Relay(RelayError::Recipient)));
     assert!(relay.messages().is_empty() && !relay.heard("RCPT"));
+    // Nothing that the relay is to blame for.
+    assert!(!lab.app.post.stands_still(lab.now()));
 }

@@ -3,18 +3,11 @@
 use std::collections::BTreeMap;
 
 use lanyard::metrics::{Answered, JobEnd, Turned};
-use lanyard::server::{self, Leaving};
+use lanyard::server::Leaving;
 
-use super::beside;
+use super::operations;
 use crate::lab::Lab;
 use crate::lab::script::Interpreter;
-
-/// The operations face of a lab, served; its address.
-async fn operations(lab: &Lab, leaving: &Leaving) -> String {
-    let faces = server::faces(&lab.app, leaving).await.unwrap();
-    let face = faces.into_iter().find(|face| face.what == "operations");
-    format!("http://{}", beside(&lab.app, face.unwrap().router).await)
-}
 
 /// Name, type and meaning of every metric; the name as it is queried, so with its ending.
 fn told(text: &str) -> BTreeMap<String, (String, String)> {
@@ -88,36 +81,4 @@ async fn prometheus_reads_the_metrics() {
     let given = [("METRICS", &*format!("{address}/metrics"))];
     lab.run(Interpreter::Python, "clients/openmetrics.py", &[], &given)
         .await;
-}
-
-/// Issue 3: `/readyz` names the failing part and nothing more; `/livez` goes on saying yes.
-#[tokio::test]
-async fn readiness_names_what_fails() {
-    let lab = Lab::apart(|_| ()).await;
-    let address = operations(&lab, &Leaving::default()).await;
-    let ask = async |path: &str| {
-        let answer = reqwest::get(format!("{address}{path}")).await.unwrap();
-        (answer.status().as_u16(), answer.text().await.unwrap())
-    };
-    // Sets the process's cryptography up.
-    lab.browser();
-    let yes = r#"{"failing":[],"ready":true}"#;
-    assert_eq!(ask("/readyz").await, (200, yes.to_owned()));
-    lab.app.db.renew_seal_key(&lab.app.env).await.unwrap();
-    crate::lab::cluster::tell(&mut lab.database.superuser().await, "truncate seal.mac_key").await;
-    let (status, body) = ask("/readyz").await;
-    assert_eq!(status, 503);
-    assert_eq!(
-        body,
-        r#"{"failing":["seal","seal","seal","seal"],"ready":false}"#
-    );
-    lab.app.db.close().await;
-    let (status, body) = ask("/readyz").await;
-    assert_eq!(status, 503);
-    for part in ["identity", "tenancy", "platform", "apps"] {
-        assert!(body.contains(&format!("\"database.{part}\"")), "{body}");
-    }
-    assert_eq!(ask("/livez").await.0, 204);
-    // A database that is away keeps nobody from the metrics.
-    assert_eq!(ask("/metrics").await.0, 200);
 }

@@ -5,6 +5,7 @@ mod framing;
 mod metrics;
 mod panics;
 mod proxies;
+mod readiness;
 mod slow;
 mod tls;
 
@@ -12,6 +13,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use axum::Router;
 use lanyard::app::App;
+use lanyard::server::{self, Leaving};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
@@ -52,4 +54,11 @@ async fn beside(app: &App, router: Router) -> SocketAddr {
     let address = listener.local_addr().unwrap();
     attend(app, "issuer", router, listener);
     address
+}
+
+/// The operations face of a lab, served; its address.
+async fn operations(lab: &Lab, leaving: &Leaving) -> String {
+    let faces = server::faces(&lab.app, leaving).await.unwrap();
+    let face = faces.into_iter().find(|face| face.what == "operations");
+    format!("http://{}", beside(&lab.app, face.unwrap().router).await)
 }
