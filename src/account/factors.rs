@@ -149,6 +149,19 @@ pub(crate) enum Enrolled {
     SignedOut,
 }
 
+impl Enrolled {
+    /// For operators.
+    pub(crate) const fn word(&self) -> &'static str {
+        match self {
+            Self::Done(..) => "accepted",
+            Self::Mismatch => "refused",
+            Self::TooMany => "too_many",
+            Self::Nothing => "nothing",
+            Self::SignedOut => "signed_out",
+        }
+    }
+}
+
 /// Lets the device that this session is setting up count, by its first code; that proves it, too.
 /// In a transaction that claims the session.
 pub(crate) async fn enroll(

@@ -195,6 +195,23 @@ impl Metrics {
         self.series.sign_ins.get_or_create(&labels).inc();
     }
 
+    /// A code was typed as a second factor, and this became of it.
+    pub fn factor_typed(&self, method: &'static str, outcome: &'static str) {
+        let labels = [("method", method), ("outcome", outcome)];
+        self.series.factor_proofs.get_or_create(&labels).inc();
+    }
+
+    /// A device that was being set up was to count, and this became of it.
+    pub fn factor_enrolled(&self, outcome: &'static str) {
+        let labels = [("outcome", outcome)];
+        self.series.factor_enrollments.get_or_create(&labels).inc();
+    }
+
+    /// A person took a device off her account.
+    pub fn factor_removed(&self) {
+        self.series.factor_removals.inc();
+    }
+
     /// The token endpoint answered: `issued`, or the public code.
     pub fn token_answered(&self, grant: &'static str, outcome: &'static str) {
         let labels = [("grant", grant), ("outcome", outcome)];

@@ -48,6 +48,9 @@ pub(super) struct Series {
     pub(super) hashing: Level<1>,
     pub(super) hashed: Counter,
     pub(super) sign_ins: Counted<1>,
+    pub(super) factor_proofs: Counted<2>,
+    pub(super) factor_enrollments: Counted<1>,
+    pub(super) factor_removals: Counter,
     pub(super) tokens: Counted<2>,
     pub(super) refreshes: Counted<1>,
     pub(super) turns: Counted<1>,
@@ -83,6 +86,9 @@ impl Series {
             hashing: Family::default(),
             hashed: Counter::default(),
             sign_ins: Family::default(),
+            factor_proofs: Family::default(),
+            factor_enrollments: Family::default(),
+            factor_removals: Counter::default(),
             tokens: Family::default(),
             refreshes: Family::default(),
             turns: Family::default(),
@@ -94,6 +100,7 @@ impl Series {
             job_done: Family::default(),
         };
         series.register_serving();
+        series.register_people();
         series.register_database();
         series.register_work();
         series
@@ -172,6 +179,30 @@ impl Series {
         );
     }
 
+    fn register_people(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "lanyard_sign_ins",
+            "Sign-in attempts, by outcome",
+            self.sign_ins.clone(),
+        );
+        registry.register(
+            "lanyard_factor_proofs",
+            "Codes that were typed as a second factor, by method and outcome",
+            self.factor_proofs.clone(),
+        );
+        registry.register(
+            "lanyard_factor_enrollments",
+            "First codes of devices that were being set up, by outcome",
+            self.factor_enrollments.clone(),
+        );
+        registry.register(
+            "lanyard_factor_removals",
+            "Devices that people took off their accounts",
+            self.factor_removals.clone(),
+        );
+    }
+
     fn register_work(&mut self) {
         let registry = &mut self.registry;
         registry.register(
@@ -183,11 +214,6 @@ impl Series {
             "lanyard_password_hashes",
             "Passwords that were hashed",
             self.hashed.clone(),
-        );
-        registry.register(
-            "lanyard_sign_ins",
-            "Sign-in attempts, by outcome",
-            self.sign_ins.clone(),
         );
         registry.register(
             "lanyard_token_requests",

@@ -8,7 +8,7 @@ pub(super) use crate::account::factors::Enrolled;
 use crate::app::App;
 use crate::audit::{self, EventType};
 use crate::db::{Authority, Identity, StoreError, Tx};
-use crate::identity::factor::{self, Demand, Facts};
+use crate::identity::factor::{self, Demand, Facts, Verdict};
 use crate::identity::membership::store as memberships;
 use crate::identity::recovery_code::{RecoveryCode, service as recovery_codes};
 use crate::identity::throttle::service::{self as throttle, Counted};
@@ -70,7 +70,8 @@ pub(super) enum Typed {
 }
 
 impl Typed {
-    const fn method(&self) -> &'static str {
+    /// For the log and for operators.
+    pub(super) const fn method(&self) -> &'static str {
         match self {
             Self::Code(_) => "totp",
             Self::Recovery(_) => "recovery_code",
@@ -82,12 +83,25 @@ impl Typed {
 pub(super) enum Outcome {
     /// Proved: the cookie's new secret.
     Proved(SessionSecret),
-    /// Not right, used before, or none of hers: all one.
-    Mismatch,
+    /// None of hers, or used before: all one to who typed it.
+    Mismatch { is_replay: bool },
     /// Too many attempts.
     Throttled(Duration),
     /// The session ended meanwhile.
     SignedOut,
+}
+
+impl Outcome {
+    /// For operators.
+    pub(super) const fn word(&self) -> &'static str {
+        match self {
+            Self::Proved(_) => "accepted",
+            Self::Mismatch { is_replay: false } => "refused",
+            Self::Mismatch { is_replay: true } => "replayed",
+            Self::Throttled(_) => "throttled",
+            Self::SignedOut => "signed_out",
+        }
+    }
 }
 
 /// Tries one code: counted, judged and taken in one transaction, whose counters stay locked until
@@ -131,18 +145,17 @@ async fn judge(
             return Ok(Outcome::Throttled(wait));
         }
     };
-    let is_right = match typed {
-        Typed::Code(Some(code)) => totp::prove(tx, app, account, code).await?.is_some(),
-        Typed::Recovery(Some(code)) => {
-            let left = recovery_codes::spend(tx, app, account, code).await?;
-            left.is_some()
-        }
-        Typed::Code(None) | Typed::Recovery(None) => false,
+    let verdict = match typed {
+        Typed::Code(Some(code)) => totp::prove(tx, app, account, code).await?,
+        Typed::Recovery(Some(code)) => recovery_codes::spend(tx, app, account, code).await?,
+        Typed::Code(None) | Typed::Recovery(None) => Verdict::Refused,
     };
     let detail = json!({ "session": session.id, "method": typed.method() });
-    if !is_right {
+    if verdict != Verdict::Accepted {
         audit::append(tx, &app.env, &app.keys, EventType::FactorRefused, detail).await?;
-        return Ok(Outcome::Mismatch);
+        return Ok(Outcome::Mismatch {
+            is_replay: verdict == Verdict::Replayed,
+        });
     }
     throttle::forgive(tx, &counted).await?;
     let secret = sessions::prove_factor(tx, app, session).await?;

@@ -166,7 +166,9 @@ async fn take(visit: &Visit, fields: &Adding) -> Result<Response, PageError> {
     let enrolled = app.db.run(authority, async |tx| {
         factors::enroll(tx, app, presented, &name, code.as_ref()).await
     });
-    Ok(match enrolled.await? {
+    let enrolled = enrolled.await?;
+    app.metrics.factor_enrolled(enrolled.word());
+    Ok(match enrolled {
         Enrolled::Done(secret, codes) => {
             let cookies = SetCookies::default().session(&secret.cookie_value(presented.id));
             let to = format!("{}?done={ADDED}", paths::ACCOUNT_FACTORS);
@@ -218,6 +220,9 @@ pub(super) async fn remove(OwnForm { visit, fields }: OwnForm<OfDevice>) -> Resp
             Err(elsewhere) => return Ok(elsewhere),
         };
         let changed = factors::remove(&visit.app, presented, fields.id()?).await?;
+        if let Changed::Done(()) = changed {
+            visit.app.metrics.factor_removed();
+        }
         after(&visit, changed, REMOVED).await
     };
     visit.answer(result.await)

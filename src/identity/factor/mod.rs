@@ -11,6 +11,8 @@
 pub mod policy;
 pub(crate) mod service;
 mod store;
+mod verdict;
 
 pub use policy::{Demand, Facts};
 pub use service::{Inventory, Standing};
+pub(crate) use verdict::Verdict;

@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::audit::{self, EventType};
 use crate::db::outbox::{self, MailKind};
 use crate::db::{Identity, StoreError, Tx};
+use crate::identity::factor::Verdict;
 use crate::ids::AccountId;
 use crate::secret::KeyedDigest;
 
@@ -34,23 +35,27 @@ pub(crate) async fn make(
     Ok(codes)
 }
 
-/// Spends one; says how many are left, or nothing if it is none of hers or spent. The person is
-/// told.
+/// Spends one. The person is told.
 pub(crate) async fn spend(
     tx: &mut Tx<Identity>,
     app: &App,
     account: AccountId,
     code: &RecoveryCode,
-) -> Result<Option<i64>, StoreError> {
+) -> Result<Verdict, StoreError> {
     let digest = digest(app, account, code);
     if !store::mark_spent(tx, account, digest.as_bytes(), app.env.now()).await? {
-        return Ok(None);
+        let is_known = store::exists(tx, account, digest.as_bytes()).await?;
+        return Ok(if is_known {
+            Verdict::Replayed
+        } else {
+            Verdict::Refused
+        });
     }
     let left = store::count_left(tx, account).await?;
     let detail = json!({ "left": left });
     audit::append(tx, &app.env, &app.keys, EventType::RecoveryCodeUsed, detail).await?;
     outbox::post(tx, &app.env, account, &MailKind::RecoveryCodeUsed { left }).await?;
-    Ok(Some(left))
+    Ok(Verdict::Accepted)
 }
 
 /// How many are still good.

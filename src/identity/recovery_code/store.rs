@@ -53,6 +53,25 @@ pub(super) async fn mark_spent(
     Ok(done.rows_affected() == 1)
 }
 
+/// Whether there is such a one, spent or not.
+pub(super) async fn exists(
+    tx: &mut Tx<Identity>,
+    account: AccountId,
+    digest: &[u8],
+) -> Result<bool, StoreError> {
+    let exists = sqlx::query_scalar(
+        "select exists (
+           select from identity.recovery_code
+           where account_id = $1 and code_digest = $2
+         )",
+    )
+    .bind(account)
+    .bind(digest)
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(exists)
+}
+
 pub(super) async fn count_left(
     tx: &mut Tx<Identity>,
     account: AccountId,

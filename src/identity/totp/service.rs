@@ -7,6 +7,7 @@ use super::store::{self, Row};
 use crate::app::App;
 use crate::db::{Identity, StoreError, Tx};
 use crate::env::Env;
+use crate::identity::factor::Verdict;
 use crate::ids::{AccountId, SessionId, TotpId};
 use crate::secret::Keys;
 
@@ -81,25 +82,26 @@ pub(crate) async fn confirm(
     }
 }
 
-/// Proves a device of the account by a code, whose step is taken with it; `None` if no device
-/// has such a code that was not taken yet.
+/// Proves a device of the account by a code, whose step is taken with it.
 pub(crate) async fn prove(
     tx: &mut Tx<Identity>,
     app: &App,
     account: AccountId,
     code: &TypedCode,
-) -> Result<Option<TotpId>, StoreError> {
+) -> Result<Verdict, StoreError> {
     let now = app.env.now();
+    let mut verdict = Verdict::Refused;
     for row in store::list_sealed(tx, account).await? {
         let secret = open(&app.keys, &row)?;
         let Some(step) = secret.step_of(code, now) else {
             continue;
         };
         if store::claim_step(tx, row.totp_id, step, now).await? {
-            return Ok(Some(row.totp_id));
+            return Ok(Verdict::Accepted);
         }
+        verdict = Verdict::Replayed;
     }
-    Ok(None)
+    Ok(verdict)
 }
 
 /// The devices that count, oldest first.

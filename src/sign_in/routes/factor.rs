@@ -107,12 +107,17 @@ async fn take(visit: &Visit, fields: &Fields, asking: Asking) -> Result<Response
         Asking::Code => Typed::Code(TypedCode::parse(fields.code.expose_secret())),
         Asking::Recovery => Typed::Recovery(RecoveryCode::parse(fields.code.expose_secret())),
     };
-    match factor::attempt(&visit.app, &attempt, &typed).await? {
+    let outcome = factor::attempt(&visit.app, &attempt, &typed).await?;
+    visit
+        .app
+        .metrics
+        .factor_typed(typed.method(), outcome.word());
+    match outcome {
         Outcome::Proved(secret) => {
             let cookies = SetCookies::default().session(&secret.cookie_value(presented.id));
             Ok((cookies, onward(&interaction)).into_response())
         }
-        Outcome::Mismatch => again(CodeProblem::Mismatch),
+        Outcome::Mismatch { .. } => again(CodeProblem::Mismatch),
         Outcome::Throttled(wait) => again(CodeProblem::Throttled {
             retry_after_seconds: whole_seconds(wait),
         }),
@@ -244,6 +249,7 @@ async fn enroll(visit: &Visit, fields: &Fields) -> Result<Response, PageError> {
     let presented = visit.browser.session.as_ref().ok_or(PageError::NotFound)?;
     let code = TypedCode::parse(fields.code.expose_secret());
     let enrolled = factor::enroll(&visit.app, presented, &interaction, code.as_ref()).await?;
+    visit.app.metrics.factor_enrolled(enrolled.word());
     Ok(match enrolled {
         Enrolled::Done(secret, codes) => {
             let cookies = SetCookies::default().session(&secret.cookie_value(presented.id));

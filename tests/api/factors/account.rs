@@ -19,7 +19,7 @@ async fn fresh() -> (Lab, Person, Browser) {
 }
 
 /// The ids of the forms that remove devices.
-fn removals(page: &Answer) -> Vec<String> {
+pub(super) fn removals(page: &Answer) -> Vec<String> {
     let forms = page.body.split("id=\"remove-").skip(1);
     forms
         .map(|rest| format!("remove-{}", rest.split('"').next().unwrap()))

@@ -2,6 +2,7 @@
 
 mod account;
 mod challenge;
+mod counted;
 mod enrollment;
 mod recovery_codes;
 

@@ -16,12 +16,12 @@ async fn with_codes() -> (Lab, Person, Browser, Vec<String>) {
 }
 
 /// From the page that asks for a code to the one that asks for a recovery code.
-async fn instead(browser: &Browser, page: &Answer) -> Answer {
+pub(super) async fn instead(browser: &Browser, page: &Answer) -> Answer {
     let path = format!("/sign-in/recovery-code?flow={}", page.hidden("flow"));
     browser.get(&path).await.page("Enter a recovery code")
 }
 
-async fn type_code(browser: &Browser, page: &Answer, code: &str) -> Answer {
+pub(super) async fn type_code(browser: &Browser, page: &Answer, code: &str) -> Answer {
     browser
         .submit(page, "recovery-form", &[("code", code)])
         .await

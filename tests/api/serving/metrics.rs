@@ -48,6 +48,8 @@ fn tell_of_everything(lab: &Lab) {
     metrics.request_panicked("issuer");
     metrics.job_ran("mail", JobEnd::Done, lab.now());
     metrics.signed_in("entered");
+    metrics.factor_typed("totp", "accepted");
+    metrics.factor_enrolled("accepted");
     metrics.token_answered("refresh_token", "issued");
     metrics.refreshed("rotated");
 }
