@@ -12,6 +12,8 @@ use super::folder::Folder;
 pub(super) struct Site {
     folder: Folder,
     operations: u16,
+    /// `DATABASE_URL`; without it a private cluster.
+    database: Option<String>,
 }
 
 impl Site {
@@ -21,6 +23,15 @@ impl Site {
         Self {
             folder: Folder::new(),
             operations,
+            database: None,
+        }
+    }
+
+    /// One on a server of the operator's own.
+    pub(super) fn on(url: &str) -> Self {
+        Self {
+            database: Some(url.to_owned()),
+            ..Self::new()
         }
     }
 
@@ -51,6 +62,9 @@ impl Site {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        if let Some(url) = &self.database {
+            command.env("DATABASE_URL", url);
+        }
         command
     }
 

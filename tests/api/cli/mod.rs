@@ -8,6 +8,7 @@ mod configuration;
 mod drill;
 mod ending;
 pub(crate) mod folder;
+mod honest;
 mod server;
 mod tenants;
 

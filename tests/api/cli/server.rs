@@ -10,8 +10,9 @@ use super::folder::Folder;
 const PASSWORD: &str = "canary-of-the-administrator";
 
 /// A PostgreSQL server as an operator would have it.
-struct Server {
+pub(super) struct Server {
     child: Child,
+    /// With its administrator's login.
     url: String,
     _folder: Folder,
 }
@@ -45,7 +46,7 @@ fn program(name: &str) -> Command {
 }
 
 impl Server {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         let folder = Folder::new();
         if rustix::process::geteuid().is_root() {
             let chown = Command::new("chown")
@@ -92,6 +93,16 @@ impl Server {
             _folder: folder,
         }
     }
+
+    /// A deployment on it, with its keys. Until it is up: code 4. Then it is there, without the
+    /// deployment's logins: code 3.
+    pub(super) fn site(&self) -> Site {
+        let site = Site::on(&self.url);
+        site.ask("keys init");
+        while site.run("tenant list").status.code() == Some(4) {}
+        assert_eq!(site.run("tenant list").status.code(), Some(3));
+        site
+    }
 }
 
 impl Drop for Server {
@@ -108,20 +119,11 @@ impl Drop for Server {
 fn a_server_of_ones_own_is_used_and_another_master_key_is_refused() {
     let server = Server::start();
     let run = |site: &Site, line: &str| {
-        let output = site
-            .command(line)
-            .env("DATABASE_URL", &server.url)
-            .output()
-            .unwrap();
+        let output = site.run(line);
         let said = [output.stdout, output.stderr].concat();
         (output.status.code(), String::from_utf8(said).unwrap())
     };
-    let (ours, others) = (Site::new(), Site::new());
-    ours.ask("keys init");
-    others.ask("keys init");
-    // Until it is up: code 4. Then it is there, without our logins: code 3.
-    while run(&ours, "tenant list").0 == Some(4) {}
-    assert_eq!(run(&ours, "tenant list").0, Some(3));
+    let (ours, others) = (server.site(), server.site());
     let (code, said) = run(&ours, "migrate");
     assert_eq!(code, Some(0), "{said}");
     assert!(

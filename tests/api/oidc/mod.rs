@@ -36,7 +36,7 @@ use crate::lab::{Answer, Browser, Lab};
 const REDIRECT: &str = "https://app.example.test/cb";
 const AFTER_LOGOUT: &str = "https://app.example.test/bye";
 const ORIGIN: &str = "https://app.example.test";
-const VERIFIER: &str = "a-verifier-of-more-than-forty-three-characters-0";
+pub(crate) const VERIFIER: &str = "a-verifier-of-more-than-forty-three-characters-0";
 
 /// A clinic, one person of it, and a server.
 struct World {
@@ -212,7 +212,7 @@ impl World {
     }
 }
 
-fn challenge(verifier: &str) -> String {
+pub(crate) fn challenge(verifier: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()))
 }
 
