@@ -28,6 +28,7 @@ use super::Phase;
 use super::door::{Door, Pass};
 use super::listener::closing;
 use super::pace::Paced;
+use super::whole;
 use crate::http::hosts::sole_host;
 use crate::http::layers::{self, FaceName, RequestId};
 use crate::http::peer::client_of;
@@ -129,20 +130,23 @@ impl Line {
     async fn answer(&self, request: Request<Incoming>) -> Response {
         self.door.metrics.request_began(self.door.what);
         let _active = Active(&self.door);
-        let mut request = request.map(Body::new);
+        let (head, incoming) = request.into_parts();
+        let mut request = Request::from_parts(head, Body::empty());
         let is_ambiguous = self.is_ambiguous.load(Ordering::Relaxed);
         let extensions = request.extensions_mut();
         extensions.insert(FaceName(self.door.what));
         let client = client_of(self.peer, request.headers(), &self.door.proxy);
         request.extensions_mut().insert(client);
-        let seat = self.door.seat();
         let refused = if is_ambiguous {
             Some(Turned::Ambiguous)
-        } else if !self.is_for_the_name(&request) {
-            Some(Turned::OtherName)
         } else {
-            seat.is_none().then_some(Turned::Requests)
+            (!self.is_for_the_name(&request)).then_some(Turned::OtherName)
         };
+        if refused.is_none() {
+            *request.body_mut() = whole::body(incoming).await;
+        }
+        let seat = self.door.seat();
+        let refused = refused.or(seat.is_none().then_some(Turned::Requests));
         if let Some(why) = refused {
             self.door.metrics.turned_away(self.door.what, why);
             request.extensions_mut().insert(NoService(why));

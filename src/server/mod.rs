@@ -1,8 +1,9 @@
 //! A serving process: its listeners, and what goes on beside the requests.
 //!
 //! A listener accepts ([`listener`]), a door says who comes in ([`door`]), a connection has its
-//! pace and its framing read along ([`pace`], [`framing`]), and each request runs to its end, in a
-//! task of its own if it waits ([`connection`]). Record: docs/decisions/0016.
+//! pace and its framing read along ([`pace`], [`framing`]), and each request, once it is whole
+//! ([`whole`]), runs to its end, in a task of its own if it waits ([`connection`]). Record:
+//! docs/decisions/0016.
 //!
 //! Not its business: configuration, the database's standing, privileges. The command line settles
 //! those first.
@@ -16,6 +17,7 @@ mod listener;
 mod operations;
 mod pace;
 mod tls;
+mod whole;
 
 use std::io;
 use std::net::SocketAddr;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Commands that another test or `./check` itself runs.
-const RUN_ELSEWHERE: [(&str, &str); 9] = [
+const RUN_ELSEWHERE: [(&str, &str); 10] = [
     ("./demo", "tests/browser"),
     ("./check", ".ci/run"),
     ("cargo test --test tidy", "./check"),
@@ -16,6 +16,10 @@ const RUN_ELSEWHERE: [(&str, &str); 9] = [
     (
         "LANYARD_KILLS=200 cargo test --test chaos kills:: -- --nocapture",
         "a long run",
+    ),
+    (
+        "cargo test --test api serving::flood -- --nocapture",
+        "./check",
     ),
     (
         "tests/fuzz/run",

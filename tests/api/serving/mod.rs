@@ -1,6 +1,7 @@
 //! The serving loop: bytes on a socket, slow and many clients, panics, TLS, proxies, the end.
 
 mod crowds;
+mod flood;
 mod framing;
 mod metrics;
 mod panics;
