@@ -42,6 +42,7 @@ pub fn routes(app: &App) -> Router<App> {
             paths::CONSENT,
             get(authorize::consent::show).post(authorize::consent::take),
         )
+        .route(paths::SIGN_IN_DECLINE, post(authorize::decline::take))
         .route("/clinics/{name}", get(clinic::clinic))
         .route("/logout", get(logout::logout).post(logout::logout))
         .route(paths::LOGOUT_CONFIRM, post(logout::confirm))

@@ -3,7 +3,7 @@
 use askama::Template;
 use time::OffsetDateTime;
 
-use super::sign_in::too_many_attempts;
+use super::sign_in::{WayBack, too_many_attempts};
 use super::{Frame, Hidden, Page, Qr};
 
 /// Asks for the code of her device. Posts `csrf`, `flow`, `code` to
@@ -21,6 +21,8 @@ pub struct CodePage {
     pub login: String,
     /// The app that asks, by its registered name.
     pub client_name: Option<String>,
+    /// For who does not go on.
+    pub way_back: Option<WayBack>,
     /// Why the page is shown again.
     pub problem: Option<CodeProblem>,
 }
@@ -85,6 +87,8 @@ pub struct RecoveryCodePage {
     pub flow: Hidden,
     /// Whose code it is.
     pub login: String,
+    /// For who does not go on.
+    pub way_back: Option<WayBack>,
     /// Why the page is shown again.
     pub problem: Option<CodeProblem>,
 }
@@ -106,6 +110,8 @@ pub struct EnrollPage {
     pub csrf: Hidden,
     /// The stored flow; none from the account page, where she names the device.
     pub flow: Option<Hidden>,
+    /// Whose device it becomes.
+    pub login: String,
     /// Where the form goes.
     pub action: &'static str,
     /// For her camera: the address below as a square.
@@ -116,6 +122,8 @@ pub struct EnrollPage {
     pub secret: Hidden,
     /// Whether she may say "not now", once.
     pub may_postpone: bool,
+    /// In a sign-in, for who does not go on.
+    pub way_back: Option<WayBack>,
     /// Why the page is shown again.
     pub problem: Option<EnrollProblem>,
 }

@@ -67,6 +67,7 @@ pub use recovery::{
 pub use roles::role_words;
 pub use sign_in::{
     ChooserPage, ClinicChoice, IdentifierPage, IdentifierProblem, PasswordPage, PasswordProblem,
+    WayBack,
 };
 
 /// What every page needs from its `Content-Security-Policy`, and nothing more.

@@ -14,6 +14,8 @@ pub const SIGN_IN_RECOVERY_CODE: &str = "/sign-in/recovery-code";
 pub const SIGN_IN_ENROLL: &str = "/sign-in/enroll";
 /// Issuer. `POST csrf, flow`: she uses her one sign-in without a second factor.
 pub const SIGN_IN_ENROLL_LATER: &str = "/sign-in/enroll/later";
+/// Issuer. `POST csrf, flow`: back to the app that asked ([`super::WayBack::App`]).
+pub const SIGN_IN_DECLINE: &str = "/sign-in/decline";
 /// Issuer. `GET ?flow=`: [`super::ConsentPage`]; `POST csrf, flow, asked, decision`.
 pub const CONSENT: &str = "/consent";
 /// Issuer. `POST csrf, clinic, client`: takes back what an app may see.

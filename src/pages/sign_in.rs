@@ -4,6 +4,16 @@ use askama::Template;
 
 use super::{Clinic, Frame, Hidden, Page};
 
+/// The way out of a page of signing in, for who does not want to go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WayBack {
+    /// To the app that asked, by its registered name. Posts `csrf`, `flow` to
+    /// [`super::paths::SIGN_IN_DECLINE`].
+    App(String),
+    /// To her own [`super::paths::ACCOUNT_FACTORS`], which asked for a fresh proof.
+    Factors,
+}
+
 /// Step one. Posts `csrf`, `flow`, `login` to [`super::paths::SIGN_IN`].
 #[derive(Debug, Template)]
 #[template(path = "identifier.html")]
@@ -18,6 +28,8 @@ pub struct IdentifierPage {
     pub login: String,
     /// The app that asked, by its registered name.
     pub client_name: Option<String>,
+    /// For who does not go on.
+    pub way_back: Option<WayBack>,
     /// Why the page is shown again.
     pub problem: Option<IdentifierProblem>,
 }
@@ -60,6 +72,8 @@ pub struct PasswordPage {
     pub login: String,
     /// Whether a forgotten password can be replaced by mail.
     pub can_recover: bool,
+    /// For who does not go on.
+    pub way_back: Option<WayBack>,
     /// Why the page is shown again.
     pub problem: Option<PasswordProblem>,
 }

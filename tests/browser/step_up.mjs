@@ -61,6 +61,14 @@ await scene(async (browser) => {
     await page.click("#announce");
     await says(page, "Enter your code");
     await see("step-up");
+    await page.click("#decline"); // "Back to Clinic console"
+    await says(page, "Your clinic at a glance");
+    assert.equal(await page.inputValue("#text"), text);
+    await see("kept");
+    await page.click("#announce");
+    await page.click("#use-recovery-code");
+    await see("step-up-recovery-code");
+    await page.click("#use-code");
     await page.fill("#code", await codeNow(secret));
     await page.keyboard.press("Enter");
     await says(page, "Your clinic at a glance");
@@ -78,6 +86,14 @@ await scene(async (browser) => {
     await page.click("#add-device");
     await says(page, "Set up sign-in codes");
     await see("enroll-more");
+    await page.click("#back");
+    await later(page.context(), 301, scripted);
+    await page.goto(`${issuer}/account/codes`);
+    await page.click("#add-device");
+    await says(page, "Enter your code");
+    await see("step-up-own");
+    await page.click("#back");
+    await says(page, "Your sign-in codes");
   });
   hers.expectNone();
 });

@@ -122,11 +122,13 @@ async fn offer(
         frame: visit.frame(),
         csrf: Hidden::from(visit.browser.csrf()),
         flow: None,
+        login,
         action: paths::ACCOUNT_FACTORS_ADD,
         qr: Qr::of(&address).ok_or(PageError::NotFound)?,
         address: Hidden::from(address),
         secret: Hidden::from(begun.secret.text()),
         may_postpone: false,
+        way_back: None,
         problem,
     };
     let status = if problem.is_some() {

@@ -11,10 +11,10 @@ use http::StatusCode;
 use serde::Deserialize;
 use time::Duration;
 
+use super::decline::{decline, find};
 use super::policy::{self, Facts, Step};
-use super::service::{Waiting, finished};
+use super::service::Waiting;
 use super::settle::look;
-use super::{AuthorizeError, refuse};
 use crate::app::App;
 use crate::db::{Authority, Identity, StoreError};
 use crate::http::own_form::OwnForm;
@@ -70,18 +70,6 @@ enum Taken {
 pub(crate) async fn show(visit: Visit) -> Response {
     let result = ask(&visit);
     visit.answer(result.await)
-}
-
-async fn find(visit: &Visit, flow: Option<&str>) -> Result<Waiting, PageError> {
-    let bad = |detail| PageError::BadRequest {
-        detail,
-        field: Some("flow"),
-    };
-    let flow = flow
-        .and_then(|flow| flow.parse().ok())
-        .ok_or(bad("no flow named"))?;
-    let found = Waiting::find(&visit.app, &visit.browser, flow).await?;
-    found.ok_or(bad("no such flow in this browser"))
 }
 
 /// Back to the request, which decides anew where to go.
@@ -198,12 +186,7 @@ async fn take_answer(visit: &Visit, fields: &Fields) -> Result<Response, PageErr
         Taken::Forged => Err(PageError::Forged),
         Taken::Settled => Ok(onward(&waiting)),
         Taken::Recorded if is_allowed => Ok(onward(&waiting)),
-        Taken::Recorded => {
-            finished(&visit.app, waiting.interaction.id).await?;
-            let (request, error) = (&waiting.request, AuthorizeError::AccessDenied);
-            let state = request.state.as_deref();
-            Ok(refuse(&visit.app, &request.redirect_uri, state, error))
-        }
+        Taken::Recorded => decline(&visit.app, &waiting).await,
     }
 }
 

@@ -1,6 +1,7 @@
 //! `GET` and `POST /authorize` (RFC 6749 §4.1.1; OIDC Core §3.1.2), and coming back to it.
 
 pub(crate) mod consent;
+pub(crate) mod decline;
 pub(crate) mod issuing;
 pub mod policy;
 pub mod request;
@@ -31,7 +32,8 @@ pub enum AuthorizeError {
     InvalidRequest(&'static str),
     /// The client's: it may not use this endpoint.
     UnauthorizedClient,
-    /// The person's: she is not of that clinic, or does not want the client to see anything.
+    /// The person's: she is not of that clinic, does not want the client to see anything, or went
+    /// back without proving what was asked.
     AccessDenied,
     /// The client's: only `code`.
     UnsupportedResponseType,

@@ -256,10 +256,27 @@ async fn keep(app: &App, interaction: &Interaction) -> Result<(), StoreError> {
         .await
 }
 
-pub(super) async fn finished(app: &App, id: InteractionId) -> Result<bool, StoreError> {
+async fn finished(app: &App, id: InteractionId) -> Result<bool, StoreError> {
     app.db
         .run(interaction::authority(id), async |tx| {
             interaction::finish(tx, app, id).await
+        })
+        .await
+}
+
+/// Ends a request because its person says no; false if it was finished before.
+pub(super) async fn declined(app: &App, waiting: &Waiting) -> Result<bool, StoreError> {
+    let id = waiting.interaction.id;
+    app.db
+        .run(interaction::authority(id), async |tx| {
+            if !interaction::finish(tx, app, id).await? {
+                return Ok(false);
+            }
+            let mut detail = client_service::told(&app.keys, &waiting.client.id, true);
+            detail["reason"] = json!("declined");
+            let event = EventType::AuthorizeRejected;
+            audit::append(tx, &app.env, &app.keys, event, detail).await?;
+            Ok(true)
         })
         .await
 }

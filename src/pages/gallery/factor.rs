@@ -51,6 +51,7 @@ fn proving(all: &mut Vec<Shown>, words: Words) {
         flow: "flow&value=1".into(),
         login: words.login.to_owned(),
         client_name: client.map(str::to_owned),
+        way_back: Some(client.map_or(WayBack::Factors, |app| WayBack::App(app.to_owned()))),
         problem,
     };
     show!(all, "code", code(Some("Clinic console"), None));
@@ -66,6 +67,7 @@ fn proving(all: &mut Vec<Shown>, words: Words) {
         csrf: "csrf-value".into(),
         flow: "flow-value".into(),
         login: words.login.to_owned(),
+        way_back: Some(WayBack::App(words.text.to_owned())),
         problem,
     };
     show!(all, "recovery-code", recovery(None));
@@ -79,6 +81,7 @@ fn enrolling(all: &mut Vec<Shown>, words: Words) {
         frame: frame(words, "Lanyard"),
         csrf: "csrf-value".into(),
         flow: flow.map(Hidden::from),
+        login: words.login.to_owned(),
         action: if flow.is_some() {
             paths::SIGN_IN_ENROLL
         } else {
@@ -88,6 +91,7 @@ fn enrolling(all: &mut Vec<Shown>, words: Words) {
         address: address.into(),
         secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP".into(),
         may_postpone,
+        way_back: (!may_postpone).then(|| WayBack::App("Clinic console".to_owned())),
         problem,
     };
     let flow = Some("flow-value");

@@ -114,6 +114,7 @@ fn identifier(words: Words, problem: Option<IdentifierProblem>) -> IdentifierPag
             String::new()
         },
         client_name: Some("Patient portal".to_owned()),
+        way_back: Some(WayBack::App("Patient portal".to_owned())),
         problem,
     }
 }
@@ -125,6 +126,7 @@ fn password(words: Words, problem: Option<PasswordProblem>) -> PasswordPage {
         flow: "flow&value=1".into(),
         login: words.login.to_owned(),
         can_recover: problem.is_none(),
+        way_back: problem.is_none().then_some(WayBack::Factors),
         problem,
     }
 }

@@ -6,7 +6,7 @@ use http::header::{HeaderValue, RETRY_AFTER};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
-use super::{find, flow, frame, leads_to, onward, onward_path, to};
+use super::{find, flow, frame, leads_to, onward, onward_path, to, way_back};
 use crate::account::routes::factors::codes_page;
 use crate::http::browser::SetCookies;
 use crate::http::own_form::OwnForm;
@@ -145,6 +145,7 @@ fn say(
         Hidden::from(visit.browser.csrf()),
     );
     let (flow, leads_to) = (flow(interaction), leads_to(interaction));
+    let way_back = way_back(interaction);
     let mut response = match asking {
         Asking::Code => {
             let client_name = interaction.pending.client_name.clone();
@@ -154,6 +155,7 @@ fn say(
                 flow,
                 login,
                 client_name,
+                way_back,
                 problem,
             };
             page_leading_to(status, &shown, leads_to.as_deref())
@@ -164,6 +166,7 @@ fn say(
                 csrf,
                 flow,
                 login,
+                way_back,
                 problem,
             };
             page_leading_to(status, &shown, leads_to.as_deref())
@@ -219,11 +222,13 @@ async fn offer(
         frame: frame(visit, &waiting),
         csrf: Hidden::from(visit.browser.csrf()),
         flow: Some(flow(&waiting)),
+        login,
         action: paths::SIGN_IN_ENROLL,
         qr: Qr::of(&address).ok_or(PageError::NotFound)?,
         address: Hidden::from(address),
         secret: Hidden::from(begun.secret.text()),
         may_postpone,
+        way_back: way_back(&waiting),
         problem,
     };
     let status = if problem.is_some() {

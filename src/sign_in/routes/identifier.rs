@@ -4,9 +4,9 @@ use axum::response::Response;
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::{NO_FLOW, find, flow, frame, named, to};
+use super::{NO_FLOW, find, flow, frame, leads_to, named, to, way_back};
 use crate::http::own_form::OwnForm;
-use crate::http::page::{PageError, page};
+use crate::http::page::{PageError, page_leading_to};
 use crate::http::visit::Visit;
 use crate::identity::Login;
 use crate::oidc::interaction::{Interaction, Purpose, service as interaction};
@@ -85,7 +85,8 @@ fn say(
         flow: flow(interaction),
         login: login.chars().take(254).collect(),
         client_name: interaction.pending.client_name.clone(),
+        way_back: way_back(interaction),
         problem,
     };
-    page(status, &shown)
+    page_leading_to(status, &shown, leads_to(interaction).as_deref())
 }

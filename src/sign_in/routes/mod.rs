@@ -15,7 +15,7 @@ use crate::http::page::PageError;
 use crate::http::visit::Visit;
 use crate::ids::InteractionId;
 use crate::oidc::interaction::{Interaction, Purpose, service as interaction};
-use crate::pages::{Clinic, Frame, Hidden, paths};
+use crate::pages::{Clinic, Frame, Hidden, WayBack, paths};
 use crate::sign_in::waiting;
 
 /// Where an interaction for an app goes on.
@@ -104,6 +104,16 @@ fn onward_path(interaction: &Interaction) -> String {
         Purpose::Authorize(_) => format!("{RESUME}?flow={}", interaction.id),
         Purpose::Account => paths::ACCOUNT.to_owned(),
         Purpose::Factors => format!("{}?done={CONFIRMED}", paths::ACCOUNT_FACTORS),
+    }
+}
+
+/// Where she goes who does not go on. An account page that wants a sign-in is shown to nobody
+/// without it, so there is nothing to go back to.
+fn way_back(interaction: &Interaction) -> Option<WayBack> {
+    match interaction.pending.purpose {
+        Purpose::Authorize(_) => interaction.pending.client_name.clone().map(WayBack::App),
+        Purpose::Account => None,
+        Purpose::Factors => Some(WayBack::Factors),
     }
 }
 

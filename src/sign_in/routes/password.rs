@@ -6,7 +6,7 @@ use http::header::{HeaderValue, RETRY_AFTER};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
-use super::{NO_FLOW, find, flow, frame, leads_to, named, onward, to};
+use super::{NO_FLOW, find, flow, frame, leads_to, named, onward, to, way_back};
 use crate::config::MailDelivery;
 use crate::http::browser::SetCookies;
 use crate::http::own_form::OwnForm;
@@ -108,6 +108,7 @@ fn say(
         flow: flow(interaction),
         login: login.as_str().to_owned(),
         can_recover: visit.app.config.mail.delivery != MailDelivery::None,
+        way_back: way_back(interaction),
         problem,
     };
     let mut response = page_leading_to(status, &shown, leads_to(interaction).as_deref());

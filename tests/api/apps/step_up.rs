@@ -85,6 +85,26 @@ async fn who_does_not_confirm_keeps_what_she_typed() {
     assert!(!kept[0].windows(6).any(|seen| seen == b"Friday"));
 }
 
+/// Going back by the page's own button is a no that the console takes for what it is.
+#[tokio::test]
+async fn who_goes_back_finds_what_she_typed_and_can_send_it_later() {
+    let (lab, browser, console) = console().await;
+    let asked = tell(&browser, &console, TEXT).await.page("Enter your code");
+    let declined = browser.submit(&asked, "decline-form", &[]).await;
+    let home = browser.onward(declined).await.page(CONSOLE);
+    let said = "This is not shown to anybody yet. Your text is kept below";
+    assert!(home.body.contains(said), "{}", home.body);
+    let field = home.body.split("<textarea").nth(1).unwrap();
+    assert!(field.contains("&#34;555&#34; &#60;b&#62;"), "{field}");
+    assert!(!portal(&lab, &browser).await.contains("Friday"));
+    let asked = tell(&browser, &home, TEXT).await.page("Enter your code");
+    let sent = browser
+        .submit(&asked, "code-form", &[("code", &lab.lab.code())])
+        .await;
+    browser.onward(sent).await.page(CONSOLE);
+    assert!(portal(&lab, &browser).await.contains(SHOWN));
+}
+
 /// A text is no reason to look at another person's: hers is gone with her session.
 #[tokio::test]
 async fn who_signs_in_next_does_not_send_what_another_typed() {

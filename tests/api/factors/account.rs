@@ -46,6 +46,8 @@ async fn a_stale_session_changes_nothing_until_a_code_is_proved() {
         .await
         .goes_to("/sign-in/code");
     let asked = browser.visit("/account/codes/add").await;
+    let back = "<a href=\"/account/codes\" id=\"back\">";
+    assert!(asked.body.contains(back), "{}", asked.body);
     assert_eq!(removals(&browser.get("/account/codes").await).len(), 2);
     let confirmed = type_code(&browser, &asked, &lab.code()).await;
     let list = browser.follow(confirmed).await.page(LIST);

@@ -8,6 +8,7 @@ mod code;
 mod consent;
 mod cors;
 mod cuts;
+mod decline;
 mod discovery;
 mod factors;
 mod leaks;

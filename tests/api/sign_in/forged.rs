@@ -23,6 +23,7 @@ fn forms(flow: &str) -> Vec<(&'static str, Vec<(&'static str, String)>)> {
             "/sign-in/clinic",
             vec![flow(), ("organization", "juniper".to_owned())],
         ),
+        ("/sign-in/decline", vec![flow()]),
         ("/account/sessions/end", vec![]),
         ("/account/sessions/end-all", vec![]),
         (
