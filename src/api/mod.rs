@@ -24,6 +24,7 @@ use crate::db::{Authority, Identity, Job, StoreError};
 use crate::http::problem::Problem;
 use crate::identity::membership::store as membership;
 use crate::oidc::authorize::request::ACR_MFA;
+use crate::oidc::scope::Scope;
 use crate::tenancy::announcement::routes as announcement;
 use crate::tenancy::members::routes as members;
 use crate::visits::routes as visits;
@@ -36,7 +37,7 @@ pub struct Route {
     /// Below `/api/v1`.
     pub path: &'static str,
     /// What the app must have been granted.
-    pub scope: &'static str,
+    pub scope: Scope,
     /// What one of the person's roles must carry.
     pub permission: &'static str,
     /// Within what time she must have proved a second factor, if she must (RFC 9470).
@@ -50,7 +51,7 @@ pub static ROUTES: [Route; 5] = [
     Route {
         method: Method::POST,
         path: "/announcement",
-        scope: "tenancy:write",
+        scope: Scope::TenancyWrite,
         permission: "tenancy.announcement.write",
         step_up: Some(Duration::from_mins(5)),
         handler: |method| on(method, announcement::write),
@@ -65,7 +66,7 @@ pub static ROUTES: [Route; 5] = [
     Route {
         method: Method::GET,
         path: "/me",
-        scope: "profile:read",
+        scope: Scope::ProfileRead,
         permission: "tenancy.profile.read",
         step_up: None,
         handler: |method| on(method, members::me),
@@ -80,7 +81,7 @@ pub static ROUTES: [Route; 5] = [
     Route {
         method: Method::GET,
         path: "/clinic",
-        scope: "tenancy:read",
+        scope: Scope::TenancyRead,
         permission: "tenancy.clinic.read",
         step_up: None,
         handler: |method| on(method, members::clinic),
@@ -95,7 +96,7 @@ pub static ROUTES: [Route; 5] = [
     Route {
         method: Method::GET,
         path: "/members",
-        scope: "tenancy:read",
+        scope: Scope::TenancyRead,
         permission: "tenancy.member.read",
         step_up: None,
         handler: |method| on(method, members::members),
@@ -110,7 +111,7 @@ pub static ROUTES: [Route; 5] = [
     Route {
         method: Method::GET,
         path: "/visits",
-        scope: "visits:read",
+        scope: Scope::VisitsRead,
         permission: "visits.visit.read",
         step_up: None,
         handler: |method| on(method, visits::list),
@@ -127,7 +128,7 @@ pub static ROUTES: [Route; 5] = [
 impl Route {
     /// What is asked of every caller, whatever the clinic.
     fn guard(&self) -> Guard {
-        let guard = Guard::scope(self.scope).and(Guard::permission(self.permission));
+        let guard = Guard::scope(self.scope.name()).and(Guard::permission(self.permission));
         match self.step_up {
             Some(lately) => guard.and(Guard::acr([ACR_MFA])).and(Guard::max_age(lately)),
             None => guard,
@@ -158,7 +159,7 @@ pub async fn router(app: &App) -> Result<Router<App>, StoreError> {
         .permissions(permissions)
         .resource(audience(app))
         .resource_name("Lanyard API")
-        .scopes_supported(ROUTES.iter().map(|route| route.scope))
+        .scopes_supported(ROUTES.iter().map(|route| route.scope.name()))
         .build()
         .expect("issuer and audience are not empty");
     tokio::spawn(follow_ring(app.ring_changes(), verifier.clone()));

@@ -191,7 +191,8 @@ fn operation(route: &Route) -> Operation {
     let words = &route.words;
     let mut asks = format!(
         "Asks for the scope `{}` and the permission `{}`.",
-        route.scope, route.permission
+        route.scope.name(),
+        route.permission
     );
     if let Some(lately) = route.step_up {
         let minutes = lately.as_secs() / 60;
@@ -208,9 +209,9 @@ fn operation(route: &Route) -> Operation {
         .operation_id(Some(words.id))
         .summary(Some(words.summary))
         .description(Some(asks))
-        .securities(Some(
-            ["bearer", "openid"].map(|scheme| SecurityRequirement::new(scheme, [route.scope])),
-        ))
+        .securities(Some(["bearer", "openid"].map(|scheme| {
+            SecurityRequirement::new(scheme, [route.scope.name()])
+        })))
         .extensions(Some(
             ExtensionsBuilder::new()
                 .add("x-permission", route.permission)

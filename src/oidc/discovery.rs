@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::http::document::Document;
 use crate::oidc::authorize::request::{ACR_MFA, ACR_PASSWORD};
+use crate::oidc::scope::Scope;
 use crate::signing::Alg;
 use crate::signing::ring::KeyRing;
 
@@ -93,10 +94,7 @@ fn document(app: &App) -> Value {
         "userinfo_endpoint": at("/userinfo"),
         "jwks_uri": at("/jwks"),
         "end_session_endpoint": at("/logout"),
-        "scopes_supported": [
-            "openid", "profile", "email",
-            "profile:read", "tenancy:read", "tenancy:write", "visits:read"
-        ],
+        "scopes_supported": Scope::ALL.map(Scope::name),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],

@@ -12,6 +12,7 @@ pub mod family;
 pub mod id_token_hint;
 pub mod interaction;
 pub mod logout;
+pub mod scope;
 pub mod token;
 pub mod userinfo;
 

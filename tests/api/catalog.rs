@@ -5,6 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use lanyard::config::Config;
+use lanyard::oidc::authorize::request::PROTOCOL_SCOPES;
+use lanyard::oidc::consent::words;
+use lanyard::oidc::scope::Scope;
 use time::Duration;
 
 use crate::lab::cluster;
@@ -83,6 +86,28 @@ async fn the_table_of_roles_is_the_databases() {
         .collect();
     let here: BTreeSet<_> = rows("docs/ROLES.md", "Who may what").into_iter().collect();
     assert_eq!(here, there);
+}
+
+/// Issue 3: whatever an app can be given is asked for in a person's words. A scope is issued only
+/// if a role carries a key that needs it, so the table of keys is all that there is beside the
+/// protocol's own.
+#[tokio::test]
+async fn every_scope_that_can_be_given_has_words() {
+    let there: Vec<String> =
+        sqlx::query_scalar("select distinct scope from identity.permission order by 1")
+            .fetch_all(&mut cluster::shared().await.superuser().await)
+            .await
+            .unwrap();
+    let mut known: Vec<_> = Scope::ALL.map(Scope::name).to_vec();
+    known.retain(|scope| !PROTOCOL_SCOPES.contains(scope));
+    known.sort_unstable();
+    assert_eq!(known, there);
+    for said in words::in_words(&there) {
+        let is_plain = ["See ", "Change "]
+            .iter()
+            .any(|verb| said.starts_with(verb));
+        assert!(is_plain, "{said}");
+    }
 }
 
 /// Issue 2 §4: lifetimes of every token.

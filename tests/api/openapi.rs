@@ -52,7 +52,7 @@ fn every_route_is_described_with_its_scope_and_permission() {
             assert_eq!(operation["x-permission"], route.permission, "{path}");
             for security in operation["security"].as_array().unwrap() {
                 let scopes = security.as_object().unwrap().values().next().unwrap();
-                assert_eq!(scopes, &serde_json::json!([route.scope]), "{path}");
+                assert_eq!(scopes, &serde_json::json!([route.scope.name()]), "{path}");
             }
             assert!(
                 ids.insert(operation["operationId"].to_string()),

@@ -7,13 +7,18 @@ use super::AuthorizeError;
 use crate::http::form::{Malformed, Parameters};
 use crate::oidc::client::{Client, ClientKind, Profile};
 use crate::oidc::interaction::{AuthorizeRequest, Prompt};
+use crate::oidc::scope::Scope;
 
 /// The context of authentication in which a password was proved (record 0014).
 pub const ACR_PASSWORD: &str = "urn:lanyard:acr:password";
 /// The one in which a second factor was proved as well.
 pub const ACR_MFA: &str = "urn:lanyard:acr:mfa";
 /// Scopes of the protocol itself; all others belong to a module.
-pub const PROTOCOL_SCOPES: [&str; 3] = ["openid", "profile", "email"];
+pub const PROTOCOL_SCOPES: [&str; 3] = [
+    Scope::Openid.name(),
+    Scope::Profile.name(),
+    Scope::Email.name(),
+];
 
 /// Longest `state`, `nonce` and the like, in bytes (AUTHZ-17).
 const LONGEST_ECHO: usize = 2048;

@@ -1,42 +1,41 @@
-//! What a scope means, in the words of the person who is asked. The one list.
+//! What a scope means, in the words of the person who is asked. A scope without words does not
+//! compile.
 
-/// Scope and words, the most personal last. "This clinic" is the one that the page names.
-pub const WORDS: [(&str, &str); 6] = [
-    ("openid", "Recognize you when you come back"),
-    ("profile", "See your name"),
-    ("email", "See your email address"),
-    (
-        "profile:read",
-        "See what you are at this clinic, such as patient or nurse",
-    ),
-    (
-        "tenancy:read",
-        "See this clinic\u{2019}s details, and its members if you may",
-    ),
-    (
-        "visits:read",
-        "See your visits at this clinic: when, with whom, and how",
-    ),
-];
+use crate::oidc::scope::Scope;
 
-/// The words for these scopes, in the order of the list. One that we have no words for is shown as
+/// Begins with a verb. "This clinic" is the one that the page names.
+const fn words(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Openid => "Recognize you when you come back",
+        Scope::Profile => "See your name",
+        Scope::Email => "See your email address",
+        Scope::ProfileRead => "See what you are at this clinic, such as patient or nurse",
+        Scope::TenancyRead => "See this clinic\u{2019}s details, and its members if you may",
+        Scope::TenancyWrite => {
+            "Change what this clinic tells all its people, in your name, if you may"
+        }
+        Scope::VisitsRead => "See your visits at this clinic: when, with whom, and how",
+    }
+}
+
+/// The words for these scopes, in the order of [`Scope::ALL`]. One that we do not know is shown as
 /// it is, so that nobody allows what she was not told.
 pub fn in_words(scopes: &[String]) -> Vec<String> {
-    let known = WORDS
-        .iter()
-        .filter(|(scope, _)| scopes.iter().any(|asked| asked == scope))
-        .map(|(_, words)| (*words).to_owned());
+    let known = Scope::ALL
+        .into_iter()
+        .filter(|scope| scopes.iter().any(|asked| asked == scope.name()))
+        .map(|scope| words(scope).to_owned());
     let unknown = scopes
         .iter()
-        .filter(|asked| !WORDS.iter().any(|(scope, _)| scope == asked))
+        .filter(|asked| Scope::named(asked).is_none())
         .map(|asked| format!("Something of its own that it calls \u{201c}{asked}\u{201d}"));
     known.chain(unknown).collect()
 }
 
-/// Whether nothing can be changed by these: so it is with all that we have words for.
+/// Whether nothing can be changed by these.
 pub fn are_for_reading(scopes: &[String]) -> bool {
-    let is_known = |asked: &String| WORDS.iter().any(|(scope, _)| scope == asked);
-    scopes.iter().all(is_known)
+    let reads = |asked: &String| Scope::named(asked).is_some_and(|scope| !scope.changes());
+    scopes.iter().all(reads)
 }
 
 #[cfg(test)]
@@ -44,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_we_have_no_words_for_is_shown_as_it_is() {
+    fn what_we_do_not_know_is_shown_as_it_is() {
         let asked = ["visits:read", "secret:sauce", "openid"].map(str::to_owned);
         let words = in_words(&asked);
         assert_eq!(words.len(), 3);
@@ -52,27 +51,30 @@ mod tests {
         assert!(words[1].contains("visits"), "{words:?}");
         assert!(words[2].contains("secret:sauce"), "{words:?}");
         assert!(!are_for_reading(&asked) && are_for_reading(&asked[..1]));
+        let writing = ["tenancy:read", "tenancy:write"].map(str::to_owned);
+        assert!(!are_for_reading(&writing) && are_for_reading(&writing[..1]));
     }
 
-    /// The page says that such an app can't change anything.
+    /// The page says of what is for reading that such an app can't change anything.
     #[test]
-    fn what_we_have_words_for_is_reading() {
-        for (scope, words) in WORDS {
-            let is_protocols = ["openid", "profile", "email"].contains(&scope);
-            assert!(is_protocols || scope.ends_with(":read"), "{scope}");
-            let is_looking = words.starts_with("See ") || words.starts_with("Recognize ");
-            assert!(is_looking, "{words}");
+    fn words_say_whether_something_is_changed() {
+        for scope in Scope::ALL {
+            let (name, words) = (scope.name(), words(scope));
+            let looks = words.starts_with("See ") || words.starts_with("Recognize ");
+            assert_eq!(looks, !scope.changes(), "{words}");
+            assert_eq!(name.ends_with(":write"), scope.changes(), "{name}");
         }
     }
 
+    /// None of the list is another's name, and each is found by its own.
     #[test]
-    fn every_permission_of_the_catalog_has_words_for_its_scope() {
-        let catalog = include_str!("../../../migrations/0006_catalog.sql");
-        let listed = catalog.split("values").nth(1).expect("permissions");
-        let listed = listed.split(';').next().expect("it ends");
-        for line in listed.lines().filter(|line| line.contains("('")) {
-            let scope = line.split('\'').nth(3).expect("permission and scope");
-            assert!(WORDS.iter().any(|(known, _)| *known == scope), "{scope}");
+    fn every_scope_has_words_of_its_own() {
+        for scope in Scope::ALL {
+            assert_eq!(Scope::named(scope.name()), Some(scope));
+            let same = Scope::ALL
+                .into_iter()
+                .filter(|other| words(*other) == words(scope));
+            assert_eq!(same.count(), 1, "{scope:?}");
         }
     }
 }

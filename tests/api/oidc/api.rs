@@ -183,7 +183,7 @@ async fn every_route_refuses_without_a_token_and_without_its_permission() {
     let (_, tokens) = nobody.tokens(&client).await;
     let token = tokens["access_token"].as_str().unwrap();
     for route in &lanyard::api::ROUTES {
-        let (path, scope) = (format!("/api/v1{}", route.path), route.scope);
+        let (path, scope) = (format!("/api/v1{}", route.path), route.scope.name());
         let call = async |token: &str| {
             let machine = nobody.lab.browser_in(9);
             let request = machine.request(route.method.clone(), &path);

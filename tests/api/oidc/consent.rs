@@ -95,6 +95,28 @@ async fn another_partys_client_asks_once_and_again_only_for_more() {
     assert_eq!(given, 3);
 }
 
+/// An app that may change something is not said to be one that can't.
+#[tokio::test]
+async fn what_an_app_may_change_is_said() {
+    let world = World::with_roles(&["clinic_admin"]).await;
+    let platform = world.lab.platform().await;
+    let client = world
+        .register(platform, |client| {
+            client.is_first_party = false;
+            client.scopes = vec!["tenancy:write".to_owned()];
+        })
+        .await;
+    let (browser, page) = world.asked(&client, "openid tenancy:write").await;
+    let said = "Change what this clinic tells all its people, in your name";
+    assert!(page.body.contains(said), "{}", page.body);
+    assert!(!page.body.contains("change or send anything"));
+    let back = decide(&browser, page, "allow").await;
+    let tokens = world.redeem(&client, &code_of(&back)).await.json();
+    assert_eq!(tokens["scope"], "openid tenancy:write");
+    let page = browser.get("/account").await.page("Your account");
+    assert!(page.body.contains(said), "{}", page.body);
+}
+
 /// Issue 3: ours are not asked about; neither is what a clinic registers as its own.
 #[tokio::test]
 async fn a_first_partys_client_asks_nothing() {

@@ -1,0 +1,64 @@
+//! The scopes that mean something here. One that is none of these is no more than a word.
+
+/// A scope that we know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// OIDC Core §3.1.2.1.
+    Openid,
+    /// OIDC Core §5.4.
+    Profile,
+    /// OIDC Core §5.4.
+    Email,
+    /// Who she is at the clinic.
+    ProfileRead,
+    /// The clinic and its members.
+    TenancyRead,
+    /// What the clinic tells its people.
+    TenancyWrite,
+    /// Visits.
+    VisitsRead,
+}
+
+impl Scope {
+    /// All, the most personal last; what writes comes after what reads.
+    pub const ALL: [Self; 7] = [
+        Self::Openid,
+        Self::Profile,
+        Self::Email,
+        Self::ProfileRead,
+        Self::TenancyRead,
+        Self::VisitsRead,
+        Self::TenancyWrite,
+    ];
+
+    /// As it stands in requests and tokens.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Openid => "openid",
+            Self::Profile => "profile",
+            Self::Email => "email",
+            Self::ProfileRead => "profile:read",
+            Self::TenancyRead => "tenancy:read",
+            Self::TenancyWrite => "tenancy:write",
+            Self::VisitsRead => "visits:read",
+        }
+    }
+
+    /// Whether something can be changed by it.
+    pub const fn changes(self) -> bool {
+        match self {
+            Self::Openid
+            | Self::Profile
+            | Self::Email
+            | Self::ProfileRead
+            | Self::TenancyRead
+            | Self::VisitsRead => false,
+            Self::TenancyWrite => true,
+        }
+    }
+
+    /// The one of that name, if we know it.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.name() == name)
+    }
+}
