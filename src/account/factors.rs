@@ -222,7 +222,7 @@ async fn changing(
     app: &App,
     presented: &PresentedSession,
 ) -> Result<Result<Box<Present>, Changed<()>>, StoreError> {
-    let Presence::Here(present) = present::find_in(tx, app, presented).await? else {
+    let Presence::Here(present) = present::find_own_in(tx, app, presented).await? else {
         return Ok(Err(Changed::SignedOut));
     };
     present::touch(tx, app, &present).await?;

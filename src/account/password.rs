@@ -176,7 +176,7 @@ async fn write(
     read: &Credential,
     phc: &str,
 ) -> Result<Change, StoreError> {
-    let Presence::Here(present) = present::find_in(tx, app, presented).await? else {
+    let Presence::Here(present) = present::find_own_in(tx, app, presented).await? else {
         return Ok(Change::SignedOut);
     };
     let account = present.proof.account();

@@ -32,7 +32,7 @@ pub(super) struct Overview {
 /// Looks; that is something a person does.
 pub(super) async fn look(app: &App, present: &Present) -> Result<Overview, StoreError> {
     let account = present.proof.account();
-    let (now, limits) = (app.env.now(), present::platform_limits(app));
+    let (now, limits) = (app.env.now(), sessions::platform_limits(app));
     let authority = Authority::<Identity>::account(present.proof.0);
     app.db
         .run(authority, async |tx| {
@@ -139,15 +139,28 @@ pub(super) async fn remove_app(
         .await
 }
 
+/// What somebody has to do before one of the account's pages is shown.
+#[derive(Debug)]
+pub(super) struct Asked {
+    /// Which page.
+    pub(super) purpose: Purpose,
+    /// Who has to sign in, if that is known.
+    pub(super) login: Option<String>,
+    /// Whether the browser's present session is over for that page.
+    pub(super) anew: bool,
+}
+
 /// Begins an interaction that leads to one of the account's pages.
-///
-/// - `login`: who has to sign in, if that is known
 pub(super) async fn ask(
     app: &App,
     browser: &KeyedDigest,
-    purpose: Purpose,
-    login: Option<String>,
+    asked: Asked,
 ) -> Result<InteractionId, StoreError> {
+    let Asked {
+        purpose,
+        login,
+        anew,
+    } = asked;
     let pending = Pending {
         purpose,
         client_name: None,
@@ -155,7 +168,7 @@ pub(super) async fn ask(
         clinic: None,
         login,
         has_chosen: false,
-        anew: false,
+        anew,
     };
     let id = interaction::fresh_id(app);
     app.db

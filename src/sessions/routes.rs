@@ -29,10 +29,12 @@ pub fn routes() -> Router<App> {
 /// `GET /session`: when the session ends. No activity.
 async fn show(visit: Visit) -> Response {
     let result = async {
-        let presence = present::find(&visit.app, visit.browser.session.as_ref()).await?;
+        let presence = present::find_own(&visit.app, visit.browser.session.as_ref()).await?;
         Ok(match presence {
             Presence::Here(present) => facts(visit.app.env.now(), present.clocks),
-            Presence::Over(reason) => nobody(visit.app.env.now(), Some(reason)),
+            Presence::Lapsed(reason) | Presence::Over(reason) => {
+                nobody(visit.app.env.now(), Some(reason))
+            }
             Presence::Nobody => nobody(visit.app.env.now(), None),
         })
     };
@@ -48,11 +50,13 @@ async fn note(WantsJson(wants_json): WantsJson, form: OwnForm<Nothing>) -> Respo
     let result = async {
         let app = &visit.app;
         let now = app.env.now();
-        let present = match present::find(app, visit.browser.session.as_ref()).await? {
+        let present = match present::find_own(app, visit.browser.session.as_ref()).await? {
             Presence::Here(present) => present,
-            Presence::Over(reason) if wants_json => return Ok(nobody(now, Some(reason))),
+            Presence::Lapsed(reason) | Presence::Over(reason) if wants_json => {
+                return Ok(nobody(now, Some(reason)));
+            }
             Presence::Nobody if wants_json => return Ok(nobody(now, None)),
-            Presence::Over(_) | Presence::Nobody => {
+            Presence::Lapsed(_) | Presence::Over(_) | Presence::Nobody => {
                 return Ok(Redirect::to(paths::ACCOUNT).into_response());
             }
         };
@@ -75,7 +79,7 @@ async fn note(WantsJson(wants_json): WantsJson, form: OwnForm<Nothing>) -> Respo
 /// `GET /signed-out?reason=`. With a live session: home.
 async fn signed_out(visit: Visit) -> Response {
     let result = async {
-        let presence = present::find(&visit.app, visit.browser.session.as_ref()).await?;
+        let presence = present::find_own(&visit.app, visit.browser.session.as_ref()).await?;
         if let Presence::Here(_) = presence {
             return Ok(Redirect::to(paths::ACCOUNT).into_response());
         }

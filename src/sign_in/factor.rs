@@ -117,7 +117,9 @@ pub(super) async fn attempt(
             let found = present::find_in(tx, app, attempt.presented).await?;
             match found {
                 Presence::Here(present) => judge(tx, app, attempt, &present, typed).await,
-                Presence::Over(_) | Presence::Nobody => Ok(Outcome::SignedOut),
+                Presence::Lapsed(_) | Presence::Over(_) | Presence::Nobody => {
+                    Ok(Outcome::SignedOut)
+                }
             }
         })
         .await

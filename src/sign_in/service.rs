@@ -344,7 +344,7 @@ async fn settle_present(
             sessions::end(tx, app, present.session.id, EndReason::Replaced).await?;
             None
         }
-        Presence::Over(_) | Presence::Nobody => None,
+        Presence::Lapsed(_) | Presence::Over(_) | Presence::Nobody => None,
     };
     tx.proceed(Authority::account(proof.0)).await?;
     Ok(going_on)

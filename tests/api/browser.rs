@@ -142,11 +142,7 @@ async fn a_person_lets_an_app_see_her_visits_and_takes_it_back() {
 /// WCAG 2.2.1, design §4.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_warning_comes_before_the_idle_end_in_every_tab_and_app() {
-    // The account page belongs to no clinic: only the platform's own limit holds there.
-    play("idle", &[], |config| {
-        config.session.idle = Duration::minutes(15);
-    })
-    .await;
+    play("idle", &[], as_it_is).await;
 }
 
 /// An end that no activity moves is told once, and then it comes.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{frame, signed_in, signed_out};
 use crate::account::factors::{self, Changed, Enrolled, Freshness};
-use crate::account::service;
+use crate::account::service::{self, Asked};
 use crate::db::{Authority, Identity};
 use crate::http::browser::SetCookies;
 use crate::http::own_form::OwnForm;
@@ -57,7 +57,7 @@ async fn look(visit: &Visit) -> Result<Response, PageError> {
         last_used_at: device.last_used_at,
     });
     let shown = FactorsPage {
-        frame: frame(visit, seen.clocks),
+        frame: frame(visit, &present, seen.clocks),
         csrf: Hidden::from(visit.browser.csrf()),
         now: visit.app.env.now(),
         devices: devices.collect(),
@@ -94,7 +94,12 @@ async fn prove(visit: &Visit, stale: Freshness) -> Result<Response, PageError> {
         Freshness::AskFactor | Freshness::Fresh => (paths::SIGN_IN_CODE, None),
     };
     let (app, browser) = (&visit.app, visit.browser.digest());
-    let flow = service::ask(app, browser, Purpose::Factors, login).await?;
+    let asked = Asked {
+        purpose: Purpose::Factors,
+        login,
+        anew: false,
+    };
+    let flow = service::ask(app, browser, asked).await?;
     Ok(Redirect::to(&format!("{path}?flow={flow}")).into_response())
 }
 

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 
 use super::factors::demand;
-use super::service;
+use super::service::{self, Asked};
 use crate::app::App;
 use crate::http::browser::SetCookies;
 use crate::http::line;
@@ -47,26 +47,32 @@ pub fn routes() -> Router<App> {
 /// The live session behind the browser, all of whose proof was given, or where to go instead: to
 /// sign in, to the rest of it, or to the page that says why the session is over.
 async fn signed_in(visit: &Visit) -> Result<Result<Box<Present>, Response>, PageError> {
-    let presence = present::find(&visit.app, visit.browser.session.as_ref()).await?;
+    let presence = present::find_own(&visit.app, visit.browser.session.as_ref()).await?;
     Ok(match presence {
         Presence::Here(present) => {
             let account = present.session.account;
             line::note(|facts| facts.actor = Some(account.as_uuid()));
             match demand(&visit.app, &present).await? {
                 Demand::Nothing => Ok(present),
-                Demand::Prove => Err(asked_at(visit, paths::SIGN_IN_CODE).await?),
-                Demand::Enroll { .. } => Err(asked_at(visit, paths::SIGN_IN_ENROLL).await?),
+                Demand::Prove => Err(asked_at(visit, paths::SIGN_IN_CODE, false).await?),
+                Demand::Enroll { .. } => Err(asked_at(visit, paths::SIGN_IN_ENROLL, false).await?),
             }
         }
+        Presence::Lapsed(_) => Err(asked_at(visit, paths::SIGN_IN, true).await?),
         Presence::Over(reason) => Err(signed_out(EndReason::from(reason))),
-        Presence::Nobody => Err(asked_at(visit, paths::SIGN_IN).await?),
+        Presence::Nobody => Err(asked_at(visit, paths::SIGN_IN, false).await?),
     })
 }
 
-/// To a page of signing in that leads back here.
-async fn asked_at(visit: &Visit, path: &str) -> Result<Response, PageError> {
+/// To a page of signing in that leads back here; `anew`: not with the present session.
+async fn asked_at(visit: &Visit, path: &str, anew: bool) -> Result<Response, PageError> {
     let (app, browser) = (&visit.app, visit.browser.digest());
-    let flow = service::ask(app, browser, Purpose::Account, None).await?;
+    let asked = Asked {
+        purpose: Purpose::Account,
+        login: None,
+        anew,
+    };
+    let flow = service::ask(app, browser, asked).await?;
     Ok(Redirect::to(&format!("{path}?flow={flow}")).into_response())
 }
 
@@ -77,9 +83,9 @@ fn signed_out(reason: EndReason) -> Response {
 }
 
 /// The frame of a page with someone signed in.
-fn frame(visit: &Visit, clocks: Clocks) -> Frame {
+fn frame(visit: &Visit, present: &Present, clocks: Clocks) -> Frame {
     let mut frame = visit.frame();
-    let idle = visit.app.config.session.idle.whole_seconds();
+    let idle = present.limits.idle.whole_seconds();
     frame.session = Some(SessionFacts {
         server_now: visit.app.env.now(),
         idle_ends_at: clocks.idle_ends_at,

@@ -64,7 +64,7 @@ async fn look(visit: &Visit) -> Result<Response, PageError> {
         apps: own_apps(&visit.app, membership),
     });
     let shown = AccountPage {
-        frame: frame(visit, seen.clocks),
+        frame: frame(visit, &present, seen.clocks),
         csrf: Hidden::from(visit.browser.csrf()),
         login: seen.login,
         now: visit.app.env.now(),

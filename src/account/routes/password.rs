@@ -83,7 +83,7 @@ async fn say(
         Some(ChangePasswordProblem::Busy) => (StatusCode::SERVICE_UNAVAILABLE, Some(1)),
     };
     let shown = ChangePasswordPage {
-        frame: frame(visit, seen.clocks),
+        frame: frame(visit, present, seen.clocks),
         csrf: Hidden::from(visit.browser.csrf()),
         login: seen.login,
         problem,

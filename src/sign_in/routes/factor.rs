@@ -31,7 +31,9 @@ async fn halfway(
     let presence = present::find(&visit.app, visit.browser.session.as_ref()).await?;
     Ok(match presence {
         Presence::Here(present) => Ok((interaction, present)),
-        Presence::Over(_) | Presence::Nobody => Err(to(paths::SIGN_IN, &interaction)),
+        Presence::Lapsed(_) | Presence::Over(_) | Presence::Nobody => {
+            Err(to(paths::SIGN_IN, &interaction))
+        }
     })
 }
 

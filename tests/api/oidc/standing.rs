@@ -1,8 +1,10 @@
-//! A clinic that is suspended, and a log that can't be written.
+//! A clinic that is suspended, one that is stricter than others, and a log that can't be written.
 
 use lanyard::oidc::client::ClientKind;
+use lanyard::sessions::{Limits, administration};
+use time::Duration;
 
-use super::{World, assert_refused, code_of};
+use super::{World, assert_refused, code_of, parameter};
 use crate::lab::Lab;
 use crate::lab::cluster::tell;
 
@@ -41,8 +43,8 @@ async fn a_suspended_clinic_gets_no_token_and_loses_nothing() {
     );
     let back = browser.visit(&silent).await;
     let back = back.location().expect("said to the client");
-    assert!(super::parameter(&back, "code").is_none(), "{back}");
-    assert!(super::parameter(&back, "error").is_some(), "{back}");
+    assert!(parameter(&back, "code").is_none(), "{back}");
+    assert!(parameter(&back, "error").is_some(), "{back}");
     assert_eq!(browser.get("/jwks").await.status, 200);
     tell(&mut boss, &status("active")).await;
     assert_eq!(world.ask_token(&service, &grant).await.status, 200);
@@ -51,6 +53,41 @@ async fn a_suspended_clinic_gets_no_token_and_loses_nothing() {
         200,
         "as before"
     );
+}
+
+/// Design §2, record 0011: what lapsed on her own page by one clinic's limit goes on at the others,
+/// which learn nothing of it.
+#[tokio::test]
+async fn a_strict_clinic_ends_nothing_at_a_laxer_one() {
+    let world = World::new().await;
+    let client = world.web().await;
+    let strict = world.lab.clinic("Strict Clinic").await;
+    let (lab, person) = (&world.lab, &world.person);
+    let at = |slug: &str| {
+        let silently = [("organization", slug), ("prompt", "none")];
+        world.request(&client, &silently)
+    };
+    let browser = lab.browser();
+    let back = world.sign_in(&browser, &world.request(&client, &[])).await;
+    let tokens = world.redeem(&client, &code_of(&back)).await.json();
+    lab.join(person, strict.id, &["patient"]).await;
+    let limits = Limits {
+        idle: Duration::minutes(10),
+        absolute: Duration::hours(1),
+    };
+    let saved = administration::save_tenant_limits(&lab.app, strict.id, limits).await;
+    saved.unwrap().unwrap();
+    let back = browser.get(&at(&strict.slug)).await.location().unwrap();
+    code_of(&back);
+
+    lab.clock.advance(limits.idle);
+    browser.get("/account").await.goes_to("/sign-in");
+    let back = browser.get(&at(&strict.slug)).await.location().unwrap();
+    assert_eq!(parameter(&back, "error").as_deref(), Some("login_required"));
+    let back = browser.get(&at(&world.clinic.slug)).await.location();
+    code_of(&back.unwrap());
+    let refresh = tokens["refresh_token"].as_str().unwrap();
+    assert_eq!(world.refresh(&client, refresh).await.status, 200);
 }
 
 /// AUD-04: what can't be recorded does not happen: sign-in, code, tokens, refresh, reading.
