@@ -82,4 +82,11 @@ await step("asks for a later sign-in, and takes it (RFC 9470)", async () => {
   assert(again.shown.includes("password-form"), again.shown);
   assert.equal((await post(again.access_token)).status, 200);
 });
+
+await step("asks for a second factor, by the name of its context", async () => {
+  const code = "insufficient_user_authentication";
+  const { access_token } = await early.tokens();
+  const said = await ask(access_token, "/letters", { method: "POST" });
+  await refused(said, 401, code, [`error="${code}"`, 'acr_values="urn:lanyard:acr:mfa"']);
+});
 process.exit(0);

@@ -198,7 +198,7 @@ async fn a_web_app_signs_in_refreshes_steps_up_and_logs_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_single_page_app_signs_in_refreshes_and_logs_out() {
+async fn a_single_page_app_signs_in_refreshes_steps_up_and_logs_out() {
     an_app_of("connect-a-single-page-app", "guide_spa.mjs").await;
 }
 

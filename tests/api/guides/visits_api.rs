@@ -21,6 +21,7 @@ pub(crate) fn visits_api(
         .build()?;
     let may_read = Guard::scope("visits:read").and(Guard::permission("visits.visit.read"));
     let lately = Guard::max_age(Duration::from_mins(5));
+    let with_factor = Guard::acr(["urn:lanyard:acr:mfa"]);
     let own_clinic = Guard::tenant_in_path("/clinics/{clinic}", clinics);
     Ok(Router::new()
         .route("/visits", get(visits).route_layer(may_read.clone()))
@@ -28,7 +29,14 @@ pub(crate) fn visits_api(
             "/clinics/{clinic}/visits",
             get(visits).route_layer(may_read.clone().and(own_clinic)),
         )
-        .route("/notes", post(visits).route_layer(may_read.and(lately)))
+        .route(
+            "/notes",
+            post(visits).route_layer(may_read.clone().and(lately)),
+        )
+        .route(
+            "/letters",
+            post(visits).route_layer(may_read.and(with_factor)),
+        )
         .layer(verifier.layer()))
 }
 
