@@ -1,5 +1,7 @@
 //! Planted secrets and names, pushed through every route there is: where they turn up again.
 
+mod demo;
+
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
@@ -9,6 +11,8 @@ use lanyard::config::MailDelivery;
 use lanyard::server::{self, Leaving};
 use sqlx::AssertSqlSafe;
 use tokio::net::TcpListener;
+use tracing::Dispatch;
+use tracing::subscriber::DefaultGuard;
 
 use super::leaks::Lines;
 use super::{World, code_of};
@@ -110,6 +114,31 @@ struct Target {
 }
 
 impl Target {
+    /// Every route, by every method, in every shape: what was answered to what is wrong, and how
+    /// many requests that were.
+    async fn sow(&self) -> (String, usize) {
+        assert!(self.routes.len() >= 3, "{}: {:?}", self.what, self.routes);
+        let (mut errors, mut count) = (String::new(), 0);
+        let methods = [Method::GET, Method::POST, Method::PUT, Method::OPTIONS];
+        let paths = self.routes.iter().map(String::as_str);
+        for path in paths.chain(["/canary7q/nowhere"]) {
+            for method in &methods {
+                // What is refused by its method is refused whatever it carries.
+                let is_usual = matches!(*method, Method::GET | Method::POST);
+                for shape in if is_usual { 0..3 } else { 1..2 } {
+                    let answer = self.plant(path, method.clone(), shape).await;
+                    let is_ours = answer.status.is_server_error();
+                    assert!(!is_ours, "{}: {}", answer.url, answer.body);
+                    count += 1;
+                    if answer.status.is_client_error() {
+                        errors += &answer.body;
+                    }
+                }
+            }
+        }
+        (errors, count)
+    }
+
     /// One request to a route, with everything planted that a request has a place for.
     async fn plant(&self, path: &str, method: Method, shape: usize) -> Answer {
         let mut at = String::new();
@@ -228,6 +257,45 @@ async fn live(world: &World) -> Vec<String> {
     secrets
 }
 
+/// Everything that is logged on this test's own thread, at its loudest.
+struct Log {
+    lines: Lines,
+    /// With one alone, a line that another test's thread reaches first would be silenced for all.
+    _another: Dispatch,
+    logging: DefaultGuard,
+}
+
+impl Log {
+    fn begin() -> Self {
+        let loud = |writer| {
+            tracing_subscriber::fmt()
+                .with_max_level(tracing::Level::TRACE)
+                .with_writer(writer)
+                .finish()
+        };
+        let lines = Lines::default();
+        Self {
+            _another: Dispatch::new(loud(Lines::default())),
+            logging: tracing::subscriber::set_default(loud(lines.clone())),
+            lines,
+        }
+    }
+
+    fn end(self) -> String {
+        drop(self.logging);
+        self.lines.text()
+    }
+}
+
+/// What is on the record, and what waits to be mailed.
+async fn events(lab: &Lab) -> String {
+    let mut events = String::new();
+    for table in ["audit.event", "outbox.message"] {
+        events += &rows(lab, table).await.concat();
+    }
+    events
+}
+
 /// Every row of a table as text.
 async fn rows(lab: &Lab, table: &str) -> Vec<String> {
     let sql = format!("select row_to_json(t)::text from {table} t");
@@ -252,16 +320,7 @@ fn holds_none(place: &str, text: &str, secrets: &[String]) {
 /// its loudest, in a metric, in an error, in an event, in a letter; and no secret is in any table.
 #[tokio::test]
 async fn what_is_planted_turns_up_in_no_log_metric_error_event_or_letter() {
-    let lines = Lines::default();
-    let loud = |writer| {
-        tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
-            .with_writer(writer)
-            .finish()
-    };
-    // With one alone, a line that another test's thread reaches first would be silenced for all.
-    let _another = tracing::Dispatch::new(loud(Lines::default()));
-    let logging = tracing::subscriber::set_default(loud(lines.clone()));
+    let log = Log::begin();
     let apps = AppsOfALab::bind().await;
     let letters = std::env::temp_dir().join(format!("lanyard-canary-{}", std::process::id()));
     let lab = Lab::apart(|config| {
@@ -278,37 +337,9 @@ async fn what_is_planted_turns_up_in_no_log_metric_error_event_or_letter() {
     let mut errors = String::new();
     let mut count = 0;
     for target in &targets {
-        assert!(
-            target.routes.len() >= 3,
-            "{}: {:?}",
-            target.what,
-            target.routes
-        );
-        let methods = [Method::GET, Method::POST, Method::PUT, Method::OPTIONS];
-        for path in target
-            .routes
-            .iter()
-            .map(String::as_str)
-            .chain(["/canary7q/nowhere"])
-        {
-            for method in &methods {
-                // What is refused by its method is refused whatever it carries.
-                let is_usual = matches!(*method, Method::GET | Method::POST);
-                for shape in if is_usual { 0..3 } else { 1..2 } {
-                    let answer = target.plant(path, method.clone(), shape).await;
-                    assert!(
-                        !answer.status.is_server_error(),
-                        "{}: {}",
-                        answer.url,
-                        answer.body
-                    );
-                    count += 1;
-                    if answer.status.is_client_error() {
-                        errors += &answer.body;
-                    }
-                }
-            }
-        }
+        let (said, sent) = target.sow().await;
+        errors += &said;
+        count += sent;
     }
     assert!(count > 300, "{count}");
     let world = World {
@@ -319,16 +350,12 @@ async fn what_is_planted_turns_up_in_no_log_metric_error_event_or_letter() {
     };
     let mut secrets = live(&world).await;
     lanyard::mail::deliver_all(&world.lab.app).await.unwrap();
-    drop(logging);
-    let log = lines.text();
+    let log = log.end();
     assert!(
         log.contains("/token") && log.contains("duration_ms"),
         "the log was read"
     );
-    let mut events = String::new();
-    for table in ["audit.event", "outbox.message"] {
-        events += &rows(&world.lab, table).await.concat();
-    }
+    let events = events(&world.lab).await;
     assert!(
         events.contains("client.rejected") && events.contains("refresh.rotated"),
         "the events were read"
@@ -347,19 +374,21 @@ async fn what_is_planted_turns_up_in_no_log_metric_error_event_or_letter() {
     secrets.push(MARK.to_owned());
     holds_none("a letter", &written, &secrets);
     secrets.push(login);
-    holds_none("the log", &log, &secrets);
-    holds_none(
-        "a metric",
-        &world.lab.app.metrics.text(&world.lab.app),
-        &secrets,
-    );
-    holds_none("an error", &errors, &secrets);
-    holds_none("an event", &events, &secrets);
-    tables_hold_no_secret(&world, &secrets[..secrets.len() - 2]).await;
+    let metrics = world.lab.app.metrics.text(&world.lab.app);
+    let places = [
+        ("the log", &log),
+        ("a metric", &metrics),
+        ("an error", &errors),
+        ("an event", &events),
+    ];
+    for (place, text) in places {
+        holds_none(place, text, &secrets);
+    }
+    tables_hold_no_secret(&world.lab, &secrets[..secrets.len() - 2]).await;
 }
 
 /// In any table: no secret of the session, and none that was planted as one.
-async fn tables_hold_no_secret(world: &World, of_the_session: &[String]) {
+async fn tables_hold_no_secret(lab: &Lab, of_the_session: &[String]) {
     let mut secrets = of_the_session.to_vec();
     for at in [
         "password",
@@ -375,11 +404,11 @@ async fn tables_hold_no_secret(world: &World, of_the_session: &[String]) {
         "select schemaname || '.' || tablename from pg_catalog.pg_tables
          where schemaname not in ('pg_catalog', 'information_schema')",
     )
-    .fetch_all(&mut world.lab.database.superuser().await)
+    .fetch_all(&mut lab.database.superuser().await)
     .await
     .unwrap();
     assert!(tables.len() > 20, "{tables:?}");
     for table in tables {
-        holds_none(&table, &rows(&world.lab, &table).await.concat(), &secrets);
+        holds_none(&table, &rows(lab, &table).await.concat(), &secrets);
     }
 }
