@@ -2,10 +2,8 @@
 //! discover, sign in, redeem with PKCE, refresh twice, see reuse refused, log out (issue 2 §8,
 //! issue 3). And what other people's token checks make of our tokens.
 
-use std::path::Path;
-
 use crate::lab::Lab;
-use crate::lab::script::Interpreter;
+use crate::lab::script::{FORGED_TOKENS, Interpreter};
 use crate::lab::world::PASSWORD;
 
 /// A server in real time with one patient, and a script that signs her in.
@@ -14,11 +12,10 @@ async fn sign_in_with(interpreter: Interpreter, script: &str, arguments: &[&str]
     let clinic = lab.clinic("Juniper Family Clinic").await;
     let ada = lab.person("Ada Quill").await;
     lab.join(&ada, clinic.id, &["patient"]).await;
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/verifier/forged-tokens.json");
     let given = [
         ("LOGIN", ada.login.as_str()),
         ("PASSWORD", PASSWORD),
-        ("FORGED_TOKENS", corpus.to_str().unwrap()),
+        ("FORGED_TOKENS", FORGED_TOKENS),
     ];
     let script = format!("clients/{script}");
     lab.run(interpreter, &script, arguments, &given).await;
@@ -79,6 +76,7 @@ async fn jose_of_npm_checks_our_tokens() {
     sign_in_with(Interpreter::Node, "jose_checks.mjs", &[]).await;
 }
 
+/// As jose.
 #[tokio::test(flavor = "multi_thread")]
 async fn pyjwt_and_joserfc_of_pypi_check_our_tokens() {
     sign_in_with(Interpreter::Python, "python_checks.py", &[]).await;

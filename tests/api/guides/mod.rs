@@ -13,7 +13,7 @@ use time::Duration;
 use tokio::net::TcpListener;
 
 use crate::lab::Lab;
-use crate::lab::script::{Interpreter, Registered, Wanted};
+use crate::lab::script::{FORGED_TOKENS, Interpreter, Registered, Wanted};
 use crate::lab::world::PASSWORD;
 
 const AUDIENCE: &str = "https://visits.example.test";
@@ -180,6 +180,17 @@ async fn an_api_in_python_lets_in_who_may() {
     let folder = unpack("protect-an-api-in-python", "python");
     let arguments = [".venv/bin/python", &format!("{folder}/api.py")];
     Scene::new().await.play("guide_api.mjs", &arguments).await;
+}
+
+/// What PyJWT alone takes, such as an `exp` that is text, is asked by the API itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_in_python_refuses_forged_tokens() {
+    let folder = unpack("protect-an-api-in-python", "python-forged");
+    let lab = Lab::in_real_time(|_| ()).await;
+    let given = [("FORGED_TOKENS", FORGED_TOKENS)];
+    let script = "clients/guide_forged.py";
+    lab.run(Interpreter::Python, script, &[&folder], &given)
+        .await;
 }
 
 /// An app's guide, with the API of another guide behind it.

@@ -34,6 +34,12 @@ const PATIENCE: Duration = Duration::from_mins(5);
 /// A browser needs a core to itself: one script at a time in this process.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
+/// The file of the verifier's corpus.
+pub(crate) const FORGED_TOKENS: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/src/verifier/forged-tokens.json"
+);
+
 /// What runs a script.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Interpreter {
