@@ -8,6 +8,7 @@ use crate::audit::{self, EventType};
 use crate::db::outbox::{self, MailKind};
 use crate::db::{Identity, StoreError, Tx};
 use crate::env::Env;
+use crate::identity::{recovery_code, totp};
 use crate::ids::{AccountId, TenantId};
 use crate::secret::Keys;
 
@@ -91,7 +92,8 @@ pub(crate) async fn reset(
     account: AccountId,
 ) -> Result<Inventory, StoreError> {
     let taken = store::find_inventory(tx, account).await?;
-    store::delete_all(tx, account).await?;
+    totp::service::remove_all(tx, account).await?;
+    recovery_code::service::end_all(tx, account).await?;
     store::mark_reset(tx, account).await?;
     let detail = json!({
         "account_id": account,

@@ -75,22 +75,6 @@ pub(super) async fn mark_reset(
     Ok(())
 }
 
-/// Forgets all devices and recovery codes of the account.
-pub(super) async fn delete_all(
-    tx: &mut Tx<Identity>,
-    account: AccountId,
-) -> Result<(), StoreError> {
-    sqlx::query("delete from identity.totp where account_id = $1")
-        .bind(account)
-        .execute(tx.conn())
-        .await?;
-    sqlx::query("delete from identity.recovery_code where account_id = $1")
-        .bind(account)
-        .execute(tx.conn())
-        .await?;
-    Ok(())
-}
-
 /// Asks a second factor of every member; false if it was asked before.
 pub(super) async fn require(
     tx: &mut Tx<Identity>,

@@ -3,7 +3,7 @@
 use time::Duration;
 
 use super::model::{Device, DeviceName, Enrollment, TotpSecret, TypedCode};
-use super::store::{self, Row};
+use super::store;
 use crate::app::App;
 use crate::db::{Identity, StoreError, Tx};
 use crate::env::Env;
@@ -62,7 +62,7 @@ async fn find_begun(
     };
     Ok(Some(Enrollment {
         id: row.totp_id,
-        secret: open(&app.keys, &row)?,
+        secret: open(&app.keys, row.totp_id, &row.secret_sealed)?,
     }))
 }
 
@@ -91,12 +91,13 @@ pub(crate) async fn prove(
 ) -> Result<Verdict, StoreError> {
     let now = app.env.now();
     let mut verdict = Verdict::Refused;
-    for row in store::list_sealed(tx, account).await? {
-        let secret = open(&app.keys, &row)?;
+    for row in store::list(tx, account).await? {
+        let id = row.device.id;
+        let secret = open(&app.keys, id, &row.secret_sealed)?;
         let Some(step) = secret.step_of(code, now) else {
             continue;
         };
-        if store::claim_step(tx, row.totp_id, step, now).await? {
+        if store::claim_step(tx, id, step, now).await? {
             return Ok(Verdict::Accepted);
         }
         verdict = Verdict::Replayed;
@@ -109,7 +110,8 @@ pub(crate) async fn list(
     tx: &mut Tx<Identity>,
     account: AccountId,
 ) -> Result<Vec<Device>, StoreError> {
-    store::list(tx, account).await
+    let rows = store::list(tx, account).await?;
+    Ok(rows.into_iter().map(|row| row.device).collect())
 }
 
 /// Gives a device another name; false if she has none such.
@@ -131,6 +133,14 @@ pub(crate) async fn remove(
     store::delete(tx, account, id).await
 }
 
+/// Removes all devices, the one that is being set up as well.
+pub(crate) async fn remove_all(
+    tx: &mut Tx<Identity>,
+    account: AccountId,
+) -> Result<(), StoreError> {
+    store::delete_all(tx, account).await
+}
+
 /// Plants a device that counts, for people who are made up; once for each account.
 pub(crate) async fn plant(
     tx: &mut Tx<Identity>,
@@ -147,8 +157,8 @@ pub(crate) async fn plant(
     store::insert_confirmed(tx, (account, id), &sealed, env.now()).await
 }
 
-fn open(keys: &Keys, row: &Row) -> Result<TotpSecret, StoreError> {
-    let plain = keys.unwrap(&place(row.totp_id), &row.secret_sealed);
+fn open(keys: &Keys, id: TotpId, sealed: &[u8]) -> Result<TotpSecret, StoreError> {
+    let plain = keys.unwrap(&place(id), sealed);
     plain
         .and_then(|plain| Some(TotpSecret::new(plain.as_slice().try_into().ok()?)))
         .ok_or(StoreError::Corrupt {

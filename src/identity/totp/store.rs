@@ -6,10 +6,18 @@ use super::model::Device;
 use crate::db::{Identity, StoreError, Tx};
 use crate::ids::{AccountId, SessionId, TotpId};
 
-/// A device with its secret.
+/// A device that is being set up, with its secret.
 #[derive(sqlx::FromRow)]
-pub(super) struct Row {
+pub(super) struct Begun {
     pub(super) totp_id: TotpId,
+    pub(super) secret_sealed: Vec<u8>,
+}
+
+/// A device that counts, with its secret.
+#[derive(sqlx::FromRow)]
+pub(super) struct Counting {
+    #[sqlx(flatten)]
+    pub(super) device: Device,
     pub(super) secret_sealed: Vec<u8>,
 }
 
@@ -19,7 +27,7 @@ pub(super) async fn find_unconfirmed(
     account: AccountId,
     session: SessionId,
     since: OffsetDateTime,
-) -> Result<Option<Row>, StoreError> {
+) -> Result<Option<Begun>, StoreError> {
     let row = sqlx::query_as(
         "select totp_id, secret_sealed
          from identity.totp
@@ -109,13 +117,13 @@ pub(super) async fn mark_confirmed(
     Ok(done.rows_affected() == 1)
 }
 
-/// Those that count, with their secrets.
-pub(super) async fn list_sealed(
+/// Those that count, oldest first.
+pub(super) async fn list(
     tx: &mut Tx<Identity>,
     account: AccountId,
-) -> Result<Vec<Row>, StoreError> {
+) -> Result<Vec<Counting>, StoreError> {
     let rows = sqlx::query_as(
-        "select totp_id, secret_sealed
+        "select totp_id, name, confirmed_at, last_used_at, secret_sealed
          from identity.totp
          where account_id = $1 and confirmed_at is not null
          order by confirmed_at, totp_id
@@ -144,24 +152,6 @@ pub(super) async fn claim_step(
     .execute(tx.conn())
     .await?;
     Ok(done.rows_affected() == 1)
-}
-
-/// Those that count.
-pub(super) async fn list(
-    tx: &mut Tx<Identity>,
-    account: AccountId,
-) -> Result<Vec<Device>, StoreError> {
-    let devices = sqlx::query_as(
-        "select totp_id, name, confirmed_at, last_used_at
-         from identity.totp
-         where account_id = $1 and confirmed_at is not null
-         order by confirmed_at, totp_id
-         limit 20",
-    )
-    .bind(account)
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(devices)
 }
 
 pub(super) async fn rename(
@@ -196,4 +186,16 @@ pub(super) async fn delete(
     .execute(tx.conn())
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// All of them, those that do not count yet, too.
+pub(super) async fn delete_all(
+    tx: &mut Tx<Identity>,
+    account: AccountId,
+) -> Result<(), StoreError> {
+    sqlx::query("delete from identity.totp where account_id = $1")
+        .bind(account)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
 }
