@@ -18,8 +18,26 @@ use crate::http::oauth_error::{OAuthError, OAuthErrorCode};
 use crate::ids::ClientId;
 use crate::secret::Keys;
 
-/// Why a client that nobody registered is refused.
-const UNKNOWN: &str = "unknown client";
+/// Why a client is refused; the log hears it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rejection {
+    /// Nobody registered it.
+    Unknown,
+    Disabled,
+    WrongWay,
+    WrongSecret,
+}
+
+impl Rejection {
+    const fn reason(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown client",
+            Self::Disabled => "disabled client",
+            Self::WrongWay => "not the registered way to authenticate",
+            Self::WrongSecret => "wrong secret",
+        }
+    }
+}
 
 /// A client that proved who it is, or a public one that named itself.
 #[derive(Clone, Debug)]
@@ -45,11 +63,11 @@ impl PresentedClient {
                 .is_none_or(|secret| service::is_among(keys, client, secret, live))
     }
 
-    fn speaks_as(&self, client: &Client) -> Result<(), &'static str> {
+    fn speaks_as(&self, client: &Client) -> Result<(), Rejection> {
         if client.status != ClientStatus::Active {
-            Err("disabled client")
+            Err(Rejection::Disabled)
         } else if client.auth_method != self.method {
-            Err("not the registered way to authenticate")
+            Err(Rejection::WrongWay)
         } else {
             Ok(())
         }
@@ -68,21 +86,21 @@ pub async fn authenticate(
 ) -> Result<AuthenticatedClient, OAuthError> {
     let presented = present(headers, form)?;
     let authority = Authority::<Identity>::claim(service::locator(&app.keys, &presented.id));
-    let verdict: Result<Client, &'static str> = app
+    let verdict: Result<Client, Rejection> = app
         .db
         .run(authority, async |tx| {
             let verdict = judge(tx, app, &presented).await?;
-            if let Err(reason) = &verdict {
-                let is_known = *reason != UNKNOWN;
+            if let Err(rejection) = verdict {
+                let is_known = rejection != Rejection::Unknown;
                 let mut detail = service::told(&app.keys, &presented.id, is_known);
-                detail["reason"] = json!(reason);
+                detail["reason"] = json!(rejection.reason());
                 audit::append(tx, &app.env, &app.keys, EventType::ClientRejected, detail).await?;
             }
             Ok::<_, StoreError>(verdict)
         })
         .await?;
     // Not before it is proved: what was named may be anything.
-    let client = verdict.map_err(OAuthError::invalid_client)?;
+    let client = verdict.map_err(|no| OAuthError::invalid_client(no.reason()))?;
     line::note(|facts| {
         facts.tenant = Some(client.tenant);
         facts.client = Some(client.id.clone());
@@ -95,18 +113,18 @@ async fn judge(
     tx: &mut crate::db::Tx<Identity>,
     app: &App,
     presented: &PresentedClient,
-) -> Result<Result<Client, &'static str>, StoreError> {
+) -> Result<Result<Client, Rejection>, StoreError> {
     let Some(client) = service::find_claimed(tx, &app.keys, &presented.id).await? else {
-        return Ok(Err(UNKNOWN));
+        return Ok(Err(Rejection::Unknown));
     };
-    if let Err(reason) = presented.speaks_as(&client) {
-        return Ok(Err(reason));
+    if let Err(rejection) = presented.speaks_as(&client) {
+        return Ok(Err(rejection));
     }
     match &presented.secret {
         None => Ok(Ok(client)),
         Some(secret) => {
             let right = service::secret_is_right(tx, &app.env, &app.keys, &client, secret).await?;
-            Ok(right.then_some(client).ok_or("wrong secret"))
+            Ok(right.then_some(client).ok_or(Rejection::WrongSecret))
         }
     }
 }
