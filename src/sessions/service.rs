@@ -1,6 +1,7 @@
 //! Use cases of a session. Each takes a transaction of the identity plane and opens none.
 
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 
 use super::model::{EndReason, PresentedSession, Session, SessionSecret};
 use super::policy;
@@ -9,6 +10,7 @@ use crate::app::App;
 use crate::audit::{self, EventType};
 use crate::db::{Authority, Identity, Proved, StoreError, Tx};
 use crate::ids::{AccountId, SessionId};
+use crate::secret::KeyedDigest;
 
 pub use super::in_tenant::{
     Inspected, Standing, find_by_sid, find_for_tenant, find_in_tenant, inspect, limits,
@@ -144,11 +146,8 @@ pub async fn prove_again(
     session: &Session,
     password_epoch: i32,
 ) -> Result<SessionSecret, StoreError> {
-    let (secret, digest) = fresh_secret(app, session);
     let now = app.env.now();
-    // A clinic that the silence until now logged off stays so.
-    let silences = policy::silences_after(session, now);
-    store::mark_active(tx, session, &silences, now).await?;
+    let (secret, digest) = go_on(tx, app, session, now).await?;
     store::mark_proved(tx, session.id, digest.as_bytes(), password_epoch, now).await?;
     record_sign_in(tx, app, session, &[PASSWORD]).await?;
     Ok(secret)
@@ -161,10 +160,8 @@ pub async fn renew(
     session: &Session,
     password_epoch: i32,
 ) -> Result<SessionSecret, StoreError> {
-    let (secret, digest) = fresh_secret(app, session);
     let now = app.env.now();
-    let silences = policy::silences_after(session, now);
-    store::mark_active(tx, session, &silences, now).await?;
+    let (secret, digest) = go_on(tx, app, session, now).await?;
     store::mark_renewed(tx, session.id, digest.as_bytes(), password_epoch, now).await?;
     let amr: Vec<&str> = session.amr.iter().map(String::as_str).collect();
     record_sign_in(tx, app, session, &amr).await?;
@@ -183,10 +180,8 @@ pub async fn prove_factor(
     app: &App,
     session: &Session,
 ) -> Result<SessionSecret, StoreError> {
-    let (secret, digest) = fresh_secret(app, session);
     let now = app.env.now();
-    let silences = policy::silences_after(session, now);
-    store::mark_active(tx, session, &silences, now).await?;
+    let (secret, digest) = go_on(tx, app, session, now).await?;
     let amr = WITH_FACTOR.map(str::to_owned);
     store::mark_factor_proved(tx, session.id, digest.as_bytes(), &amr, now).await?;
     Ok(secret)
@@ -197,10 +192,19 @@ pub async fn grace(tx: &mut Tx<Identity>, app: &App, session: SessionId) -> Resu
     store::mark_graced(tx, session, app.env.now()).await
 }
 
-fn fresh_secret(app: &App, session: &Session) -> (SessionSecret, crate::secret::KeyedDigest) {
+/// A fresh secret for a session that goes on after a proof, and its digest. A clinic that the
+/// silence until now logged off stays so.
+async fn go_on(
+    tx: &mut Tx<Identity>,
+    app: &App,
+    session: &Session,
+    now: OffsetDateTime,
+) -> Result<(SessionSecret, KeyedDigest), StoreError> {
+    let silences = policy::silences_after(session, now);
+    store::mark_active(tx, session, &silences, now).await?;
     let secret = SessionSecret::new(app.env.random_bytes());
     let digest = secret_digest(app, session.id, session.account, &secret);
-    (secret, digest)
+    Ok((secret, digest))
 }
 
 async fn record_sign_in(
@@ -263,7 +267,7 @@ fn secret_digest(
     session: SessionId,
     account: AccountId,
     secret: &SessionSecret,
-) -> crate::secret::KeyedDigest {
+) -> KeyedDigest {
     let bound: [&[u8]; 2] = [
         &session.as_uuid().into_bytes(),
         &account.as_uuid().into_bytes(),
