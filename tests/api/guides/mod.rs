@@ -182,7 +182,7 @@ async fn an_api_in_python_lets_in_who_may() {
     Scene::new().await.play("guide_api.mjs", &arguments).await;
 }
 
-/// What PyJWT alone takes, such as an `exp` that is text, is asked by the API itself.
+/// What `PyJWT` alone takes, such as an `exp` that is text, is asked by the API itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_api_in_python_refuses_forged_tokens() {
     let folder = unpack("protect-an-api-in-python", "python-forged");
