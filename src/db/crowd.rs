@@ -44,6 +44,11 @@ impl Crowd {
         }
     }
 
+    /// Whether a lane waits, and will serve whoever stands in line.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.expected.load(Ordering::Acquire) != NOBODY
+    }
+
     /// Whether `expected` stand in line before patience ends.
     async fn comes(&self, expected: usize, waiting: impl Fn() -> usize) -> bool {
         let mut are_there = pin!(self.are_there.notified());
@@ -55,9 +60,17 @@ impl Crowd {
         if taken.is_err() {
             return false;
         }
-        let come = waiting() >= expected || tokio::time::timeout(RETURN, are_there).await.is_ok();
-        self.expected.store(NOBODY, Ordering::Release);
-        come
+        let _awaiting = Awaiting(self);
+        waiting() >= expected || tokio::time::timeout(RETURN, are_there).await.is_ok()
+    }
+}
+
+/// While it lives somebody is waited for: a lane that is gone would be waited for in vain itself.
+struct Awaiting<'a>(&'a Crowd);
+
+impl Drop for Awaiting<'_> {
+    fn drop(&mut self) {
+        self.0.expected.store(NOBODY, Ordering::Release);
     }
 }
 
@@ -131,8 +144,11 @@ mod tests {
     async fn one_lane_at_a_time_waits() {
         let crowd = Crowd::default();
         let both = async { tokio::join!(crowd.comes(8, || 5), crowd.comes(6, || 5)) };
-        let joins = async { crowd.joined(8) };
+        let joins = async {
+            assert!(crowd.is_awaited());
+            crowd.joined(8);
+        };
         let ((first, second), ()) = tokio::join!(both, joins);
-        assert!(first && !second);
+        assert!(first && !second && !crowd.is_awaited());
     }
 }

@@ -174,11 +174,12 @@ impl<I: Send + 'static, O: Send + 'static> Gathered<I, O> {
     fn stand_in_line(&self, piece: I, tell: Teller<O>) -> bool {
         let mut line = self.line.lock().expect("no panic happens under this lock");
         line.waiting.push_back((piece, tell));
-        let opens = line.lanes_open < self.lanes;
-        line.lanes_open += usize::from(opens);
-        if let Some(crowd) = &self.crowd {
+        let is_served = self.crowd.as_ref().is_some_and(|crowd| {
             crowd.joined(line.waiting.len());
-        }
+            crowd.is_awaited()
+        });
+        let opens = line.lanes_open < self.lanes && !is_served;
+        line.lanes_open += usize::from(opens);
         opens
     }
 }

@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn a_name_may_occur_once_in_each_object() {
         for (json, is_read) in [
-            (r#"{}"#, true),
+            ("{}", true),
             (
                 r#"{"a": {"a": [{"a": 1}, {"a": ":\":\\"}]}, "b:\"c": "\\"}"#,
                 true,
