@@ -146,3 +146,38 @@ pub(crate) async fn find_clinic_by_id(
     .await?;
     Ok(clinic)
 }
+
+/// How a member stands to the tenant of a grant. The account is the session's to know.
+#[derive(Clone, Copy, Debug, sqlx::FromRow)]
+pub(crate) struct MemberStanding {
+    pub(crate) membership_is_active: bool,
+    pub(crate) tenant_is_active: bool,
+    /// By a role or the tenant's own rule.
+    pub(crate) requires_factor: bool,
+}
+
+/// In a transaction of the tenant.
+pub(crate) async fn find_standing(
+    tx: &mut Tx<Identity>,
+    tenant: TenantId,
+    subject: SubjectId,
+) -> Result<Option<MemberStanding>, StoreError> {
+    let row = sqlx::query_as(
+        "select m.status = 'active' as membership_is_active,
+                c.status = 'active' as tenant_is_active,
+                exists (select from identity.membership_role r
+                        join identity.role on role.role = r.role
+                        where r.tenant_id = m.tenant_id and r.subject_id = m.subject_id
+                          and role.requires_factor)
+                  or exists (select from identity.factor_policy f
+                             where f.tenant_id = m.tenant_id) as requires_factor
+         from identity.membership m
+         join identity.clinic c on c.tenant_id = m.tenant_id
+         where m.tenant_id = $1 and m.subject_id = $2",
+    )
+    .bind(tenant)
+    .bind(subject)
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row)
+}

@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::audit::{self, EventType};
 use crate::db::outbox::{self, MailKind};
 use crate::db::{Authority, Identity, StoreError, Tx};
+use crate::identity::membership::store as membership;
 use crate::ids::{FamilyId, TenantId};
 use crate::secret::KeyedDigest;
 use crate::sessions;
@@ -204,7 +205,7 @@ async fn load_standing(
         table: "identity.token_family",
         what,
     };
-    let member = store::find_member_standing(tx, tenant, grant.subject).await?;
+    let member = membership::find_standing(tx, tenant, grant.subject).await?;
     let member = member.ok_or_else(|| missing("a family without its member"))?;
     let session = sessions::service::inspect(tx, app, grant.session, from.app).await?;
     let session = session.ok_or_else(|| missing("a family without its session"))?;
