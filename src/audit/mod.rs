@@ -7,6 +7,7 @@
 //! 3. Details hold identifiers and reason codes, never PHI, secrets or typed text.
 
 mod event;
+pub mod format;
 mod store;
 
 use serde_json::Value;
