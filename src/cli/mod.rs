@@ -7,6 +7,7 @@
 
 mod account;
 mod args;
+mod audit;
 mod backup;
 mod client;
 mod config;
@@ -104,6 +105,7 @@ fn run(asked: Lanyard, output: Output) -> Result<Reply, Failure> {
         Command::Tenant(action) => tenant::run(&action, &Site::enter(&given)?),
         Command::Account(action) => account::run(action, &Site::enter(&given)?),
         Command::Client(action) => client::run(action, &Site::enter(&given)?),
+        Command::Audit(action) => audit::run(&action, output),
         Command::Doctor => doctor::run(&given),
         Command::Backup { folder, keys } => {
             backup::backup(&folder, keys.as_deref(), &Site::enter(&given)?)

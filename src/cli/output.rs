@@ -1,6 +1,6 @@
 //! What is said, and the one place that writes it.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -120,6 +120,15 @@ impl Output {
         let what = failure.what.trim_end().replace('\n', "\n  ");
         let remedy = failure.remedy.trim_end().replace('\n', "\n  ");
         let _ = writeln!(io::stderr().lock(), "lanyard: {what}\n  {remedy}");
+    }
+
+    /// Says how far it is, in place of what was said before: to people who watch, and nobody else.
+    pub(super) fn progress(self, words: &str) {
+        let mut error = io::stderr().lock();
+        if self.form == Form::Text && error.is_terminal() {
+            // Back to the line's beginning, and erase to its end.
+            let _ = write!(error, "\r\u{1b}[K{words}").and_then(|()| error.flush());
+        }
     }
 
     /// Writes bytes of another's making, such as completions.

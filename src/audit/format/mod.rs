@@ -12,6 +12,7 @@
 //! Record: docs/decisions/0025.
 
 pub mod checkpoint;
+pub mod export;
 pub mod hash;
 pub mod note;
 pub mod proof;

@@ -158,40 +158,35 @@ pub fn before(index: u64, size: u64, path: &[TreeHash]) -> Vec<TreeHash> {
 /// Whether `proof` shows that the tree of `old` is how the tree of `new` began, each a size and a
 /// root (RFC 9162 §2.1.4.2). Every tree began as the empty one, and as itself, by no proof.
 pub fn is_consistent(old: (u64, TreeHash), new: (u64, TreeHash), proof: &[TreeHash]) -> bool {
-    let ((old_size, old_root), (new_size, new_root)) = (old, new);
-    if old_size == 0 || old_size == new_size {
-        let expected = if old_size == 0 {
-            TreeHash::empty()
-        } else {
-            new_root
-        };
-        return proof.is_empty() && old_root == expected;
+    if old.0 == 0 || old.0 == new.0 {
+        let expected = if old.0 == 0 { TreeHash::empty() } else { new.1 };
+        return proof.is_empty() && old.1 == expected;
     }
-    if old_size > new_size {
+    if old.0 > new.0 {
         return false;
     }
-    let whole = old_size.is_power_of_two().then_some(old_root);
+    let whole = old.0.is_power_of_two().then_some(old.1);
     let mut path = whole.iter().chain(proof);
     let Some(&first) = path.next() else {
         return false;
     };
-    let (mut node, mut last) = (old_size - 1, new_size - 1);
+    let (mut node, mut last) = (old.0 - 1, new.0 - 1);
     let skipped = node.trailing_ones();
     (node, last) = (node >> skipped, last >> skipped);
-    let (mut old_side, mut new_side) = (first, first);
+    let (mut then, mut now) = (first, first);
     for beside in path {
         if last == 0 {
             return false;
         }
         if node & 1 == 1 || node == last {
-            old_side = TreeHash::node(beside, &old_side);
-            new_side = TreeHash::node(beside, &new_side);
+            then = TreeHash::node(beside, &then);
+            now = TreeHash::node(beside, &now);
             let skipped = node.trailing_zeros();
             (node, last) = (node.unbounded_shr(skipped), last.unbounded_shr(skipped));
         } else {
-            new_side = TreeHash::node(&new_side, beside);
+            now = TreeHash::node(&now, beside);
         }
         (node, last) = (node >> 1, last >> 1);
     }
-    last == 0 && old_side == old_root && new_side == new_root
+    last == 0 && then == old.1 && now == new.1
 }

@@ -6,6 +6,7 @@
 )]
 
 mod account;
+mod audit;
 mod client;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub(super) use account::{Account, PasswordFrom};
+pub(super) use audit::{Audit, Verify};
 pub(super) use client::{Client, NewClient, Owner};
 
 /// One badge for every app of a telehealth platform.
@@ -84,6 +86,9 @@ pub(super) enum Command {
     /// Apps and APIs that speak with us.
     #[command(subcommand)]
     Client(Client),
+    /// The log of who did what.
+    #[command(subcommand)]
+    Audit(Audit),
     /// The configuration.
     #[command(subcommand)]
     Config(Config),
