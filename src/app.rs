@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use tokio::sync::watch;
 
+use crate::audit::log::Anchoring;
 use crate::config::Config;
 use crate::db::{Db, Gathered};
 use crate::env::Env;
@@ -43,6 +44,8 @@ pub struct Parts {
     pub metrics: Metrics,
     /// How the post stands.
     pub post: Post,
+    /// How the anchor of the logs stands.
+    pub anchoring: Anchoring,
     /// Clients as last read, each good for one version of its row.
     pub clients: KnownClients,
     /// Refreshes that are done together.
@@ -80,6 +83,7 @@ impl App {
                 hasher,
                 metrics: Metrics::new(),
                 post: Post::default(),
+                anchoring: Anchoring::default(),
                 clients: KnownClients::default(),
                 rotations: Arc::new(Gathered::returning()),
                 issues: Issues::default(),

@@ -45,4 +45,5 @@ alter role lanyard_identity set track_activities = off;
 alter role lanyard_tenant set track_activities = off;
 alter role lanyard_platform set track_activities = off;
 alter role lanyard_apps set track_activities = off;
+alter role lanyard_sequencer set track_activities = off;
 alter role lanyard_keeper set track_activities = off;

@@ -13,6 +13,7 @@ declare
     ['lanyard_tenant', 'login'],
     ['lanyard_platform', 'login'],
     ['lanyard_apps', 'login'],         -- our own relying parties' sessions
+    ['lanyard_sequencer', 'login'],    -- moves events into the logs; no request reaches it
     ['lanyard_keeper', 'login']        -- registers seal keys and can do nothing else
   ];
   pair text[];
@@ -35,6 +36,7 @@ alter role lanyard_identity set statement_timeout = '10s';
 alter role lanyard_tenant set statement_timeout = '10s';
 alter role lanyard_platform set statement_timeout = '10s';
 alter role lanyard_apps set statement_timeout = '10s';
+alter role lanyard_sequencer set statement_timeout = '10s';
 alter role lanyard_keeper set statement_timeout = '10s';
 -- Every statement of theirs goes by a key. Planned for each call, it costs more than it takes.
 alter role lanyard_identity set plan_cache_mode = 'force_generic_plan';
@@ -45,4 +47,5 @@ alter role lanyard_identity set idle_in_transaction_session_timeout = '15s';
 alter role lanyard_tenant set idle_in_transaction_session_timeout = '15s';
 alter role lanyard_platform set idle_in_transaction_session_timeout = '15s';
 alter role lanyard_apps set idle_in_transaction_session_timeout = '15s';
+alter role lanyard_sequencer set idle_in_transaction_session_timeout = '15s';
 alter role lanyard_keeper set idle_in_transaction_session_timeout = '15s';

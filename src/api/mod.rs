@@ -20,6 +20,7 @@ use tokio::sync::watch;
 
 use self::openapi::{Body, Words};
 use crate::app::App;
+use crate::audit::reading::routes as audit;
 use crate::db::{Authority, Identity, Job, StoreError};
 use crate::http::problem::Problem;
 use crate::identity::membership::store as membership;
@@ -47,7 +48,7 @@ pub struct Route {
 }
 
 /// The list.
-pub static ROUTES: [Route; 5] = [
+pub static ROUTES: [Route; 9] = [
     Route {
         method: Method::POST,
         path: "/announcement",
@@ -121,6 +122,66 @@ pub static ROUTES: [Route; 5] = [
             parameters: visits::parameters,
             takes: None,
             answer: Body::of::<visits::VisitsBody>(),
+        },
+    },
+    Route {
+        method: Method::GET,
+        path: "/audit/events",
+        scope: Scope::AuditRead,
+        permission: "audit.log.read",
+        step_up: None,
+        handler: |method| on(method, audit::events),
+        words: Words {
+            id: "listEvents",
+            summary: "What happened at the clinic, the latest first; the reading is on the record",
+            parameters: audit::events_parameters,
+            takes: None,
+            answer: Body::of::<audit::EventsBody>(),
+        },
+    },
+    Route {
+        method: Method::GET,
+        path: "/audit/checkpoint",
+        scope: Scope::AuditRead,
+        permission: "audit.log.read",
+        step_up: None,
+        handler: |method| on(method, audit::checkpoint),
+        words: Words {
+            id: "readCheckpoint",
+            summary: "What was last signed of the clinic's log",
+            parameters: Vec::new,
+            takes: None,
+            answer: Body::of::<audit::CheckpointBody>(),
+        },
+    },
+    Route {
+        method: Method::GET,
+        path: "/audit/proof",
+        scope: Scope::AuditRead,
+        permission: "audit.log.read",
+        step_up: None,
+        handler: |method| on(method, audit::proof),
+        words: Words {
+            id: "proveEntry",
+            summary: "That an entry is in the log of a checkpoint's size",
+            parameters: audit::proof_parameters,
+            takes: None,
+            answer: Body::of::<audit::ProofBody>(),
+        },
+    },
+    Route {
+        method: Method::GET,
+        path: "/audit/consistency",
+        scope: Scope::AuditRead,
+        permission: "audit.log.read",
+        step_up: None,
+        handler: |method| on(method, audit::consistency),
+        words: Words {
+            id: "proveGrowth",
+            summary: "That the log of the later checkpoint is the earlier one's and more",
+            parameters: audit::consistency_parameters,
+            takes: None,
+            answer: Body::of::<audit::ConsistencyBody>(),
         },
     },
 ];

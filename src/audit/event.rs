@@ -61,6 +61,9 @@ pub enum EventType {
     KeysRotated,
     KeysRevoked,
     EpochBegun,
+    AuditKeyRotated,
+    AuditExported,
+    AuditViewed,
 }
 
 impl EventType {
@@ -123,6 +126,9 @@ impl EventType {
         Self::KeysRotated,
         Self::KeysRevoked,
         Self::EpochBegun,
+        Self::AuditKeyRotated,
+        Self::AuditExported,
+        Self::AuditViewed,
     ];
 
     /// The name in the log.
@@ -185,6 +191,9 @@ impl EventType {
             Self::KeysRotated => "keys.rotated",
             Self::KeysRevoked => "keys.revoked",
             Self::EpochBegun => "epoch.begun",
+            Self::AuditKeyRotated => "audit.key_rotated",
+            Self::AuditExported => "audit.exported",
+            Self::AuditViewed => "audit.viewed",
         }
     }
 }

@@ -8,6 +8,8 @@
 
 mod event;
 pub mod format;
+pub mod log;
+pub mod reading;
 mod store;
 
 use serde_json::Value;

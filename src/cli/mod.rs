@@ -105,7 +105,7 @@ fn run(asked: Lanyard, output: Output) -> Result<Reply, Failure> {
         Command::Tenant(action) => tenant::run(&action, &Site::enter(&given)?),
         Command::Account(action) => account::run(action, &Site::enter(&given)?),
         Command::Client(action) => client::run(action, &Site::enter(&given)?),
-        Command::Audit(action) => audit::run(&action, output),
+        Command::Audit(action) => audit::run(&action, &given, output),
         Command::Doctor => doctor::run(&given),
         Command::Backup { folder, keys } => {
             backup::backup(&folder, keys.as_deref(), &Site::enter(&given)?)
@@ -133,9 +133,5 @@ fn completions(shell: clap_complete::Shell) -> Reply {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Lanyard::command(), "lanyard", &mut script);
     Output::raw(&script);
-    Reply {
-        text: String::new(),
-        json: serde_json::Value::Null,
-        exit: Exit::Done,
-    }
+    Reply::silent()
 }

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use time::Duration;
 
+use crate::audit::log::Logs;
+use crate::config::Issuer;
 use crate::db::{Authority, Db, Job, StoreError};
 use crate::env::Env;
 use crate::identity::administration;
@@ -52,6 +54,16 @@ impl<'a> Operator<'a> {
     /// Whoever holds the keys may.
     pub const fn new(db: &'a Db, env: &'a Env, keys: &'a Keys) -> Self {
         Self { db, env, keys }
+    }
+
+    /// The logs of this deployment.
+    pub const fn logs(&self, issuer: &'a Issuer) -> Logs<'a> {
+        Logs {
+            db: self.db,
+            env: self.env,
+            keys: self.keys,
+            issuer,
+        }
     }
 
     /// Makes the reserved tenant of the platform if it is not there. Repeatable; `migrate` does it.

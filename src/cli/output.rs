@@ -43,6 +43,15 @@ impl Reply {
         }
     }
 
+    /// Done, and said already.
+    pub(super) const fn silent() -> Self {
+        Self {
+            text: String::new(),
+            json: Value::Null,
+            exit: Exit::Done,
+        }
+    }
+
     /// The same, as a refusal.
     pub(super) fn refused(mut self) -> Self {
         self.exit = Exit::Refused;

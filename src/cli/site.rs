@@ -378,8 +378,8 @@ pub(super) fn migration(error: &MigrationError, name: &str) -> Failure {
         MigrationError::OtherMasterKey => Failure::refused(
             format!("{name}: {error}"),
             "Put that master key back. If nothing serves with it any more, drop the roles \
-             lanyard_identity, lanyard_tenant, lanyard_platform, lanyard_apps and lanyard_keeper, \
-             or use another server.",
+             lanyard_identity, lanyard_tenant, lanyard_platform, lanyard_apps, \
+             lanyard_sequencer and lanyard_keeper, or use another server.",
         ),
         MigrationError::Administrator(_) | MigrationError::Migration(_) => Failure::failed(
             format!("{name}: {}", chain(error)),

@@ -53,10 +53,20 @@ pub struct Config {
     pub mail: Mail,
     /// How long what is over is kept.
     pub retention: Retention,
+    /// The logs' anchor and keys.
+    pub audit: Audit,
     /// What is logged, and how.
     pub log: Log,
     /// Whether everybody and everything here is made up. No setting: `lanyard demo` says so.
     pub is_demo: bool,
+}
+
+impl Config {
+    /// The folder that checkpoints are anchored in.
+    pub fn anchor(&self) -> PathBuf {
+        let own = self.audit.anchor.clone();
+        own.unwrap_or_else(|| self.keys_dir.join("anchor"))
+    }
 }
 
 /// The issuer's URL: an origin without a path, `https` unless its host is a loopback.
@@ -280,6 +290,17 @@ pub struct Retention {
     pub mail: Duration,
 }
 
+/// How the logs of what happened are kept (`crate::audit::log`).
+#[derive(Clone, Debug)]
+pub struct Audit {
+    /// The folder of checkpoints outside of the database; `None`: `anchor` in `keys_dir`.
+    pub anchor: Option<PathBuf>,
+    /// Without an anchor for longer than this, nobody who works here can sign in.
+    pub anchor_patience: Duration,
+    /// How long one key signs.
+    pub key_lifetime: Duration,
+}
+
 /// What is logged, and how.
 #[derive(Clone, Debug)]
 pub struct Log {
@@ -362,6 +383,11 @@ impl Default for Config {
             },
             mail: Mail::default(),
             retention: RETENTION,
+            audit: Audit {
+                anchor: None,
+                anchor_patience: Duration::minutes(15),
+                key_lifetime: Duration::days(365),
+            },
             log: Log {
                 format: LogFormat::Text,
                 filter: "info".to_owned(),

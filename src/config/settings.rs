@@ -332,6 +332,33 @@ const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        key: "audit.anchor",
+        meaning: "The folder that the logs' checkpoints are also written to, best on another \
+            machine's disk; if not given, `anchor` in keys_dir.",
+        kind: Kind::OptionalPath {
+            at: |c| &mut c.audit.anchor,
+        },
+    },
+    Setting {
+        key: "audit.anchor_patience",
+        meaning: "How long that folder may be out of reach before nobody who works here can sign \
+            in.",
+        kind: Kind::Length {
+            least: minutes(2),
+            most: hours(24),
+            at: |c| &mut c.audit.anchor_patience,
+        },
+    },
+    Setting {
+        key: "audit.key_lifetime",
+        meaning: "How long one key signs the logs; the public halves of all stay published.",
+        kind: Kind::Length {
+            least: hours(24),
+            most: hours(24 * 800),
+            at: |c| &mut c.audit.key_lifetime,
+        },
+    },
+    Setting {
         key: "log.format",
         meaning: "text for people, json for collectors.",
         kind: Kind::Choice {

@@ -30,6 +30,9 @@ pub enum Platform {}
 /// The sessions of our own relying parties.
 #[derive(Debug)]
 pub enum Apps {}
+/// The log's: what moves events into it and signs it. No request has a transaction of this plane.
+#[derive(Debug)]
+pub enum Sequencer {}
 
 impl Plane for Identity {
     const ROLE: &'static str = "lanyard_identity";
@@ -43,6 +46,9 @@ impl Plane for Platform {
 impl Plane for Apps {
     const ROLE: &'static str = "lanyard_apps";
 }
+impl Plane for Sequencer {
+    const ROLE: &'static str = "lanyard_sequencer";
+}
 
 /// Every job that runs for nobody in particular. The one list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +61,8 @@ pub enum Job {
     DeliverMail,
     /// Erasing sealed successors of refresh tokens that may no longer be given.
     EraseSuccessors,
+    /// Dropping what of the log is old enough, legal holds, erasing what it discloses of a person.
+    KeepLog,
     /// Loading and rotating the signing keys.
     KeyRing,
     /// Loading, making and re-wrapping data keys; keeping the epoch.
@@ -63,6 +71,10 @@ pub enum Job {
     AdministerTenants,
     /// Forgetting what is dead (`crate::retention`).
     Purge,
+    /// Reading a log, from the command line.
+    ReadLog,
+    /// Moving events into the logs, and signing those.
+    SequenceLog,
     /// The demo's and the tests' synthetic visits.
     SeedVisits,
     /// Finding out whether a plane answers. No policy names it: it sees nothing.
@@ -76,10 +88,13 @@ impl Job {
             Self::AdministerClients => "administer_clients",
             Self::DeliverMail => "deliver_mail",
             Self::EraseSuccessors => "erase_successors",
+            Self::KeepLog => "keep_log",
             Self::KeyRing => "key_ring",
             Self::OpenKeys => "open_keys",
             Self::AdministerTenants => "administer_tenants",
             Self::Purge => "purge",
+            Self::ReadLog => "read_log",
+            Self::SequenceLog => "sequence_log",
             Self::SeedVisits => "seed_visits",
             Self::CheckReadiness => "check_readiness",
         }
@@ -95,6 +110,8 @@ pub enum AccessClass {
     Clinician,
     /// The clinic's records, to care for or administer.
     CareTeam,
+    /// The clinic's log.
+    Auditor,
     /// No identified record (executives, billing, compliance, attorneys, referring doctors until
     /// their own relations exist).
     NoRecords,
@@ -106,6 +123,7 @@ impl AccessClass {
             Self::Patient => "patient",
             Self::Clinician => "clinician",
             Self::CareTeam => "care_team",
+            Self::Auditor => "auditor",
             Self::NoRecords => "no_records",
         }
     }

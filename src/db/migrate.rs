@@ -11,11 +11,12 @@ const ROLES: &str = include_str!("../../migrations/bootstrap/roles.sql");
 const REVOCATIONS: &str = include_str!("../../migrations/bootstrap/revocations.sql");
 
 /// The logins, each of which gets a password on a server of one's own.
-pub const LOGINS: [&str; 5] = [
+pub const LOGINS: [&str; 6] = [
     "lanyard_identity",
     "lanyard_tenant",
     "lanyard_platform",
     "lanyard_apps",
+    "lanyard_sequencer",
     "lanyard_keeper",
 ];
 
@@ -156,13 +157,15 @@ async fn prepare_database(admin: &mut PgConnection) -> Result<(), sqlx::Error> {
            execute format('revoke temporary, connect on database %I from public',
              current_database());
            execute format('grant connect on database %I to lanyard_identity, lanyard_tenant, '
-             'lanyard_platform, lanyard_apps, lanyard_keeper', current_database());
+             'lanyard_platform, lanyard_apps, lanyard_sequencer, lanyard_keeper',
+             current_database());
            if not (select rolsuper from pg_catalog.pg_roles where rolname = current_user) then
              execute format('grant lanyard_owner to %I', current_user);
            end if;
          end $$;
          grant execute on function pg_catalog.pg_advisory_lock(bigint) to lanyard_owner;
-         grant execute on function pg_catalog.set_config(text, text, boolean) to lanyard_clerk;
+         grant execute on function pg_catalog.set_config(text, text, boolean)
+           to lanyard_clerk, lanyard_owner;
          create schema if not exists lanyard authorization lanyard_owner;
          grant usage on schema lanyard to lanyard_keeper;",
     )
@@ -198,10 +201,12 @@ async fn grant_fallback(admin: &mut PgConnection) -> Result<(), sqlx::Error> {
              or has_function_privilege('lanyard_keeper',
                'pg_catalog.pg_stat_get_activity(integer)', 'execute') then
              grant execute on function seal.open(text)
-               to lanyard_identity, lanyard_tenant, lanyard_platform, lanyard_apps;
+               to lanyard_identity, lanyard_tenant, lanyard_platform, lanyard_apps,
+                 lanyard_sequencer;
            else
              revoke execute on function seal.open(text)
-               from lanyard_identity, lanyard_tenant, lanyard_platform, lanyard_apps;
+               from lanyard_identity, lanyard_tenant, lanyard_platform, lanyard_apps,
+                 lanyard_sequencer;
            end if;
          end $$;",
     )

@@ -32,7 +32,9 @@ use std::time::Instant;
 use sqlx::{Connection as _, PgConnection};
 
 pub(crate) use authority::Proved;
-pub use authority::{AccessClass, Apps, Authority, Identity, Job, Plane, Platform, Tenancy};
+pub use authority::{
+    AccessClass, Apps, Authority, Identity, Job, Plane, Platform, Sequencer, Tenancy,
+};
 pub use connect::{Connect, Login};
 use context::{Context, SealKey};
 use desk::Desks;
@@ -62,11 +64,12 @@ struct Inner {
     tenancy: Pool,
     platform: Pool,
     apps: Pool,
+    sequencer: Pool,
     desks: Desks,
     seal: RwLock<Arc<SealKey>>,
     opening: Opening,
     connect: Connect,
-    waits: [Waits; 4],
+    waits: [Waits; 5],
 }
 
 /// A plane's pool among [`Inner`]'s.
@@ -113,6 +116,15 @@ impl Pooled for Apps {
         &db.inner.waits[3]
     }
 }
+impl Pooled for Sequencer {
+    fn pool(db: &Db) -> &Pool {
+        &db.inner.sequencer
+    }
+
+    fn waits(db: &Db) -> &Waits {
+        &db.inner.waits[4]
+    }
+}
 
 impl Db {
     /// Opens the pools, registers a fresh seal key and sets the clock by the database's. Whether
@@ -132,6 +144,7 @@ impl Db {
                 tenancy: pool(Tenancy::ROLE, connections / 2),
                 platform: pool(Platform::ROLE, 2),
                 apps: pool(Apps::ROLE, connections / 2),
+                sequencer: pool(Sequencer::ROLE, 2),
                 desks: Desks::new(&connect),
                 seal: RwLock::new(Arc::new(seal)),
                 opening,
@@ -179,12 +192,14 @@ impl Db {
             self.run(Authority::<Tenancy>::job(Job::CheckReadiness), answer),
             self.run(Authority::<Platform>::job(Job::CheckReadiness), answer),
             self.run(Authority::<Apps>::job(Job::CheckReadiness), answer),
+            self.run(Authority::<Sequencer>::job(Job::CheckReadiness), answer),
         );
         let parts = [
             ("database.identity", opened.0),
             ("database.tenancy", opened.1),
             ("database.platform", opened.2),
             ("database.apps", opened.3),
+            ("database.sequencer", opened.4),
         ];
         let failing = parts.into_iter().filter_map(|(part, opened)| {
             let error = opened.err()?;
@@ -196,21 +211,23 @@ impl Db {
     }
 
     /// How the pools stand.
-    pub fn pools(&self) -> [PoolStanding; 4] {
+    pub fn pools(&self) -> [PoolStanding; 5] {
         let Inner {
             identity,
             tenancy,
             platform,
             apps,
+            sequencer,
             waits,
             ..
         } = &*self.inner;
-        let [of_identity, of_tenancy, of_platform, of_apps] = waits;
+        let [of_identity, of_tenancy, of_platform, of_apps, of_sequencer] = waits;
         [
             PoolStanding::of("identity", identity, of_identity),
             PoolStanding::of("tenancy", tenancy, of_tenancy),
             PoolStanding::of("platform", platform, of_platform),
             PoolStanding::of("apps", apps, of_apps),
+            PoolStanding::of("sequencer", sequencer, of_sequencer),
         ]
     }
 
@@ -221,6 +238,7 @@ impl Db {
             Tenancy::pool(self),
             Platform::pool(self),
             Apps::pool(self),
+            Sequencer::pool(self),
         ];
         for pool in all {
             pool.close().await;

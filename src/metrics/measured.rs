@@ -44,6 +44,8 @@ pub(super) fn measure(series: &Series, app: &App) {
         let since = series.signing_since.get_or_create(&[("alg", alg.name())]);
         since.set(ring.current_since(alg).unix_timestamp());
     }
+    let age = app.anchoring.age(app.env.now());
+    series.anchor_age.set(age.whole_seconds());
     let (waiting, age) = app.post.waiting(app.env.now());
     series.outbox_waiting.set(waiting);
     series.outbox_oldest.set(age.whole_seconds());

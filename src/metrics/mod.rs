@@ -195,6 +195,11 @@ impl Metrics {
         self.series.sign_ins.get_or_create(&labels).inc();
     }
 
+    /// So many events were given their place in a log.
+    pub fn sequenced(&self, entries: u64) {
+        self.series.sequenced.inc_by(entries);
+    }
+
     /// A code was typed as a second factor, and this became of it.
     pub fn factor_typed(&self, method: &'static str, outcome: &'static str) {
         let labels = [("method", method), ("outcome", outcome)];

@@ -56,6 +56,8 @@ pub(super) struct Series {
     pub(super) turns: Counted<1>,
     pub(super) turn_requests: Counted<2>,
     pub(super) signing_since: Level<1>,
+    pub(super) sequenced: Counter,
+    pub(super) anchor_age: Gauge,
     pub(super) outbox_waiting: Gauge,
     pub(super) outbox_oldest: Gauge,
     pub(super) job_runs: Counted<2>,
@@ -94,6 +96,8 @@ impl Series {
             turns: Family::default(),
             turn_requests: Family::default(),
             signing_since: Family::default(),
+            sequenced: Counter::default(),
+            anchor_age: Gauge::default(),
             outbox_waiting: Gauge::default(),
             outbox_oldest: Gauge::default(),
             job_runs: Family::default(),
@@ -240,6 +244,17 @@ impl Series {
             "Since when the key signs that signs now, in Unix time",
             Unit::Seconds,
             self.signing_since.clone(),
+        );
+        registry.register(
+            "lanyard_log_entries",
+            "Events that this process has given their place in a log",
+            self.sequenced.clone(),
+        );
+        registry.register_with_unit(
+            "lanyard_log_anchor_age",
+            "How long ago all that the logs held was known to be anchored",
+            Unit::Seconds,
+            self.anchor_age.clone(),
         );
         registry.register(
             "lanyard_outbox_messages",

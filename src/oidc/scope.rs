@@ -17,17 +17,20 @@ pub enum Scope {
     TenancyWrite,
     /// Visits.
     VisitsRead,
+    /// The clinic's log.
+    AuditRead,
 }
 
 impl Scope {
     /// All, the most personal last; what writes comes after what reads.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Openid,
         Self::Profile,
         Self::Email,
         Self::ProfileRead,
         Self::TenancyRead,
         Self::VisitsRead,
+        Self::AuditRead,
         Self::TenancyWrite,
     ];
 
@@ -41,6 +44,7 @@ impl Scope {
             Self::TenancyRead => "tenancy:read",
             Self::TenancyWrite => "tenancy:write",
             Self::VisitsRead => "visits:read",
+            Self::AuditRead => "audit:read",
         }
     }
 
@@ -52,7 +56,8 @@ impl Scope {
             | Self::Email
             | Self::ProfileRead
             | Self::TenancyRead
-            | Self::VisitsRead => false,
+            | Self::VisitsRead
+            | Self::AuditRead => false,
             Self::TenancyWrite => true,
         }
     }

@@ -92,6 +92,8 @@ pub enum PasswordProblem {
     },
     /// All hashing slots are taken; nothing was checked.
     Busy,
+    /// The log is not anchored, and she works at a clinic.
+    Unanchored,
 }
 
 impl PasswordProblem {
@@ -105,6 +107,12 @@ impl PasswordProblem {
                 retry_after_seconds,
             } => too_many_attempts(retry_after_seconds),
             Self::Busy => TOO_BUSY.to_owned(),
+            Self::Unanchored => {
+                "Our record of who did what can't be kept safe just now, so nobody who works at a \
+                 clinic can sign in. Patients can. Your password was right: try again later, or \
+                 tell whoever runs this service."
+                    .to_owned()
+            }
         }
     }
 }

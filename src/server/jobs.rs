@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use super::apps;
 use super::tls::Certificates;
 use crate::app::App;
+use crate::audit::log::{self, Logs};
 use crate::http::chain;
 use crate::mail;
 use crate::metrics::JobEnd;
@@ -35,6 +36,12 @@ const NEW_CLINICS: Duration = Duration::from_secs(20);
 const MAIL: Duration = Duration::from_secs(2);
 /// How old `lanyard_outbox_…` may be.
 const OUTBOX_COUNT: Duration = Duration::from_secs(15);
+/// What was committed is in its log so soon.
+const SEQUENCING: Duration = Duration::from_millis(500);
+/// What the logs hold is signed and anchored so soon: two misses are less than a minute.
+const CHECKPOINTS: Duration = Duration::from_secs(20);
+/// Months are made long ahead.
+const MONTHS: Duration = Duration::from_hours(1);
 /// A renewed certificate is taken after this long at the latest.
 const CERTIFICATE_RENEWAL: Duration = Duration::from_mins(1);
 /// What failed waits so long, if its own time is shorter.
@@ -77,6 +84,17 @@ pub(super) fn start(app: &App, certificates: Option<Arc<Certificates>>, hangups:
     jobs.each("purge", PURGE, async |app| {
         retention::purge(&app).await?;
         Ok(())
+    });
+    app.anchoring.begin(app.env.now());
+    jobs.each("log", SEQUENCING, async |app| {
+        app.metrics.sequenced(Logs::of(&app).sequence().await?);
+        Ok(())
+    });
+    jobs.each("checkpoints", CHECKPOINTS, async |app| {
+        Ok(log::keep(&app).await?)
+    });
+    jobs.each("log_months", MONTHS, async |app| {
+        Ok(Logs::of(&app).make_partitions().await?)
     });
     let renewed = certificates.clone();
     let clinics = Arc::new(apps::Followed::default());

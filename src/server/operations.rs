@@ -92,7 +92,10 @@ async fn readyz(State(Watched { app, leaving }): State<Watched>) -> Response {
 fn degraded(app: &App) -> Vec<&'static str> {
     let is_posted = app.config.mail.delivery != MailDelivery::None;
     let stands_still = is_posted && app.post.stands_still(app.env.now());
-    stands_still.then_some("mail").into_iter().collect()
+    let is_late = app.anchoring.is_late(app.env.now());
+    let degraded = [(stands_still, "mail"), (is_late, "anchor")];
+    let degraded = degraded.into_iter().filter(|(is_so, _)| *is_so);
+    degraded.map(|(_, part)| part).collect()
 }
 
 async fn read_metrics(State(Watched { app, .. }): State<Watched>) -> Response {

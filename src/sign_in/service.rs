@@ -10,11 +10,12 @@ use crate::audit::{self, EventType};
 use crate::db::outbox::{self, MailKind};
 use crate::db::{Authority, Identity, Proved, StoreError, Tx};
 use crate::identity::credential::{self, Credential, store as credentials};
+use crate::identity::membership::{Membership, store as memberships};
 use crate::identity::password::{DECOY, HashRefusal, MAX_PASSWORD_BYTES};
 use crate::identity::throttle::service::{self as throttle, Counted};
 use crate::identity::throttle::{Known, Pace, Spot, policy};
 use crate::identity::{Login, administration};
-use crate::ids::{InteractionId, SessionId};
+use crate::ids::{AccountId, InteractionId, SessionId};
 use crate::oidc::interaction::{Interaction, Purpose, service as interaction};
 use crate::secret::KeyedDigest;
 use crate::sessions::present::{self, Presence};
@@ -57,6 +58,8 @@ pub(super) enum Outcome {
     Throttled(Duration),
     /// Nothing was checked: all seats for hashing are taken.
     Busy,
+    /// It was right, and nobody who works at a clinic is let in while the log is not anchored.
+    Unanchored,
 }
 
 impl Outcome {
@@ -67,6 +70,7 @@ impl Outcome {
             Self::Mismatch => "mismatch",
             Self::Throttled(_) => "throttled",
             Self::Busy => "busy",
+            Self::Unanchored => "unanchored",
         }
     }
 }
@@ -78,6 +82,7 @@ enum Refusal {
     WrongPassword,
     Disabled,
     ChangedMeanwhile,
+    Unanchored,
 }
 
 impl Refusal {
@@ -87,6 +92,7 @@ impl Refusal {
             Self::WrongPassword => "wrong_password",
             Self::Disabled => "disabled",
             Self::ChangedMeanwhile => "changed_meanwhile",
+            Self::Unanchored => "unanchored",
         }
     }
 }
@@ -180,9 +186,28 @@ async fn judge(
                 return refuse(tx, app, read, Refusal::ChangedMeanwhile).await;
             }
             throttle::forgive(tx, counted).await?;
+            if is_kept_out(tx, app, credential.account_id).await? {
+                tx.proceed(claim()).await?;
+                refuse(tx, app, read, Refusal::Unanchored).await?;
+                return Ok(Outcome::Unanchored);
+            }
             enter(tx, app, &entrance).await
         })
         .await
+}
+
+/// Whether she works at a clinic, and what she did could be taken out of the log without a trace.
+async fn is_kept_out(
+    tx: &mut Tx<Identity>,
+    app: &App,
+    account: AccountId,
+) -> Result<bool, StoreError> {
+    let patience = app.config.audit.anchor_patience;
+    if !app.anchoring.keeps_staff_out(app.env.now(), patience) {
+        return Ok(false);
+    }
+    let hers = memberships::list_active(tx, account).await?;
+    Ok(hers.iter().any(Membership::is_staff))
 }
 
 /// Whether the password is the credential's; `None`: there was no seat to find out. Without a

@@ -10,6 +10,7 @@
 mod account;
 mod apps;
 mod attacks;
+mod audit;
 mod browser;
 mod catalog;
 mod cli;

@@ -16,10 +16,10 @@ const TENANTS: u32 = 1000;
 
 /// One statement, where it stands, and a role that runs it.
 #[derive(Debug)]
-struct Query {
-    place: String,
+pub(crate) struct Query {
+    pub(crate) place: String,
     role: &'static str,
-    sql: String,
+    pub(crate) sql: String,
 }
 
 impl Query {
@@ -73,6 +73,8 @@ fn roles(before: &str) -> Vec<&'static str> {
         vec!["lanyard_platform"]
     } else if signature.contains("Tx<Apps>") {
         vec!["lanyard_apps"]
+    } else if signature.contains("Tx<Sequencer>") {
+        vec!["lanyard_sequencer"]
     } else if signature.contains("Tx<P>") {
         let serving = LOGINS.iter().filter(|role| **role != "lanyard_keeper");
         serving.copied().collect()
@@ -81,7 +83,7 @@ fn roles(before: &str) -> Vec<&'static str> {
     }
 }
 
-fn queries() -> Vec<Query> {
+pub(crate) fn queries() -> Vec<Query> {
     let mut files = BTreeMap::new();
     stores(
         &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
@@ -233,9 +235,11 @@ pub(crate) fn seal(content: &str) -> String {
 }
 
 async fn tenant_tables(boss: &mut PgConnection) -> Vec<String> {
+    // A month that holds nothing yet may be read as anybody likes.
     sqlx::query_scalar(
         "select a.attrelid::regclass::text from pg_attribute a join pg_class c on c.oid = attrelid
-         where a.attname = 'tenant_id' and c.relkind = 'r' and not a.attisdropped",
+         where a.attname = 'tenant_id' and c.relkind = 'r' and not a.attisdropped
+           and not (c.relispartition and c.reltuples = 0)",
     )
     .fetch_all(boss)
     .await
@@ -251,7 +255,7 @@ fn crowd() -> String {
            select gen_random_uuid() id from generate_series(1, {TENANTS});
          do $$ declare r record; begin
            for r in select conrelid::regclass t, conname from pg_constraint
-             where contype = 'c' and conrelid <> 0 and connamespace::regnamespace::text
+             where contype = 'c' and conrelid <> 0 and conislocal and connamespace::regnamespace::text
                in ('identity', 'tenancy', 'visits', 'apps', 'audit', 'outbox')
            loop execute format('alter table %s drop constraint %I', r.t, r.conname); end loop;
            for r in select a.attrelid::regclass t,
@@ -271,8 +275,8 @@ fn crowd() -> String {
              where a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
                and a.attidentity = '' and a.attrelid in (
                  select b.attrelid from pg_attribute b join pg_class c on c.oid = b.attrelid
-                 where b.attname = 'tenant_id' and c.relkind = 'r'
-                   and relnamespace <> pg_my_temp_schema())
+                 where b.attname = 'tenant_id' and c.relkind in ('r', 'p')
+                   and not c.relispartition and relnamespace <> pg_my_temp_schema())
              group by 1
            loop execute format('insert into %s (%s) select %s from crowd,
              generate_series(1, 8) n on conflict do nothing', r.t, r.columns, r.vals); end loop;

@@ -69,7 +69,11 @@ impl Tables {
                 .await
                 .unwrap();
         let events = sqlx::query_as(
-            "select e.type as kind, a.login, e.detail from audit.event e
+            "select e.type as kind, a.login, e.detail from (
+               select type, account_id, detail from audit.event
+               union all
+               select type, account_id, line::jsonb -> 'detail' from audit.entry
+             ) e
              left join identity.account a using (account_id)",
         );
         let kids: Vec<String> = sqlx::query_scalar("select kid from identity.signing_key")

@@ -32,7 +32,8 @@ said("its examples are what they are examples of")
 
 def run(title: str, *more: str, config: str = ""):
     """One run, its seed and its number of calls fixed; what it finds is a failure."""
-    token = badge("openid profile:read tenancy:read tenancy:write visits:read")["access_token"]
+    scopes = "openid profile:read tenancy:read tenancy:write visits:read audit:read"
+    token = badge(scopes)["access_token"]
     with tempfile.TemporaryDirectory() as folder:
         settings = Path(folder) / "schemathesis.toml"
         settings.write_text(config)

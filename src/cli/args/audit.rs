@@ -17,6 +17,47 @@ pub(in crate::cli) enum Audit {
         address, or from where you kept it. docs/AUDIT-FORMAT.md says how to do the same without \
         this program.")]
     Verify(Verify),
+    /// Write a log, or a part of it, into a file that can be checked offline. Itself on the record.
+    #[command(after_help = "Examples:\n  \
+        lanyard audit export juniper.ndjson --tenant juniper\n  \
+        lanyard audit export sign-ins.ndjson --from 1000 --to 2000\n\n\
+        The log is sequenced and signed first, so the file ends with what was committed just now.")]
+    Export(Export),
+    /// Show the end of a log, one entry a line. Itself on the record.
+    #[command(after_help = "Examples:\n  \
+        lanyard audit tail --tenant juniper\n  lanyard audit tail --follow")]
+    Tail(Tail),
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Export {
+    /// A file that is not there yet.
+    pub(in crate::cli) file: PathBuf,
+    /// Whose log: a clinic's slug.
+    #[arg(long, value_name = "SLUG", default_value = "platform")]
+    pub(in crate::cli) tenant: String,
+    /// The index of the first entry.
+    #[arg(long, value_name = "INDEX", default_value_t = 0)]
+    pub(in crate::cli) from: u64,
+    /// The index after the last one [default: the log's end].
+    #[arg(long, value_name = "INDEX")]
+    pub(in crate::cli) to: Option<u64>,
+    /// Show what was salted in order to be erasable.
+    #[arg(long)]
+    pub(in crate::cli) disclose: bool,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Tail {
+    /// Whose log: a clinic's slug.
+    #[arg(long, value_name = "SLUG", default_value = "platform")]
+    pub(in crate::cli) tenant: String,
+    /// How many entries, 500 at most.
+    #[arg(long, value_name = "COUNT", default_value_t = 20)]
+    pub(in crate::cli) last: u16,
+    /// Go on with what comes, until Ctrl-C.
+    #[arg(long)]
+    pub(in crate::cli) follow: bool,
 }
 
 #[derive(Debug, Args)]

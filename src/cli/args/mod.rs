@@ -15,7 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub(super) use account::{Account, PasswordFrom};
-pub(super) use audit::{Audit, Verify};
+pub(super) use audit::{Audit, Export, Tail, Verify};
 pub(super) use client::{Client, NewClient, Owner};
 
 /// One badge for every app of a telehealth platform.

@@ -1,12 +1,30 @@
 //! `lanyard audit`.
 
+mod export;
+mod tail;
 mod verify;
 
 use super::args::Audit as Asked;
 use super::output::{Failure, Output, Reply};
+use super::site::{self, Site};
+use crate::audit::log::LogError;
+use crate::config::Given;
+use crate::http::chain;
 
-pub(super) fn run(asked: &Asked, output: Output) -> Result<Reply, Failure> {
+pub(super) fn run(asked: &Asked, given: &Given, output: Output) -> Result<Reply, Failure> {
     match asked {
         Asked::Verify(asked) => verify::run(asked, output),
+        Asked::Export(asked) => export::run(asked, &Site::enter(given)?),
+        Asked::Tail(asked) => tail::run(asked, &Site::enter(given)?),
+    }
+}
+
+/// Why a log can't be read.
+fn unread(error: &LogError) -> Failure {
+    match error {
+        LogError::Store(error) => site::store(error),
+        LogError::Anchor(_) | LogError::NoKey | LogError::Note(_) => {
+            Failure::failed(chain(error), "Is `issuer` what the servers have?")
+        }
     }
 }

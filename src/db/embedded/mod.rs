@@ -41,6 +41,7 @@ pub const LOGINS: &[&str] = &[
     "lanyard_tenant",
     "lanyard_platform",
     "lanyard_apps",
+    "lanyard_sequencer",
     "lanyard_keeper",
 ];
 

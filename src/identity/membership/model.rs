@@ -30,6 +30,13 @@ pub struct Membership {
     pub requires_factor: bool,
 }
 
+impl Membership {
+    /// Whether she works there: whoever is more than a patient does.
+    pub fn is_staff(&self) -> bool {
+        self.roles.iter().any(|role| role != "patient")
+    }
+}
+
 /// A member within one tenant, with all that a token is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {

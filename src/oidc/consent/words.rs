@@ -14,6 +14,7 @@ const fn words(scope: Scope) -> &'static str {
         Scope::TenancyWrite => {
             "Change what this clinic tells all its people, in your name, if you may"
         }
+        Scope::AuditRead => "See the record of who did what at this clinic, if you may",
         Scope::VisitsRead => "See your visits at this clinic: when, with whom, and how",
     }
 }

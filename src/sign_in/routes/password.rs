@@ -83,6 +83,7 @@ async fn take_password(visit: &Visit, fields: &Fields) -> Result<Response, PageE
             })
         }
         Outcome::Busy => again(PasswordProblem::Busy),
+        Outcome::Unanchored => again(PasswordProblem::Unanchored),
     }
 }
 
@@ -101,6 +102,7 @@ fn say(
             retry_after_seconds,
         }) => (StatusCode::TOO_MANY_REQUESTS, Some(retry_after_seconds)),
         Some(PasswordProblem::Busy) => (StatusCode::SERVICE_UNAVAILABLE, Some(1)),
+        Some(PasswordProblem::Unanchored) => (StatusCode::SERVICE_UNAVAILABLE, Some(60)),
     };
     let shown = PasswordPage {
         frame: frame(visit, interaction),

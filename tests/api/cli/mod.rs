@@ -9,6 +9,7 @@ mod drill;
 mod ending;
 pub(crate) mod folder;
 mod honest;
+mod log;
 mod server;
 mod tenants;
 

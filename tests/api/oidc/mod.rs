@@ -12,6 +12,7 @@ mod decline;
 mod discovery;
 mod factors;
 mod leaks;
+mod log;
 mod logout;
 mod refresh;
 mod standing;

@@ -10,11 +10,12 @@ use super::planted::{Owner, digest_of_others, planted};
 use crate::lab::cluster::tell;
 
 /// The number; the first two roles have the most to say.
-const STATEMENTS: [(&str, usize); 5] = [
+const STATEMENTS: [(&str, usize); 6] = [
     ("lanyard_identity", 40_000),
-    ("lanyard_tenant", 36_000),
+    ("lanyard_tenant", 34_000),
     ("lanyard_platform", 8_000),
     ("lanyard_apps", 8_000),
+    ("lanyard_sequencer", 2_000),
     ("lanyard_keeper", 8_000),
 ];
 /// Sent in one go; answers are read after.

@@ -33,13 +33,17 @@ pub(super) const CANARIES: [&str; 6] = [
 ];
 
 /// The same for all, not planted: reference data, and what the build says of itself.
-const REFERENCE: [&str; 5] = [
+const REFERENCE: [&str; 6] = [
     "identity.role",
     "identity.permission",
     "identity.role_permission",
+    "audit.erasable_detail",
     "audit.event_type",
     "lanyard._sqlx_migrations",
 ];
+
+/// A row is all that a tenant has there.
+const ONE_A_TENANT: [&str; 2] = ["tenancy.tenant", "audit.log"];
 
 impl Owner {
     fn prefix(self) -> &'static str {
@@ -122,6 +126,8 @@ pub(super) async fn plant() -> Database {
     // Rows are of every tenant at once and words stand where the checks want others: what is
     // attacked is who sees them. The checks hold again for every later row.
     tell(&mut boss, "set session_replication_role = replica").await;
+    // The platform's log is there from the beginning.
+    tell(&mut boss, "delete from audit.log").await;
     for table in tables(&mut boss).await {
         let checks = checks(&mut boss, &table).await;
         for (name, _) in &checks {
@@ -178,11 +184,11 @@ fn rows(table: &str, columns: &[Column]) -> Vec<String> {
     };
     for owner in owners {
         push(*owner, *owner, 1);
-        if table != "tenancy.tenant" {
+        if !ONE_A_TENANT.contains(&table) {
             push(*owner, *owner, 2);
         }
     }
-    if is_tenants && table != "tenancy.tenant" {
+    if is_tenants && !ONE_A_TENANT.contains(&table) {
         push(Owner::A, Owner::Both, 9);
         push(Owner::B, Owner::Both, 9);
     } else if is_person {
@@ -191,13 +197,13 @@ fn rows(table: &str, columns: &[Column]) -> Vec<String> {
     rows
 }
 
-/// Every table of ours, schema-qualified.
+/// Every table of ours, schema-qualified; what is planted in partitions comes there by the whole.
 pub(super) async fn tables(boss: &mut PgConnection) -> Vec<String> {
     let names: Vec<String> = sqlx::query_scalar(
         "select n.nspname || '.' || c.relname from pg_class c
            join pg_namespace n on n.oid = c.relnamespace
-         where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema')
-           and n.nspname not like 'pg\\_t%'
+         where c.relkind in ('r', 'p') and not c.relispartition
+           and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname not like 'pg\\_t%'
          order by 1",
     )
     .fetch_all(boss)

@@ -46,7 +46,7 @@ acl as (
 /// Tables that stand before any tenant, or are the same for all; each with its reason.
 /// A table with people or secrets in it is here only because no tenant's transaction reaches it
 /// but by its own policies.
-pub(super) const WITHOUT_TENANT: [(&str, &str); 22] = [
+pub(super) const WITHOUT_TENANT: [(&str, &str); 24] = [
     (
         "identity.totp",
         "an account's devices for sign-in codes, before any tenant",
@@ -83,7 +83,12 @@ pub(super) const WITHOUT_TENANT: [(&str, &str); 22] = [
         "apps.session",
         "a browser's; its clinic is inside the ciphertext; by its claim alone",
     ),
+    (
+        "audit.erasable_detail",
+        "reference data, written by migrations",
+    ),
     ("audit.event_type", "reference data, written by migrations"),
+    ("audit.log_key", "one issuer per deployment"),
     (
         "identity.account",
         "one human, once, on the whole platform (design §2)",
@@ -165,7 +170,8 @@ const USAGE: &str = "(values
   ('tenancy', 'lanyard_platform'), ('tenancy', 'lanyard_directory'), ('visits', 'lanyard_tenant'),
   ('apps', 'lanyard_apps'), ('outbox', 'lanyard_identity'), ('outbox', 'lanyard_tenant'),
   ('outbox', 'lanyard_platform'), ('audit', 'lanyard_identity'), ('audit', 'lanyard_tenant'),
-  ('audit', 'lanyard_platform'), ('audit', 'lanyard_apps'), ('lanyard', 'lanyard_keeper')
+  ('audit', 'lanyard_platform'), ('audit', 'lanyard_apps'), ('lanyard', 'lanyard_keeper'),
+  ('seal', 'lanyard_sequencer'), ('audit', 'lanyard_sequencer')
 ) u (name, role)";
 
 /// Rules whose query needs nothing but the prelude.
@@ -275,7 +281,8 @@ pub(super) const RULES: [Rule; 22] = [
              || coalesce(nullif(grantee, 0)::regrole::text, 'PUBLIC')
          from acl where grantee <> owner and object not like 'public%' and (grantee = 0
            or pg_get_userbyid(grantee) <> all (array['lanyard_identity', 'lanyard_tenant',
-             'lanyard_platform', 'lanyard_apps', 'lanyard_keeper', 'lanyard_directory',
+             'lanyard_platform', 'lanyard_apps', 'lanyard_sequencer', 'lanyard_keeper',
+             'lanyard_directory',
              'lanyard_report', 'lanyard_clerk', 'lanyard_retention', 'lanyard_owner']))",
     ),
     (
@@ -319,7 +326,7 @@ pub(super) const RULES: [Rule; 22] = [
         "RLS-01: serving roles are weak, own nothing and are members of nothing",
         "select r.rolname from pg_roles r
          where r.rolname in ('lanyard_identity', 'lanyard_tenant', 'lanyard_platform',
-             'lanyard_apps', 'lanyard_keeper')
+             'lanyard_apps', 'lanyard_sequencer', 'lanyard_keeper')
            and (r.rolsuper or r.rolbypassrls or r.rolcreaterole or r.rolcreatedb
              or r.rolreplication or r.rolinherit
              or exists (select from pg_auth_members m where m.member = r.oid)

@@ -58,7 +58,7 @@ async fn beside(app: &App, router: Router) -> SocketAddr {
 }
 
 /// The operations face of a lab, served; its address.
-async fn operations(lab: &Lab, leaving: &Leaving) -> String {
+pub(crate) async fn operations(lab: &Lab, leaving: &Leaving) -> String {
     let faces = server::faces(&lab.app, leaving).await.unwrap();
     let face = faces.into_iter().find(|face| face.what == "operations");
     format!("http://{}", beside(&lab.app, face.unwrap().router).await)

@@ -51,9 +51,9 @@ async fn readiness_names_what_fails() {
     assert_eq!(asker.readiness().await, ready());
     lab.app.db.renew_seal_key(&lab.app.env).await.unwrap();
     tell(&mut lab.database.superuser().await, "truncate seal.mac_key").await;
-    assert_eq!(asker.readiness().await, without(&["seal"; 4]));
+    assert_eq!(asker.readiness().await, without(&["seal"; 5]));
     lab.app.db.close().await;
-    let planes = ["identity", "tenancy", "platform", "apps"];
+    let planes = ["identity", "tenancy", "platform", "apps", "sequencer"];
     let parts = planes.map(|plane| format!("database.{plane}"));
     let body = asker.readiness().await;
     assert_eq!(body, without(&parts.each_ref().map(String::as_str)));

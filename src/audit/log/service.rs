@@ -1,0 +1,197 @@
+//! Moving events into the logs, signing those, and anchoring what was signed.
+
+use std::path::Path;
+
+use time::Duration;
+use uuid::Uuid;
+
+use super::anchor::{self, AnchorError};
+use super::key::id_of;
+use super::store::{self, Unsigned};
+use crate::app::App;
+use crate::audit::format::{Checkpoint, NoteError, TreeHash};
+use crate::config::Issuer;
+use crate::db::{Authority, Db, Job, Sequencer, StoreError, Tx};
+use crate::env::Env;
+use crate::ids::TenantId;
+use crate::secret::Keys;
+
+/// So many events a transaction at most: each is short, and is wholly done or not at all.
+const BATCH: i32 = 2000;
+/// So many logs are signed, or anchored, at once.
+const LOGS_AT_ONCE: i32 = 200;
+
+/// The logs can't be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The database failed.
+    #[error("the logs can't be read or written")]
+    Store(#[from] StoreError),
+    /// Ours: an issuer whose host is no name of a key.
+    #[error("no key can sign for this issuer")]
+    NoKey,
+    /// Ours: a log whose origin no note can have.
+    #[error("a checkpoint can't be signed")]
+    Note(#[from] NoteError),
+    /// The operator's: the anchor can't be reached.
+    #[error(transparent)]
+    Anchor(#[from] AnchorError),
+}
+
+/// The means of whoever keeps the logs.
+#[derive(Clone, Copy, Debug)]
+pub struct Logs<'a> {
+    /// Where they are.
+    pub db: &'a Db,
+    /// Time and randomness.
+    pub env: &'a Env,
+    /// What their keys' private halves are under.
+    pub keys: &'a Keys,
+    /// Whose logs they are.
+    pub issuer: &'a Issuer,
+}
+
+impl<'a> Logs<'a> {
+    /// Of a process that serves.
+    pub fn of(app: &'a App) -> Self {
+        Self {
+            db: &app.db,
+            env: &app.env,
+            keys: &app.keys,
+            issuer: &app.config.issuer,
+        }
+    }
+
+    /// The name of the keys that sign: the issuer's host, and `/audit`.
+    pub(super) fn key_name(&self) -> String {
+        let address = self.issuer.as_str();
+        let host = address.split_once("://").map_or(address, |(_, host)| host);
+        format!("{host}/audit")
+    }
+
+    /// The origin of a tenant's log: the keys' name, and the tenant's id.
+    pub fn origin(&self, tenant: TenantId) -> String {
+        format!("{}/{tenant}", self.key_name())
+    }
+
+    pub(super) async fn run<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut Tx<Sequencer>) -> Result<T, LogError>,
+    ) -> Result<T, LogError> {
+        let authority = Authority::<Sequencer>::job(Job::SequenceLog);
+        self.db.run(authority, work).await
+    }
+
+    /// Makes the partitions of the months to come.
+    pub async fn make_partitions(&self) -> Result<(), LogError> {
+        let made = self.run(async |tx| Ok(store::make_partitions(tx).await?));
+        let made = made.await?;
+        if made > 0 {
+            tracing::info!(made, "months of the log were made");
+        }
+        Ok(())
+    }
+
+    /// Gives every event that is committed its place; says how many. Repeatable at any moment, on
+    /// every server at once: one does it, and the others find nothing to do.
+    pub async fn sequence(&self) -> Result<u64, LogError> {
+        let mut all = 0;
+        loop {
+            let batch = self.run(async |tx| Ok(store::sequence(tx, BATCH).await?));
+            let sequenced = batch.await?;
+            all += u64::from(sequenced.unsigned_abs());
+            if sequenced < BATCH {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Signs every log that has grown; says how many.
+    ///
+    /// - `key_lifetime`: a key older than this is replaced first
+    pub async fn sign(&self, key_lifetime: Duration) -> Result<u64, LogError> {
+        let (mut after, mut all) = (Uuid::nil(), 0);
+        loop {
+            let batch = self.run(async |tx| self.sign_some(tx, after, key_lifetime).await);
+            let Some((count, last)) = batch.await? else {
+                return Ok(all);
+            };
+            all += count;
+            after = last.as_uuid();
+        }
+    }
+
+    /// Signs some logs after `after`; says how many, and which was the last.
+    async fn sign_some(
+        &self,
+        tx: &mut Tx<Sequencer>,
+        after: Uuid,
+        key_lifetime: Duration,
+    ) -> Result<Option<(u64, TenantId)>, LogError> {
+        let signer = self.signer(tx, key_lifetime).await?;
+        let grown = store::unsigned(tx, after, LOGS_AT_ONCE).await?;
+        let Some(last) = grown.last().map(|log| log.tenant_id) else {
+            return Ok(None);
+        };
+        let sign = |log: Unsigned| {
+            let checkpoint = self.checkpoint(&log)?;
+            Ok::<_, LogError>((log, checkpoint.sign(&signer)?))
+        };
+        let signed = grown.into_iter().map(sign).collect::<Result<Vec<_>, _>>()?;
+        let count = signed.len() as u64;
+        let key = id_of(signer.vkey());
+        store::keep_checkpoints(tx, signed, &key, self.env.now()).await?;
+        Ok(Some((count, last)))
+    }
+
+    fn checkpoint(&self, log: &Unsigned) -> Result<Checkpoint, StoreError> {
+        let corrupt = |what| StoreError::Corrupt {
+            table: "audit.log",
+            what,
+        };
+        Ok(Checkpoint {
+            origin: self.origin(log.tenant_id),
+            size: log
+                .size
+                .try_into()
+                .map_err(|_| corrupt("a size below nothing"))?,
+            root: TreeHash::try_from(log.root.as_slice()).map_err(|_| corrupt("no root"))?,
+        })
+    }
+
+    /// Takes every checkpoint that is not there yet to the anchor; says how many.
+    ///
+    /// # Errors
+    /// [`LogError::Anchor`] also if there is none to take and the folder is not there.
+    pub async fn anchor(&self, folder: &Path) -> Result<u64, LogError> {
+        anchor::reach(folder)?;
+        let (mut after, mut all) = (Uuid::nil(), 0);
+        loop {
+            let batch = self.run(async |tx| Ok(store::unanchored(tx, after, LOGS_AT_ONCE).await?));
+            let waiting = batch.await?;
+            let Some(last) = waiting.last() else {
+                return Ok(all);
+            };
+            after = last.tenant_id.as_uuid();
+            all += waiting.len() as u64;
+            let folder = folder.to_owned();
+            let kept = tokio::task::spawn_blocking(move || {
+                anchor::keep(&folder, &waiting).map(|()| waiting)
+            });
+            let kept = kept.await.expect("writing files does not panic")?;
+            let at = self.env.now();
+            self.run(async |tx| Ok(store::mark_anchored(tx, &kept, at).await?))
+                .await?;
+        }
+    }
+}
+
+/// Signs what has grown and anchors it, and says so to who asks how the anchor stands.
+pub async fn keep(app: &App) -> Result<(), LogError> {
+    let logs = Logs::of(app);
+    let began_at = app.env.now();
+    logs.sign(app.config.audit.key_lifetime).await?;
+    logs.anchor(&app.config.anchor()).await?;
+    app.anchoring.reached(began_at);
+    Ok(())
+}

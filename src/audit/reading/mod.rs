@@ -1,0 +1,10 @@
+//! Reading a clinic's log, and proofs of it, by those whom the clinic lets: `/api/v1/audit`.
+//!
+//! Invariants
+//! 1. A transaction of class `auditor` sees the log of its own tenant, and nothing else does.
+//! 2. Whoever reads entries leaves one: the reading is an event before it is an answer.
+//! 3. A page is found by an index, whatever is filtered by; its cost grows with the page.
+
+pub mod model;
+pub mod routes;
+mod store;

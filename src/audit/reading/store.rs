@@ -1,0 +1,119 @@
+//! The statements of a log's readers, under class `auditor`.
+
+use time::OffsetDateTime;
+
+use super::model::{Entry, Filter};
+use crate::db::{StoreError, Tenancy, Tx};
+use crate::ids::TenantId;
+
+/// Entries before `before`, the latest first. Each filter has its index; where there are several,
+/// the one that leaves least is gone by.
+pub(super) async fn page(
+    tx: &mut Tx<Tenancy>,
+    tenant: TenantId,
+    filter: &Filter,
+    before: i64,
+    most: i64,
+) -> Result<Vec<Entry>, StoreError> {
+    let asked = match filter {
+        Filter { trace: Some(_), .. } => sqlx::query_scalar(
+            "select line from audit.entry
+             where tenant_id = $1 and leaf_index < $2 and trace = $7
+               and ($4::uuid is null or subject_id = $4) and ($5::uuid is null or actor_id = $5)
+               and ($6::text[] is null or type = any ($6))
+             order by leaf_index desc limit $3",
+        ),
+        Filter {
+            person: Some(_), ..
+        } => sqlx::query_scalar(
+            "select line from audit.entry
+             where tenant_id = $1 and leaf_index < $2 and subject_id = $4
+               and ($5::uuid is null or actor_id = $5)
+               and ($6::text[] is null or type = any ($6)) and ($7::text is null or trace = $7)
+             order by leaf_index desc limit $3",
+        ),
+        Filter { actor: Some(_), .. } => sqlx::query_scalar(
+            "select line from audit.entry
+             where tenant_id = $1 and leaf_index < $2 and actor_id = $5
+               and ($4::uuid is null or subject_id = $4)
+               and ($6::text[] is null or type = any ($6)) and ($7::text is null or trace = $7)
+             order by leaf_index desc limit $3",
+        ),
+        Filter { types: Some(_), .. } => sqlx::query_scalar(
+            "select e.line
+             from unnest($6::text[]) as wanted (type) cross join lateral (
+               select leaf_index, line from audit.entry
+               where tenant_id = $1 and leaf_index < $2 and entry.type = wanted.type
+                 and ($4::uuid is null or subject_id = $4)
+                 and ($5::uuid is null or actor_id = $5) and ($7::text is null or trace = $7)
+               order by leaf_index desc limit $3
+             ) e
+             order by e.leaf_index desc limit $3",
+        ),
+        Filter { .. } => sqlx::query_scalar(
+            "select line from audit.entry
+             where tenant_id = $1 and leaf_index < $2
+               and ($4::uuid is null or subject_id = $4) and ($5::uuid is null or actor_id = $5)
+               and ($6::text[] is null or type = any ($6)) and ($7::text is null or trace = $7)
+             order by leaf_index desc limit $3",
+        ),
+    };
+    let lines: Vec<String> = asked
+        .bind(tenant)
+        .bind(before)
+        .bind(most)
+        .bind(filter.person)
+        .bind(filter.actor)
+        .bind(&filter.types)
+        .bind(&filter.trace)
+        .fetch_all(tx.conn())
+        .await?;
+    lines.iter().map(|line| Entry::of_line(line)).collect()
+}
+
+/// A checkpoint as it is kept.
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct Kept {
+    pub(super) size: i64,
+    pub(super) note: String,
+    pub(super) anchored_at: Option<OffsetDateTime>,
+}
+
+/// The last one, if the log was ever signed.
+pub(super) async fn last_checkpoint(
+    tx: &mut Tx<Tenancy>,
+    tenant: TenantId,
+) -> Result<Option<Kept>, StoreError> {
+    let last = sqlx::query_as(
+        "select size, note, anchored_at from audit.checkpoint
+         where tenant_id = $1
+         order by size desc limit 1",
+    );
+    Ok(last.bind(tenant).fetch_optional(tx.conn()).await?)
+}
+
+/// A leaf with its path to the root of the log's first `size` entries; `None`: there is none.
+pub(super) async fn inclusion(
+    tx: &mut Tx<Tenancy>,
+    tenant: TenantId,
+    (index, size): (i64, i64),
+) -> Result<Option<(Vec<u8>, Vec<Vec<u8>>)>, StoreError> {
+    let proof = sqlx::query_as(
+        "select l.leaf_hash, p.path
+         from audit.leaf l cross join audit.inclusion_proof($1, $2, $3) as p (path)
+         where l.tenant_id = $1 and l.leaf_index = $2 and p.path is not null",
+    );
+    let proof = proof.bind(tenant).bind(index).bind(size);
+    Ok(proof.fetch_optional(tx.conn()).await?)
+}
+
+/// How the log's first `from` entries became its first `to`; `None`: it has no such sizes.
+pub(super) async fn consistency(
+    tx: &mut Tx<Tenancy>,
+    tenant: TenantId,
+    (from, to): (i64, i64),
+) -> Result<Option<Vec<Vec<u8>>>, StoreError> {
+    let proof = sqlx::query_scalar("select audit.consistency_proof($1, $2, $3)");
+    let proof = proof.bind(tenant).bind(from).bind(to);
+    Ok(proof.fetch_one(tx.conn()).await?)
+}

@@ -1,0 +1,46 @@
+//! `lanyard audit tail`.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::unread;
+use crate::cli::args::Tail;
+use crate::cli::operator::Operator;
+use crate::cli::output::{Failure, Output, Reply};
+use crate::cli::site::Site;
+use crate::cli::tenant;
+use crate::server::asked_to_stop;
+
+/// What was committed is in its log about so soon.
+const PAUSE: Duration = Duration::from_millis(500);
+
+pub(super) fn run(asked: &Tail, site: &Site) -> Result<Reply, Failure> {
+    site.operate(async |operator| tail(asked, site, operator).await)
+}
+
+async fn tail(asked: &Tail, site: &Site, operator: &Operator<'_>) -> Result<Reply, Failure> {
+    let owner = tenant::load(operator, &asked.tenant).await?;
+    let logs = operator.logs(&site.config.issuer);
+    logs.sequence().await.map_err(|e| unread(&e))?;
+    let recorded = logs.record(owner.id, json!(null), json!(null));
+    recorded.await.map_err(|e| unread(&e))?;
+    let stop = asked_to_stop();
+    tokio::pin!(stop);
+    let (mut after, last) = (None, i64::from(asked.last));
+    loop {
+        let read = logs.tail(owner.id, after, last);
+        let (lines, end) = read.await.map_err(|e| unread(&e))?;
+        for line in &lines {
+            Output::raw(format!("{line}\n").as_bytes());
+        }
+        after = end;
+        if !asked.follow {
+            return Ok(Reply::silent());
+        }
+        tokio::select! {
+            () = &mut stop => return Ok(Reply::silent()),
+            () = tokio::time::sleep(PAUSE) => {}
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Checkpoints, and what is outside of the database.
+
+use std::path::{Path, PathBuf};
+
+use lanyard::audit::format::{Checkpoint, Vkey, proof};
+use lanyard::audit::log::{self, LogError, Logs};
+use lanyard::server::Leaving;
+use serde_json::{Value, json};
+use time::Duration;
+use uuid::Uuid;
+
+use super::{PLATFORM, append, begun, lab, lines, member, sequence};
+use crate::lab::Lab;
+use crate::lab::cluster::tell;
+use crate::lab::world::PASSWORD;
+use crate::serving::operations;
+
+const TENANT: Uuid = Uuid::from_u128(0xa);
+
+fn folder(lab: &Lab) -> PathBuf {
+    lab.app.config.anchor()
+}
+
+/// The notes of a log's file at the anchor.
+fn anchored(folder: &Path, tenant: Uuid) -> Vec<String> {
+    let text = std::fs::read_to_string(folder.join(format!("{tenant}.ndjson"))).unwrap();
+    let note = |line: &str| -> String {
+        let line: Value = serde_json::from_str(line).unwrap();
+        line["note"].as_str().unwrap().to_owned()
+    };
+    text.lines().map(note).collect()
+}
+
+async fn published(lab: &Lab) -> (Vec<Vkey>, Value) {
+    let answer = lab.browser().get("/.well-known/lanyard-audit").await;
+    assert_eq!(answer.status, 200);
+    let body = answer.json();
+    let keys = body["keys"].as_array().unwrap().iter();
+    let vkey = |key: &Value| Vkey::parse(key["verifier_key"].as_str().unwrap()).unwrap();
+    (keys.map(vkey).collect(), body)
+}
+
+async fn write(lab: &Lab, count: usize) {
+    let mut login = begun(&lab.database, "lanyard_identity", &member(TENANT)).await;
+    for _ in 0..count {
+        append(&mut login, Uuid::new_v4(), "{}").await;
+    }
+    tell(&mut login, "commit").await;
+    sequence(lab).await;
+}
+
+/// Issue 4: what a log holds is signed, kept outside of the database, and each checkpoint is how
+/// the next one began; by published keys, of which the old ones stay.
+#[tokio::test]
+async fn checkpoints_are_signed_by_published_keys_and_kept_outside_of_the_database() {
+    let lab = lab().await;
+    let folder = folder(&lab);
+    for count in [3, 260, 1] {
+        write(&lab, count).await;
+        log::keep(&lab.app).await.unwrap();
+    }
+    // Nothing grew: nothing is signed, nothing is written.
+    log::keep(&lab.app).await.unwrap();
+    let notes = anchored(&folder, TENANT);
+    let (keys, _) = published(&lab).await;
+    let (opened, signers): (Vec<_>, Vec<_>) = notes
+        .iter()
+        .map(|note| Checkpoint::open(note, &keys).unwrap())
+        .unzip();
+    let sizes: Vec<u64> = opened.iter().map(|checkpoint| checkpoint.size).collect();
+    assert_eq!(sizes, [3, 263, 264]);
+    let host = lab.issuer().strip_prefix("http://").unwrap();
+    for checkpoint in &opened {
+        assert_eq!(checkpoint.origin, format!("{host}/audit/{TENANT}"));
+    }
+    assert!(
+        signers
+            .iter()
+            .all(|key| key.name() == format!("{host}/audit"))
+    );
+    let mut boss = lab.database.superuser().await;
+    for pair in opened.windows(2) {
+        let path: Vec<Vec<u8>> = sqlx::query_scalar("select audit.consistency_proof($1, $2, $3)")
+            .bind(TENANT)
+            .bind(i64::try_from(pair[0].size).unwrap())
+            .bind(i64::try_from(pair[1].size).unwrap())
+            .fetch_one(&mut boss)
+            .await
+            .unwrap();
+        let path: Vec<_> = path
+            .iter()
+            .map(|hash| hash.as_slice().try_into().unwrap())
+            .collect();
+        let (old, new) = ((pair[0].size, pair[0].root), (pair[1].size, pair[1].root));
+        assert!(proof::is_consistent(old, new, &path));
+    }
+    // The platform's log says that a key was made; it is signed by that key.
+    let made = lines(&lab.database, PLATFORM).await;
+    assert!(
+        made.iter()
+            .any(|line| line.contains("\"audit.key_rotated\"")),
+        "{made:?}"
+    );
+
+    lab.clock.advance(lab.app.config.audit.key_lifetime);
+    write(&lab, 1).await;
+    log::keep(&lab.app).await.unwrap();
+    let (keys, body) = published(&lab).await;
+    assert_eq!(keys.len(), 2, "{body}");
+    assert!(body["keys"][0]["until"].is_string());
+    assert_eq!(body["keys"][1]["until"], Value::Null);
+    let notes = anchored(&folder, TENANT);
+    let (_, signer) = Checkpoint::open(notes.last().unwrap(), &keys).unwrap();
+    assert_eq!(signer, &keys[1]);
+    let (_, signer) = Checkpoint::open(&notes[0], &keys).unwrap();
+    assert_eq!(
+        signer, &keys[0],
+        "the old one still counts for what it signed"
+    );
+    let left: i64 =
+        sqlx::query_scalar("select count(*) from audit.log_key where private_sealed is not null")
+            .fetch_one(&mut boss)
+            .await
+            .unwrap();
+    assert_eq!(left, 1);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// Issue 4: an anchor out of reach is said; after the patience nobody who works at a clinic signs
+/// in, patients do; and as soon as it is back so is everybody, and nothing is missing at it.
+#[tokio::test]
+async fn without_an_anchor_staff_are_kept_out_after_the_patience() {
+    let lab = lab().await;
+    let folder = folder(&lab);
+    let clinic = lab.clinic("Juniper Clinic").await;
+    let (nurse, patient) = (
+        lab.person("Nia Nurse").await,
+        lab.person("Pat Patient").await,
+    );
+    lab.join(&nurse, clinic.id, &["nurse", "patient"]).await;
+    lab.join(&patient, clinic.id, &["patient"]).await;
+    let face = operations(&lab, &Leaving::default()).await;
+    let degraded = async || -> Value {
+        let body = reqwest::get(format!("{face}/readyz"))
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap();
+        let body: Value = serde_json::from_str(&body).unwrap();
+        body["degraded"].clone()
+    };
+    lab.app.anchoring.begin(lab.now());
+    log::keep(&lab.app).await.unwrap();
+    // A file where the folder should be.
+    std::fs::remove_dir_all(&folder).unwrap();
+    std::fs::write(&folder, "").unwrap();
+    write(&lab, 2).await;
+    let failed = log::keep(&lab.app).await.unwrap_err();
+    assert!(matches!(failed, LogError::Anchor(_)), "{failed}");
+    assert_eq!(degraded().await, json!([]));
+    lab.clock.advance(Duration::seconds(61));
+    lab.app.reload_ring().await.unwrap();
+    assert_eq!(degraded().await, json!(["anchor"]));
+    lab.signed_in(&nurse).await;
+
+    lab.clock.advance(lab.app.config.audit.anchor_patience);
+    let browser = lab.browser();
+    let page = browser.visit("/account").await;
+    let refused = browser.sign_in_at(page, &nurse.login, PASSWORD).await;
+    assert_eq!(refused.status, 503);
+    assert!(
+        refused.body.contains("be kept safe just now"),
+        "{}",
+        refused.body
+    );
+    browser.get("/account").await.goes_to("/sign-in");
+    lab.signed_in(&patient).await;
+
+    std::fs::remove_file(&folder).unwrap();
+    log::keep(&lab.app).await.unwrap();
+    assert_eq!(
+        anchored(&folder, TENANT).len(),
+        1,
+        "what was signed meanwhile is there"
+    );
+    lab.signed_in(&nurse).await;
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// A row that was changed behind the log's back is signed by nobody: the database says another
+/// root than the one that is to be kept.
+#[tokio::test]
+async fn only_the_current_key_signs_and_only_the_logs_own_root() {
+    let lab = lab().await;
+    write(&lab, 4).await;
+    Logs::of(&lab.app).sign(Duration::days(1)).await.unwrap();
+    let mut boss = lab.database.superuser().await;
+    write(&lab, 1).await;
+    // A key whose private half was exchanged opens nothing, and nothing is signed.
+    tell(
+        &mut boss,
+        "update audit.log_key set private_sealed = set_byte(private_sealed, 20,
+           get_byte(private_sealed, 20) # 1)",
+    )
+    .await;
+    Logs::of(&lab.app)
+        .sign(Duration::days(1))
+        .await
+        .unwrap_err();
+    let sizes: Vec<i64> =
+        sqlx::query_scalar("select size from audit.checkpoint where tenant_id = $1")
+            .bind(TENANT)
+            .fetch_all(&mut boss)
+            .await
+            .unwrap();
+    assert_eq!(sizes, [4]);
+}
