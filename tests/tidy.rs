@@ -369,6 +369,7 @@ fn proofs_are_made_only_where_a_credential_was_checked() {
         "src/identity/credential/mod.rs",
         "src/oidc/code/service.rs",
         "src/oidc/family/facts.rs",
+        "src/oidc/family/revocation.rs",
         "src/recovery/service.rs",
         "src/sessions/service.rs",
         "src/sign_in/service.rs",

@@ -24,13 +24,13 @@ pub(super) fn run(asked: &Asked, site: &Site) -> Result<Reply, Failure> {
         Asked::Init { next: false } => init(site),
         Asked::Init { next: true } => init_next(site),
         Asked::Rewrap => rewrap(site),
-        Asked::List => with_ring(site, async |_| Ok(())),
-        Asked::Rotate { emergency: None } => with_ring(site, async |keeper| {
+        Asked::List => listed(site, async |_| Ok(())),
+        Asked::Rotate { emergency: None } => listed(site, async |keeper| {
             keeper.rotate().await.map_err(|e| site::ring(&e))
         }),
         Asked::Rotate {
             emergency: Some(which),
-        } => with_ring(site, async |keeper| revoke(keeper, which).await),
+        } => withdraw(site, which),
     }
 }
 
@@ -163,11 +163,11 @@ struct Shown {
     at: Option<String>,
 }
 
-/// Does something with the signing keys, and shows how they stand then.
-fn with_ring(
+/// Does something with the signing keys, and says how they stand then.
+fn with_ring<T>(
     site: &Site,
-    work: impl AsyncFnOnce(&Keeper<'_>) -> Result<(), Failure>,
-) -> Result<Reply, Failure> {
+    work: impl AsyncFnOnce(&Keeper<'_>) -> Result<T, Failure>,
+) -> Result<(T, Vec<KeyLife>), Failure> {
     let master = site.master()?;
     let reached = site.attach(&master)?;
     let outcome = runtime()?.block_on(async {
@@ -181,15 +181,25 @@ fn with_ring(
                 keys: &keys,
                 rules: signing::rules(&site.config),
             };
-            work(&keeper).await?;
-            ring::lives(&db).await.map_err(|e| site::store(&e))
+            let done = work(&keeper).await?;
+            let lives = ring::lives(&db).await.map_err(|e| site::store(&e))?;
+            Ok((done, lives))
         };
         let done = done.await;
         db.close().await;
         done
     });
     reached.leave();
-    Ok(shown(&outcome?, signing::rules(&site.config)))
+    outcome
+}
+
+/// The same, and shows them.
+fn listed(
+    site: &Site,
+    work: impl AsyncFnOnce(&Keeper<'_>) -> Result<(), Failure>,
+) -> Result<Reply, Failure> {
+    let ((), keys) = with_ring(site, work)?;
+    Ok(shown(&keys, signing::rules(&site.config)))
 }
 
 fn shown(keys: &[KeyLife], rules: Rules) -> Reply {
@@ -225,7 +235,32 @@ fn shown(keys: &[KeyLife], rules: Rules) -> Reply {
     Reply::new(&shown, text)
 }
 
-async fn revoke(keeper: &Keeper<'_>, which: &str) -> Result<(), Failure> {
+/// Withdraws keys, and proves by what the database says afterwards that none of them is published.
+fn withdraw(site: &Site, which: &str) -> Result<Reply, Failure> {
+    let (withdrawn, keys) = with_ring(site, async |keeper| revoke(keeper, which).await)?;
+    let until = instant(site.env.now());
+    let kids: Vec<&str> = withdrawn.iter().map(|key| key.kid.as_str()).collect();
+    let left = keys.iter().filter(|key| kids.contains(&&*key.kid)).count();
+    if left > 0 {
+        return Err(Failure::failed(
+            format!("{left} of the keys to be withdrawn are published still"),
+            "Run it again.",
+        ));
+    }
+    let now = shown(&keys, signing::rules(&site.config));
+    let facts = json!({
+        "withdrawn": kids, "until": until, "left": left, "keys": now.json,
+    });
+    let text = format!(
+        "Withdrew {}. Counted again: none of them is published.\n\
+         No token that they signed, until {until} or ever, is good.\n\n{}",
+        kids.join(", "),
+        now.text
+    );
+    Ok(Reply::new(&facts, text))
+}
+
+async fn revoke(keeper: &Keeper<'_>, which: &str) -> Result<Vec<KeyLife>, Failure> {
     let withdrawn = keeper.revoke(which).await.map_err(|e| site::ring(&e))?;
     if withdrawn.is_empty() {
         return Err(Failure::refused(
@@ -233,5 +268,5 @@ async fn revoke(keeper: &Keeper<'_>, which: &str) -> Result<(), Failure> {
             "`lanyard keys list` shows all.",
         ));
     }
-    Ok(())
+    Ok(withdrawn)
 }

@@ -105,7 +105,7 @@ fn run(asked: Lanyard, output: Output) -> Result<Reply, Failure> {
         Command::Tenant(action) => tenant::run(&action, &Site::enter(&given)?),
         Command::Account(action) => account::run(action, &Site::enter(&given)?),
         Command::Client(action) => client::run(action, &Site::enter(&given)?),
-        Command::Audit(action) => audit::run(&action, &given, output),
+        Command::Audit(action) => audit::run(&action, &given),
         Command::Doctor => doctor::run(&given),
         Command::Backup { folder, keys } => {
             backup::backup(&folder, keys.as_deref(), &Site::enter(&given)?)

@@ -23,6 +23,7 @@ use crate::keys::epoch::{self, EpochError, Mark};
 use crate::keys::{self, KeysError};
 use crate::oidc::client::service::{self as clients, RegisterOutcome, RotateOutcome};
 use crate::oidc::client::{Client, NewClient};
+use crate::oidc::sessions_end::{self, Counts, Means, Proof, Reason};
 use crate::secret::Keys;
 use crate::signing::policy::Rules;
 use crate::signing::ring::KeyRingError;
@@ -30,6 +31,10 @@ use crate::signing::service::Keeper;
 use crate::tenancy::data_key::service as data_key;
 use crate::tenancy::service::{self as tenants, CreateOutcome, DestroyOutcome, StatusOutcome};
 use crate::tenancy::{NewTenant, Tenant, TenantStatus};
+
+/// So many sessions of a clinic are ended by one transaction: a fraction of a second, and far from
+/// the statement timeout.
+const SESSIONS_A_BATCH: i64 = 1000;
 
 /// What a restored database brought back can't be voided.
 #[derive(Debug, thiserror::Error)]
@@ -247,6 +252,34 @@ impl<'a> Operator<'a> {
             factors::save_policy(tx, self.env, self.keys, tenant, of_everybody).await
         };
         self.db.run(authority, work).await
+    }
+
+    /// Ends everything that a clinic has, for that clinic alone; hears after each batch how much.
+    /// Repeatable, and safe to interrupt.
+    pub async fn end_sessions(
+        &self,
+        tenant: TenantId,
+        reason: Reason,
+        told: impl FnMut(Counts),
+    ) -> Result<Proof, StoreError> {
+        self.end_sessions_by(SESSIONS_A_BATCH, tenant, reason, told)
+            .await
+    }
+
+    /// The same in batches of another size.
+    pub async fn end_sessions_by(
+        &self,
+        most: i64,
+        tenant: TenantId,
+        reason: Reason,
+        told: impl FnMut(Counts),
+    ) -> Result<Proof, StoreError> {
+        let means = Means {
+            db: self.db,
+            env: self.env,
+            keys: self.keys,
+        };
+        sessions_end::end_all(means, tenant, reason, most, told).await
     }
 
     /// Gives a made-up person a device of that secret, if she has none.

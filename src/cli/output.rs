@@ -131,10 +131,10 @@ impl Output {
         let _ = writeln!(io::stderr().lock(), "lanyard: {what}\n  {remedy}");
     }
 
-    /// Says how far it is, in place of what was said before: to people who watch, and nobody else.
-    pub(super) fn progress(self, words: &str) {
+    /// Says how far it is, in place of what was said before: on standard error, to a person alone.
+    pub(super) fn progress(words: &str) {
         let mut error = io::stderr().lock();
-        if self.form == Form::Text && error.is_terminal() {
+        if error.is_terminal() {
             // Back to the line's beginning, and erase to its end.
             let _ = write!(error, "\r\u{1b}[K{words}").and_then(|()| error.flush());
         }

@@ -4,10 +4,11 @@ use serde::Serialize;
 use serde_json::json;
 use time::OffsetDateTime;
 
-use super::args::{Tenant as Asked, Whom};
+use super::args::{Tenant as Asked, Whom, Why};
 use super::operator::Operator;
-use super::output::{Failure, Reply, table};
+use super::output::{Failure, Output, Reply, instant, table};
 use super::site::{self, Site};
+use crate::oidc::sessions_end::{Counts, Reason};
 use crate::pages::Accent;
 use crate::tenancy::service::{CreateOutcome, DestroyOutcome, StatusOutcome};
 use crate::tenancy::{NewTenant, Slug, Tenant, TenantName, TenantStatus};
@@ -52,6 +53,9 @@ pub(super) fn run(asked: &Asked, site: &Site) -> Result<Reply, Failure> {
         }
         Asked::Factors { slug, of } => {
             site.operate(async |operator| require_factor(operator, slug, *of).await)
+        }
+        Asked::EndSessions { slug, reason } => {
+            site.operate(async |operator| end_sessions(operator, slug, *reason).await)
         }
         Asked::DestroyData { slug, confirm } => {
             if slug != confirm {
@@ -193,6 +197,46 @@ async fn require_factor(operator: &Operator<'_>, slug: &str, of: Whom) -> Result
     });
     let verb = if changed { "asks" } else { "already asked" };
     let text = format!("Clinic {slug} {verb} {whom} for a second factor.");
+    Ok(Reply::new(&facts, text))
+}
+
+async fn end_sessions(operator: &Operator<'_>, slug: &str, why: Why) -> Result<Reply, Failure> {
+    let tenant = load(operator, slug).await?;
+    let reason = match why {
+        Why::SuspectedBreach => Reason::SuspectedBreach,
+        Why::StolenCredentials => Reason::StolenCredentials,
+        Why::ClinicRequest => Reason::ClinicRequest,
+        Why::Drill => Reason::Drill,
+    };
+    let told = |ended: Counts| {
+        Output::progress(&format!(
+            "{} sessions, {} grants ended",
+            ended.sessions, ended.families
+        ));
+    };
+    let proof = operator.end_sessions(tenant.id, reason, told).await;
+    Output::progress("");
+    let proof = proof.map_err(|e| site::store(&e))?;
+    let (until, ended, left) = (instant(proof.until), proof.ended, proof.left);
+    if !proof.is_complete {
+        return Err(Failure::failed(
+            format!(
+                "{left} sessions or grants of clinic {slug} from before {until} still live, or a \
+                 transaction from before goes on"
+            ),
+            "What was ended stays so. Run it again.",
+        ));
+    }
+    let facts = json!({
+        "tenant_id": tenant.id.to_string(), "slug": slug, "reason": reason.name(),
+        "until": until, "sessions": ended.sessions, "families": ended.families,
+        "codes": ended.codes, "left": left,
+    });
+    let text = format!(
+        "Ended at clinic {slug}: {} sessions, {} grants, {} codes. Counted again: none is left.\n\
+         No token issued there until {until} is good.",
+        ended.sessions, ended.families, ended.codes
+    );
     Ok(Reply::new(&facts, text))
 }
 

@@ -59,6 +59,8 @@ pub enum Job {
     AdministerClients,
     /// Sending what the outbox holds.
     DeliverMail,
+    /// Ending everything of one clinic, from the command line.
+    EndSessions,
     /// Erasing sealed successors of refresh tokens that may no longer be given.
     EraseSuccessors,
     /// Dropping what of the log is old enough, legal holds, erasing what it discloses of a person.
@@ -87,6 +89,7 @@ impl Job {
             Self::AdministerAccounts => "administer_accounts",
             Self::AdministerClients => "administer_clients",
             Self::DeliverMail => "deliver_mail",
+            Self::EndSessions => "end_sessions",
             Self::EraseSuccessors => "erase_successors",
             Self::KeepLog => "keep_log",
             Self::KeyRing => "key_ring",

@@ -21,6 +21,8 @@ pub enum OAuthErrorCode {
     UnauthorizedClient,
     /// A grant that we do not know.
     UnsupportedGrantType,
+    /// A token that can't be revoked by itself (RFC 7009 §2.2.1).
+    UnsupportedTokenType,
     /// A scope beyond what was granted or exists.
     InvalidScope,
     /// A resource that this client may not ask for (RFC 8707 §2).
@@ -32,7 +34,7 @@ pub enum OAuthErrorCode {
 }
 
 impl OAuthErrorCode {
-    /// RFC 6749 §5.2; RFC 8707 §2. The last two are borrowed from §4.1.2.1: §5.2 has no word for
+    /// RFC 6749 §5.2; RFC 7009 §2.2.1; RFC 8707 §2. The last two are borrowed from §4.1.2.1: §5.2 has no word for
     /// our own failures.
     pub const fn wire(self) -> (&'static str, StatusCode) {
         match self {
@@ -41,6 +43,7 @@ impl OAuthErrorCode {
             Self::InvalidGrant => ("invalid_grant", StatusCode::BAD_REQUEST),
             Self::UnauthorizedClient => ("unauthorized_client", StatusCode::BAD_REQUEST),
             Self::UnsupportedGrantType => ("unsupported_grant_type", StatusCode::BAD_REQUEST),
+            Self::UnsupportedTokenType => ("unsupported_token_type", StatusCode::BAD_REQUEST),
             Self::InvalidScope => ("invalid_scope", StatusCode::BAD_REQUEST),
             Self::InvalidTarget => ("invalid_target", StatusCode::BAD_REQUEST),
             Self::ServerError => ("server_error", StatusCode::INTERNAL_SERVER_ERROR),
@@ -58,6 +61,7 @@ impl OAuthErrorCode {
             Self::InvalidGrant => "the grant is not valid",
             Self::UnauthorizedClient => "this client may not use this grant",
             Self::UnsupportedGrantType => "this grant type is not supported",
+            Self::UnsupportedTokenType => "tokens of this type can't be revoked",
             Self::InvalidScope => "the scope is not valid",
             Self::InvalidTarget => "the resource is not valid",
             Self::ServerError => "something failed on our side",

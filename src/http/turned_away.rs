@@ -33,7 +33,7 @@ impl Form {
     /// By path, and by what is accepted.
     pub fn of(request: &Request) -> Self {
         let path = request.uri().path();
-        if path == "/token" || path == "/activity" {
+        if matches!(path, "/token" | "/activity" | "/introspect" | "/revoke") {
             return Self::OAuth;
         }
         if path.starts_with("/api/") {

@@ -11,8 +11,11 @@ pub mod discovery;
 pub mod family;
 pub mod id_token_hint;
 pub mod interaction;
+pub mod introspection;
 pub mod logout;
+pub mod revocation;
 pub mod scope;
+pub mod sessions_end;
 pub mod token;
 pub mod userinfo;
 
@@ -22,11 +25,12 @@ use axum::routing::{get, post};
 use crate::app::App;
 use crate::pages::paths;
 
-/// The protocol's endpoints. The first five may be called by the pages of registered clients.
+/// The protocol's endpoints. The first six may be called by the pages of registered clients.
 pub fn routes(app: &App) -> Router<App> {
     let for_browsers = Router::new()
         .merge(discovery::routes(app))
         .route("/token", post(token::token))
+        .route("/revoke", post(revocation::revoke))
         .route(
             "/userinfo",
             get(userinfo::userinfo).post(userinfo::userinfo),
@@ -47,5 +51,6 @@ pub fn routes(app: &App) -> Router<App> {
         .route("/clinics/{name}", get(clinic::clinic))
         .route("/logout", get(logout::logout).post(logout::logout))
         .route(paths::LOGOUT_CONFIRM, post(logout::confirm))
+        .route("/introspect", post(introspection::introspect))
         .route("/activity", post(activity::activity))
 }

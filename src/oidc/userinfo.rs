@@ -5,7 +5,6 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use serde::Deserialize;
 use serde_json::json;
 
 use crate::app::App;
@@ -13,9 +12,9 @@ use crate::db::{Authority, Identity, StoreError};
 use crate::http::form::RequestParameters;
 use crate::http::problem::Problem;
 use crate::identity::membership::{Member, store as membership};
-use crate::ids::{SubjectId, TenantId, TenantSessionId};
+use crate::ids::{SubjectId, TenantSessionId};
+use crate::oidc::token::access_token::{self, Claims};
 use crate::sessions::service as sessions;
-use crate::signing::{self, TokenType};
 
 /// Why not (RFC 6750 §3.1).
 enum Refusal {
@@ -88,7 +87,8 @@ async fn answer(
         (Some(token), None) | (None, Some(token)) => token,
         (None, None) => return Err(Refusal::Absent),
     };
-    let claims = read(app, token).ok_or(Refusal::Invalid)?;
+    let token = access_token::read(app, token).ok_or(Refusal::Invalid)?;
+    let claims = token.claims;
     let has = |scope: &str| claims.scope.split(' ').any(|s| s == scope);
     if !has("openid") {
         return Err(Refusal::Insufficient);
@@ -113,16 +113,18 @@ async fn find(
     claims: &Claims,
     sid: TenantSessionId,
 ) -> Result<Option<Member>, StoreError> {
+    let subject = SubjectId::from_uuid(claims.sub);
     let authority = Authority::<Identity>::presented_in(claims.tid).read_only();
     app.db
         .run(authority, async |tx| {
             let Some(standing) = sessions::find_by_sid(tx, app, sid, "").await? else {
                 return Ok(None);
             };
-            if standing.in_tenant.subject != claims.sub {
+            let is_live = standing.clocks().is_live(app.env.now());
+            if standing.in_tenant.subject != subject || !is_live {
                 return Ok(None);
             }
-            let member = membership::find(tx, claims.tid, claims.sub).await?;
+            let member = membership::find(tx, claims.tid, subject).await?;
             Ok::<_, StoreError>(member.filter(|member| member.is_active))
         })
         .await
@@ -146,21 +148,4 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     } else {
         Err(Refusal::Absent)
     }
-}
-
-#[derive(Deserialize)]
-struct Claims {
-    iss: String,
-    sub: SubjectId,
-    exp: i64,
-    scope: String,
-    tid: TenantId,
-    sid: Option<TenantSessionId>,
-}
-
-/// An access token of our own, whatever API it is for, signed by a published key and not over.
-fn read(app: &App, token: &str) -> Option<Claims> {
-    let claims: Claims = signing::open(&app.ring(), TokenType::AccessToken, token)?;
-    let is_live = app.env.now().unix_timestamp() < claims.exp && claims.iss == app.issuer();
-    is_live.then_some(claims)
 }

@@ -35,6 +35,7 @@ pub async fn open_for_tenant(
             - Duration::seconds(skew.into()),
         amr: session.amr.clone(),
         opened_at: app.env.now(),
+        ended_at: None,
     };
     let tenant = tx.tenant()?;
     store::open_tenant_session(tx, tenant, session.id, &fresh, just_proved).await
@@ -60,7 +61,8 @@ pub struct Standing {
     pub limits: Limits,
 }
 
-/// The standing session behind a `sid`, in a transaction of that tenant; `None` if it ended.
+/// The standing session behind a `sid`, in a transaction of that tenant; `None` if it ended, there
+/// or altogether.
 /// The clocks are the caller's to check with `limits`.
 pub async fn find_by_sid(
     tx: &mut Tx<Identity>,
@@ -93,6 +95,9 @@ async fn stand(
     in_tenant: TenantSession,
     client_app: &str,
 ) -> Result<Option<Standing>, StoreError> {
+    if in_tenant.ended_at.is_some() {
+        return Ok(None);
+    }
     let Some(StoredSession {
         session,
         stands: true,
@@ -129,7 +134,7 @@ pub async fn find_in_tenant(
 pub struct Inspected {
     /// It, standing or not, with its limits.
     pub standing: Standing,
-    /// Signed out, or ended from elsewhere.
+    /// Signed out, ended from elsewhere, or ended by the tenant for itself.
     pub is_ended: bool,
     /// Whether the account may sign in at all.
     pub account_is_active: bool,
@@ -162,7 +167,7 @@ pub async fn inspect(
     };
     let limits = limits(tx, app, in_tenant.subject, client_app).await?;
     Ok(Some(Inspected {
-        is_ended: stored.is_ended,
+        is_ended: stored.is_ended || in_tenant.ended_at.is_some(),
         account_is_active: stored.account_is_active,
         account_password_epoch: stored.account_epoch,
         standing: Standing {

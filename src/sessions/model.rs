@@ -147,6 +147,8 @@ pub struct TenantSession {
     pub amr: Vec<String>,
     /// When this tenant was first opened in the session: older silences are no concern of it.
     pub opened_at: OffsetDateTime,
+    /// When the tenant ended it for itself, if it did; elsewhere the session goes on.
+    pub ended_at: Option<OffsetDateTime>,
 }
 
 /// The secret half of a session cookie: 32 random bytes, ours only while we answer.

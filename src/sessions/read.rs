@@ -76,6 +76,8 @@ impl SessionRead {
                     auth_time: self.auth_time,
                     amr: self.tenant_amr,
                     opened_at: self.opened_at,
+                    // One that its tenant ended is not shown to the clerk.
+                    ended_at: None,
                 },
                 limits: policy::strictest(platform, others),
             },

@@ -345,6 +345,7 @@ struct TenantSessionRow {
     auth_time: OffsetDateTime,
     amr: Vec<String>,
     opened_at: OffsetDateTime,
+    ended_at: Option<OffsetDateTime>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -362,6 +363,7 @@ impl From<TenantSessionRow> for TenantSession {
             auth_time: row.auth_time,
             amr: row.amr,
             opened_at: row.opened_at,
+            ended_at: row.ended_at,
         }
     }
 }
@@ -382,7 +384,7 @@ pub(crate) async fn open_tenant_session(
          on conflict (tenant_id, session_id)
            do update set amr = excluded.amr,
              auth_time = case when $7 then excluded.auth_time else t.auth_time end
-         returning sid, subject_id, auth_time, amr, opened_at",
+         returning sid, subject_id, auth_time, amr, opened_at, ended_at",
     )
     .bind(tenant)
     .bind(session)
@@ -404,7 +406,7 @@ pub(crate) async fn find_tenant_session(
     session: SessionId,
 ) -> Result<Option<TenantSession>, StoreError> {
     let row: Option<TenantSessionRow> = sqlx::query_as(
-        "select sid, subject_id, auth_time, amr, opened_at
+        "select sid, subject_id, auth_time, amr, opened_at, ended_at
          from identity.tenant_session
          where tenant_id = $1 and session_id = $2",
     )
@@ -422,7 +424,7 @@ pub(crate) async fn find_by_sid(
     sid: TenantSessionId,
 ) -> Result<Option<(SessionId, TenantSession)>, StoreError> {
     let row: Option<SidRow> = sqlx::query_as(
-        "select session_id, sid, subject_id, auth_time, amr, opened_at
+        "select session_id, sid, subject_id, auth_time, amr, opened_at, ended_at
          from identity.tenant_session
          where tenant_id = $1 and sid = $2",
     )
@@ -489,4 +491,49 @@ pub(super) async fn save_tenant_limits(
     .execute(tx.conn())
     .await?;
     Ok(())
+}
+
+/// The sessions that a tenant has had until then, ended or not, `most` after this one in the order
+/// of their ids.
+pub(super) async fn list_in_tenant(
+    tx: &mut Tx<Identity>,
+    tenant: TenantId,
+    until: OffsetDateTime,
+    after: SessionId,
+    most: i64,
+) -> Result<Vec<SessionId>, StoreError> {
+    let page = sqlx::query_scalar(
+        "select session_id
+         from identity.tenant_session
+         where tenant_id = $1 and opened_at <= $2 and session_id > $3
+         order by session_id
+         limit $4",
+    )
+    .bind(tenant)
+    .bind(until)
+    .bind(after)
+    .bind(most)
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(page)
+}
+
+/// Ends these sessions for one tenant alone; says which had not ended there before.
+pub(super) async fn mark_ended_in_tenant(
+    tx: &mut Tx<Identity>,
+    tenant: TenantId,
+    sessions: &[SessionId],
+    at: OffsetDateTime,
+) -> Result<Vec<SessionId>, StoreError> {
+    let ended = sqlx::query_scalar(
+        "update identity.tenant_session set ended_at = $3
+         where tenant_id = $1 and session_id = any ($2) and ended_at is null
+         returning session_id",
+    )
+    .bind(tenant)
+    .bind(sessions)
+    .bind(at)
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(ended)
 }

@@ -80,6 +80,15 @@ struct PresentedHeader {
 /// The claims of a token of our own that comes back to us: signed by a published key, with that
 /// key's algorithm, as this type. Its time is the caller's to judge: a hint may be over.
 pub fn open<T: DeserializeOwned>(ring: &KeyRing, token_type: TokenType, token: &str) -> Option<T> {
+    open_named(ring, token_type, token).map(|(_, claims)| claims)
+}
+
+/// The same, with the name of the key that signed it.
+pub fn open_named<T: DeserializeOwned>(
+    ring: &KeyRing,
+    token_type: TokenType,
+    token: &str,
+) -> Option<(String, T)> {
     if token.len() > LONGEST {
         return None;
     }
@@ -91,7 +100,6 @@ pub fn open<T: DeserializeOwned>(ring: &KeyRing, token_type: TokenType, token: &
     let is_ours = header.typ == token_type.name()
         && header.alg == key.alg().name()
         && key.verifies(message.as_bytes(), &decode(signature)?);
-    is_ours
-        .then(|| serde_json::from_slice(&decode(claims)?).ok())
-        .flatten()
+    let claims = is_ours.then(|| serde_json::from_slice(&decode(claims)?).ok());
+    claims.flatten().map(|claims| (header.kid, claims))
 }

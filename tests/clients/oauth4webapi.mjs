@@ -139,6 +139,15 @@ await step("checks the access token as an API would (RFC 9068)", async () => {
   await assert.rejects(checked(`${issuer}/api/v1`, tokens.id_token));
 });
 
+await step("revokes its refresh token, and everything of it is dead (RFC 7009)", async () => {
+  const last = await redeem(await ask());
+  for (const _ of [1, 2]) {
+    const answer = await oauth.revocationRequest(as, client, secret, last.refresh_token, http);
+    await oauth.processRevocationResponse(answer);
+  }
+  await isDead(last.refresh_token);
+});
+
 await step("logs out, and comes back with its state", async () => {
   const last = await redeem(await ask());
   const to = new URL(as.end_session_endpoint);

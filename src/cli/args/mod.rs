@@ -248,6 +248,19 @@ pub(super) enum Tenant {
         #[arg(long, value_enum)]
         of: Whom,
     },
+    /// End everything of a clinic at once: sessions there, grants, codes, tokens from before now.
+    #[command(
+        after_help = "Example:\n  lanyard tenant end-sessions juniper --reason suspected-breach\n\n\
+        Whoever signs in afterwards is let in; whoever is signed in at other clinics stays so there. \
+        It may be interrupted and run again at any point."
+    )]
+    EndSessions {
+        /// Its slug.
+        slug: String,
+        /// For the log.
+        #[arg(long, value_enum)]
+        reason: Why,
+    },
     /// Destroy the data key of a suspended clinic: what is encrypted of it stays unreadable.
     #[command(after_help = "Example:\n  lanyard tenant suspend juniper\n  \
                             lanyard tenant destroy-data juniper --confirm juniper")]
@@ -267,6 +280,19 @@ pub(super) enum Whom {
     Everybody,
     /// Every role but patient.
     Staff,
+}
+
+/// Why everything of a clinic is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Why {
+    /// Somebody else may have been in.
+    SuspectedBreach,
+    /// Passwords, devices or tokens are in others' hands.
+    StolenCredentials,
+    /// The clinic asked for it.
+    ClinicRequest,
+    /// An exercise.
+    Drill,
 }
 
 #[derive(Debug, Subcommand)]

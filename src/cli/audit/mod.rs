@@ -5,15 +5,15 @@ mod tail;
 mod verify;
 
 use super::args::Audit as Asked;
-use super::output::{Failure, Output, Reply};
+use super::output::{Failure, Reply};
 use super::site::{self, Site};
 use crate::audit::log::LogError;
 use crate::config::Given;
 use crate::http::chain;
 
-pub(super) fn run(asked: &Asked, given: &Given, output: Output) -> Result<Reply, Failure> {
+pub(super) fn run(asked: &Asked, given: &Given) -> Result<Reply, Failure> {
     match asked {
-        Asked::Verify(asked) => verify::run(asked, output),
+        Asked::Verify(asked) => verify::run(asked),
         Asked::Export(asked) => export::run(asked, &Site::enter(given)?),
         Asked::Tail(asked) => tail::run(asked, &Site::enter(given)?),
     }

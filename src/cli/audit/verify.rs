@@ -17,19 +17,19 @@ const BUFFER: usize = 1 << 18;
 /// Entries between two words about how far it is.
 const STEP: u64 = 1 << 14;
 
-pub(super) fn run(asked: &Verify, output: Output) -> Result<Reply, Failure> {
+pub(super) fn run(asked: &Verify) -> Result<Reply, Failure> {
     let keys = keys(asked)?;
     let source = open(&asked.file)?;
     let anchor = asked.anchor.as_deref().map(file).transpose()?;
     let mut next = STEP;
     let progress = |count: u64| {
         if count >= next {
-            output.progress(&format!("{count} entries"));
+            Output::progress(&format!("{count} entries"));
             next = count + STEP;
         }
     };
     let verdict = verify(source, &keys, anchor, progress);
-    output.progress("");
+    Output::progress("");
     match verdict.map_err(|e| unreadable(&asked.file, &e))? {
         Verdict::Whole(report) => Ok(whole(&report)),
         Verdict::Broken(finding) => Ok(broken(&finding)),

@@ -207,7 +207,8 @@ pub(super) fn facts_of(
     }
 }
 
-/// Whether a session is live at the clinic of a member, and the `auth_time` there.
+/// Whether a session is live at the clinic of a member, which may have ended it for itself, and the
+/// `auth_time` there.
 pub(super) fn standing_at(
     session: &Session,
     seen: Option<&TenantSession>,
@@ -220,7 +221,8 @@ pub(super) fn standing_at(
     let first = session.authenticated_with_all_at() - Duration::MINUTE;
     let auth_time = seen.map_or(first, |seen| seen.auth_time);
     let clocks = crate::sessions::policy::clocks(session, opened_at, limits);
-    let clinic = if clocks.is_live(now) {
+    let goes_on = seen.is_none_or(|seen| seen.ended_at.is_none());
+    let clinic = if goes_on && clocks.is_live(now) {
         member
     } else {
         ClinicChoice::Lapsed

@@ -1,12 +1,13 @@
 //! Issuing and spending codes.
 
 use secrecy::SecretString;
+use time::OffsetDateTime;
 
 use super::model::{CodeSecret, IssuedCode, PresentedCode};
 use super::store;
 use crate::app::App;
 use crate::db::{Identity, Proved, StoreError, Tx};
-use crate::ids::{CodeId, FamilyId, TenantId};
+use crate::ids::{CodeId, FamilyId, SessionId, TenantId};
 use crate::secret::KeyedDigest;
 
 /// Stores a code for the transaction's tenant and gives it as the client will see it.
@@ -76,6 +77,18 @@ pub async fn mark_given(
 ) -> Result<(), StoreError> {
     let tenant = tx.tenant()?;
     store::mark_given(tx, tenant, code.id, family).await
+}
+
+/// How many codes of these sessions could still be redeemed in the transaction's tenant, if their
+/// sessions stood.
+pub(crate) async fn count_unspent(
+    tx: &mut Tx<Identity>,
+    sessions: &[SessionId],
+    now: OffsetDateTime,
+) -> Result<u64, StoreError> {
+    let tenant = tx.tenant()?;
+    let count = store::count_unspent(tx, tenant, sessions, now).await?;
+    Ok(count.unsigned_abs())
 }
 
 fn digest(app: &App, tenant: TenantId, code: &IssuedCode, secret: &CodeSecret) -> KeyedDigest {

@@ -138,3 +138,23 @@ pub(super) async fn mark_given(
     .await?;
     Ok(())
 }
+
+/// How many codes of these sessions nobody has redeemed that could be.
+pub(super) async fn count_unspent(
+    tx: &mut Tx<Identity>,
+    tenant: TenantId,
+    sessions: &[SessionId],
+    now: OffsetDateTime,
+) -> Result<i64, StoreError> {
+    let count = sqlx::query_scalar(
+        "select count(*)
+         from identity.authorization_code
+         where tenant_id = $1 and session_id = any ($2) and spent_at is null and expires_at > $3",
+    )
+    .bind(tenant)
+    .bind(sessions)
+    .bind(now)
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(count)
+}

@@ -117,7 +117,7 @@ pub(crate) async fn withdraw(
     tx.proceed(Authority::member(proof.0, tenant, subject))
         .await?;
     let ended = ending::end_all_of_client(tx, app, subject, client, &live).await?;
-    let detail = json!({ "client_id": client, "families_ended": ended });
+    let detail = json!({ "client_id": client, "families_ended": ended.len() });
     audit::append(tx, &app.env, &app.keys, EventType::ConsentWithdrawn, detail).await?;
     Ok(true)
 }

@@ -18,6 +18,7 @@ pub mod model;
 pub mod policy;
 pub mod refresh_token;
 pub mod refusal;
+pub(crate) mod revocation;
 pub(crate) mod rotation;
 pub mod service;
 pub(crate) mod store;

@@ -337,25 +337,55 @@ pub(crate) async fn mark_ended(
     Ok(done.rows_affected() == 1)
 }
 
-/// Ends what a client has of a member in these sessions; says how many.
+/// A family that was ended just now, and whose it was.
+#[derive(Clone, Copy, Debug, sqlx::FromRow)]
+pub(crate) struct EndedFamily {
+    pub(crate) family_id: FamilyId,
+    pub(crate) account_id: AccountId,
+}
+
+/// Ends what a client has of a member in these sessions; says which.
 pub(crate) async fn mark_client_ended(
     tx: &mut Tx<Identity>,
     tenant: TenantId,
     (subject, client): (SubjectId, &ClientId),
     sessions: &[SessionId],
     ended: Ended,
-) -> Result<u64, StoreError> {
-    let done = sqlx::query(
+) -> Result<Vec<EndedFamily>, StoreError> {
+    let ended = sqlx::query_as(
         "update identity.token_family
          set ended_at = $5, end_reason = $6, sealed_successor = null, seal_key_id = null,
              sealed_until = null
          where tenant_id = $1 and session_id = any ($2) and subject_id = $3 and client_id = $4
-           and ended_at is null",
+           and ended_at is null
+         returning family_id, account_id",
     )
     .bind(tenant)
     .bind(sessions)
     .bind(subject)
     .bind(client)
+    .bind(ended.ended_at)
+    .bind(ended.reason.name())
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(ended)
+}
+
+/// Ends all families of these sessions in one tenant; says how many.
+pub(crate) async fn mark_sessions_ended(
+    tx: &mut Tx<Identity>,
+    tenant: TenantId,
+    sessions: &[SessionId],
+    ended: Ended,
+) -> Result<u64, StoreError> {
+    let done = sqlx::query(
+        "update identity.token_family
+         set ended_at = $3, end_reason = $4, sealed_successor = null, seal_key_id = null,
+             sealed_until = null
+         where tenant_id = $1 and session_id = any ($2) and ended_at is null",
+    )
+    .bind(tenant)
+    .bind(sessions)
     .bind(ended.ended_at)
     .bind(ended.reason.name())
     .execute(tx.conn())

@@ -1,5 +1,6 @@
 //! `POST /token` (RFC 6749 §3.2): one grant, one file.
 
+pub mod access_token;
 pub mod authorization_code;
 pub mod client_credentials;
 pub mod minting;

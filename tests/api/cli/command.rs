@@ -256,6 +256,13 @@ fn clinics_and_people(site: &Site) {
     );
     site.ask("tenant create harbor --name Harbor");
     assert_eq!(site.ask("tenant list").as_array().unwrap().len(), 3);
+    let ended = site.ask("tenant end-sessions harbor --reason drill");
+    assert_eq!(
+        (&ended["left"], &ended["reason"]),
+        (&0.into(), &"drill".into())
+    );
+    site.refuse("tenant end-sessions nowhere --reason drill", 3);
+    site.refuse("tenant end-sessions harbor --reason other", 2);
     site.ask("tenant suspend harbor");
     assert_eq!(
         site.ask_with("tenant resume harbor", "tenant suspend", "")["status"],

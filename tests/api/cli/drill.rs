@@ -150,7 +150,17 @@ fn rotate(site: &Site) {
     let mut keys = keys.as_array().unwrap().iter();
     let next = keys.find(|key| key["standing"] == "next");
     assert_eq!(next.unwrap()["becomes"], "current");
-    site.ask_with("keys rotate --emergency ES256", "keys rotate", "");
+    let section = "keys rotate --emergency";
+    let before = site.ask("keys list");
+    let withdrawn = site.ask_with("keys rotate --emergency ES256", section, "");
+    assert_eq!(withdrawn["left"], 0);
+    let gone = withdrawn["withdrawn"].as_array().unwrap();
+    let all = before.as_array().unwrap().iter();
+    let of_its_kind = all.filter(|key| key["alg"] == "ES256").count();
+    assert_eq!(gone.len(), of_its_kind);
+    let left = site.ask("keys list");
+    let mut left = left.as_array().unwrap().iter();
+    assert!(left.all(|key| !gone.contains(&key["kid"])));
     let unknown = site.refuse("keys rotate --emergency none", 3);
     assert!(unknown.contains("no signing key"));
 }

@@ -5,10 +5,11 @@ use http::Method;
 use super::{ORIGIN, World};
 use crate::lab::Answer;
 
-const OPEN_TO_PAGES: [&str; 4] = [
+const OPEN_TO_PAGES: [&str; 5] = [
     "/.well-known/openid-configuration",
     "/jwks",
     "/token",
+    "/revoke",
     "/userinfo",
 ];
 

@@ -39,7 +39,7 @@ async fn the_metadata_is_true_of_the_server() {
         assert_ne!(answer.status, 404, "{name}");
         count += 1;
     }
-    assert_eq!(count, 5);
+    assert_eq!(count, 7);
 }
 
 /// JWT-19: public members alone, whatever is asked for, kept for a bounded time.

@@ -1,6 +1,8 @@
 //! `/userinfo`.
 
 use http::Method;
+use lanyard::oidc::client::{ClientKind, NewClient};
+use time::Duration;
 
 use super::World;
 
@@ -39,8 +41,41 @@ async fn a_person_s_token_opens_what_its_scopes_say_and_other_tokens_nothing() {
         !without.header("www-authenticate").contains("error"),
         "RFC 6750 §3.1"
     );
-    world.lab.clock.advance(time::Duration::minutes(5));
+    world.lab.clock.advance(Duration::minutes(5));
     assert_eq!(world.call("/userinfo", access).await.status, 401, "over");
+}
+
+/// INTR-08: a service is nobody, though its token says `openid`; and a session that its clocks ended
+/// is over for a token that is not.
+#[tokio::test]
+async fn a_services_token_and_an_idle_persons_open_nothing() {
+    let world = World::new().await;
+    let kind = |client: &mut NewClient| {
+        client.kind = ClientKind::Service;
+        client.scopes = vec!["openid".to_owned()];
+    };
+    let service = world.register(world.clinic.id, kind).await;
+    let form = [("grant_type", "client_credentials"), ("scope", "openid")];
+    let tokens = world.ask_token(&service, &form).await.json();
+    let refused = world
+        .call("/userinfo", tokens["access_token"].as_str().unwrap())
+        .await;
+    assert_eq!(refused.status, 401);
+    assert!(refused.header("www-authenticate").contains("invalid_token"));
+    let client = world.web().await;
+    let (_, tokens) = world.tokens(&client).await;
+    let mut refresh = tokens["refresh_token"].as_str().unwrap().to_owned();
+    for _ in 0..7 {
+        world.lab.clock.advance(Duration::minutes(4));
+        let answer = world.refresh(&client, &refresh).await.json();
+        refresh = answer["refresh_token"].as_str().unwrap().to_owned();
+    }
+    let last = world.refresh(&client, &refresh).await.json();
+    let access = last["access_token"].as_str().unwrap();
+    world.lab.clock.advance(Duration::seconds(119));
+    assert_eq!(world.call("/userinfo", access).await.status, 200);
+    world.lab.clock.advance(Duration::SECOND);
+    assert_eq!(world.call("/userinfo", access).await.status, 401);
 }
 
 /// Without `openid` a token is no good here (OIDC Core §5.3.1).

@@ -1,0 +1,174 @@
+//! Everything behind one token, in one statement.
+
+use time::OffsetDateTime;
+
+use crate::db::{Identity, StoreError, Tx};
+use crate::identity::membership::Member;
+use crate::ids::{AccountId, SessionId, SubjectId, TenantId, TenantSessionId};
+use crate::oidc::token::access_token::AccessToken;
+use crate::sessions::Limits;
+use crate::sessions::read::{Holder, MemberRead, SessionRead};
+use crate::sessions::service::Inspected;
+
+/// What a token says of where to look.
+#[derive(Debug)]
+pub(super) struct Asked<'a> {
+    tenant: TenantId,
+    client: &'a str,
+    kid: &'a str,
+    issued_at: OffsetDateTime,
+}
+
+impl<'a> Asked<'a> {
+    pub(super) fn of(token: &'a AccessToken, issued_at: OffsetDateTime) -> Self {
+        Self {
+            tenant: token.claims.tid,
+            client: &token.claims.client_id,
+            kid: &token.kid,
+            issued_at,
+        }
+    }
+}
+
+/// What a person's token and a service's hang on alike.
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct Rest {
+    client_is_active: bool,
+    pub(super) client_scopes: Vec<String>,
+    clinic_is_active: bool,
+    key_stands: bool,
+    is_ended: bool,
+}
+
+impl Rest {
+    pub(super) const fn holds(&self) -> bool {
+        self.client_is_active && self.clinic_is_active && self.key_stands && !self.is_ended
+    }
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct PersonRow {
+    session_id: SessionId,
+    account_id: AccountId,
+    #[sqlx(flatten)]
+    session: SessionRead,
+    #[sqlx(flatten)]
+    member: MemberRead,
+    #[sqlx(flatten)]
+    rest: Rest,
+}
+
+/// What a person's token hangs on.
+#[derive(Debug)]
+pub(super) struct Person {
+    pub(super) rest: Rest,
+    pub(super) session: Inspected,
+    pub(super) member: Member,
+}
+
+impl PersonRow {
+    /// - `platform`: the longest that any session goes on.
+    pub(super) fn of(self, subject: SubjectId, platform: Limits) -> Person {
+        let holder = Holder {
+            session: self.session_id,
+            account: self.account_id,
+            subject,
+        };
+        let session = self.session.of(holder, platform);
+        Person {
+            member: self.member.of(&session),
+            session,
+            rest: self.rest,
+        }
+    }
+}
+
+/// The session of a person's token with all that it needs to stand; `None` if it was never there.
+///
+/// A family that ended since the token was issued ends it: the token does not say of which family of
+/// its client it is, so one that ended takes its siblings' tokens of before with it, and those are
+/// refreshed (docs/decisions/0026).
+pub(super) async fn find_person(
+    tx: &mut Tx<Identity>,
+    asked: &Asked<'_>,
+    (sid, subject): (TenantSessionId, SubjectId),
+) -> Result<Option<PersonRow>, StoreError> {
+    let row = sqlx::query_as(
+        "select s.session_id, s.account_id,
+                o.sid, o.auth_time, o.opened_at, o.amr as tenant_amr,
+                s.device_label, s.password_epoch as session_epoch, s.amr, s.authenticated_at,
+                s.proved_at, s.factor_proved_at, s.graced_at, s.active_at, s.silences,
+                s.ended_at is not null or o.ended_at is not null as session_is_ended,
+                a.status = 'active' as account_is_active, a.password_epoch as account_epoch,
+                m.status = 'active' as membership_is_active, d.status = 'active' as tenant_is_active,
+                m.display_name, a.login, r.roles, r.scopes as role_scopes,
+                least(r.idle_seconds, l.idle_seconds) as idle_seconds,
+                least(r.absolute_seconds, l.absolute_seconds) as absolute_seconds,
+                c.status = 'active' as client_is_active, c.scopes as client_scopes,
+                d.status = 'active' as clinic_is_active,
+                identity.is_published($5) as key_stands,
+                exists (select from identity.token_family f
+                        where f.tenant_id = $1 and f.session_id = o.session_id
+                          and f.client_id = $4 and f.ended_at >= $6)
+                  or exists (select from identity.sessions_end e
+                             where e.tenant_id = $1 and e.ended_at >= $6) as is_ended
+         from identity.tenant_session o
+         join identity.session s on s.session_id = o.session_id
+         join identity.membership m on m.tenant_id = $1 and m.subject_id = o.subject_id
+           and m.account_id = s.account_id
+         join identity.account a on a.account_id = m.account_id
+         join identity.clinic d on d.tenant_id = $1
+         join identity.client c on c.tenant_id = any (array[$1, $7]) and c.client_id = $4
+         cross join lateral (
+           select coalesce(array_agg(x.role order by x.role), '{}') as roles,
+                  coalesce(string_agg(array_to_string(y.scopes, ' '), ' '), '') as scopes,
+                  min(y.idle_seconds) as idle_seconds, min(y.absolute_seconds) as absolute_seconds
+           from identity.membership_role x
+           join identity.role y on y.role = x.role
+           where x.tenant_id = $1 and x.subject_id = o.subject_id
+         ) r
+         cross join lateral (
+           select min(p.idle_seconds) as idle_seconds, min(p.absolute_seconds) as absolute_seconds
+           from identity.session_policy p
+           where p.tenant_id = $1
+             and (p.applies_to = 'tenant'
+               or (p.applies_to = 'app' and p.name = c.app)
+               or (p.applies_to = 'role' and p.name = any (r.roles)))
+         ) l
+         where o.tenant_id = $1 and o.sid = $2 and o.subject_id = $3",
+    )
+    .bind(asked.tenant)
+    .bind(sid)
+    .bind(subject)
+    .bind(asked.client)
+    .bind(asked.kid)
+    .bind(asked.issued_at)
+    .bind(TenantId::PLATFORM)
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row)
+}
+
+/// The same of a service's own token, which has no session.
+pub(super) async fn find_service(
+    tx: &mut Tx<Identity>,
+    asked: &Asked<'_>,
+) -> Result<Option<Rest>, StoreError> {
+    let row = sqlx::query_as(
+        "select c.status = 'active' as client_is_active, c.scopes as client_scopes,
+                d.status = 'active' as clinic_is_active,
+                identity.is_published($3) as key_stands,
+                exists (select from identity.sessions_end e
+                        where e.tenant_id = $1 and e.ended_at >= $4) as is_ended
+         from identity.client c
+         join identity.clinic d on d.tenant_id = $1
+         where c.tenant_id = $1 and c.client_id = $2",
+    )
+    .bind(asked.tenant)
+    .bind(asked.client)
+    .bind(asked.kid)
+    .bind(asked.issued_at)
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row)
+}

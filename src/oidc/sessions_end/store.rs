@@ -1,0 +1,85 @@
+//! `identity.sessions_end`, and what an end has left.
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::db::{Identity, StoreError, Tx};
+use crate::ids::TenantId;
+
+/// Says until when nothing is good.
+pub(super) async fn insert(
+    tx: &mut Tx<Identity>,
+    tenant: TenantId,
+    order: Uuid,
+    until: OffsetDateTime,
+    reason: &str,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into identity.sessions_end (tenant_id, order_id, ended_at, reason)
+         values ($1, $2, $3, $4)",
+    )
+    .bind(tenant)
+    .bind(order)
+    .bind(until)
+    .bind(reason)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// The transaction from which on everyone sees what this one's snapshot sees: whoever wrote without
+/// seeing it has an older one.
+pub(super) async fn horizon(tx: &mut Tx<Identity>) -> Result<String, StoreError> {
+    let horizon = sqlx::query_scalar("select pg_snapshot_xmax(pg_current_snapshot())::text")
+        .fetch_one(tx.conn())
+        .await?;
+    Ok(horizon)
+}
+
+/// What still lives of before an end.
+#[derive(Clone, Copy, Debug, sqlx::FromRow)]
+pub(super) struct Left {
+    sessions: i64,
+    families: i64,
+    is_under_way: bool,
+}
+
+impl Left {
+    /// Sessions and families together.
+    pub(super) const fn count(self) -> u64 {
+        self.sessions.unsigned_abs() + self.families.unsigned_abs()
+    }
+
+    /// Whether there is nothing, and nothing can come to be seen any more.
+    pub(super) const fn is_nothing(self) -> bool {
+        self.count() == 0 && !self.is_under_way
+    }
+}
+
+/// Counts the sessions of a clinic that began until then and live, and the families that live on a
+/// session that it ended; and whether somebody is still writing who did not see the end.
+///
+/// - `horizon`: as [`horizon`] said after the end was written
+pub(super) async fn count_left(
+    tx: &mut Tx<Identity>,
+    tenant: TenantId,
+    until: OffsetDateTime,
+    horizon: &str,
+) -> Result<Left, StoreError> {
+    let left = sqlx::query_as(
+        "select
+           (select count(*) from identity.tenant_session o
+            where o.tenant_id = $1 and o.ended_at is null and o.opened_at <= $2) as sessions,
+           (select count(*) from identity.token_family f
+            join identity.tenant_session o
+              on o.tenant_id = f.tenant_id and o.session_id = f.session_id
+            where f.tenant_id = $1 and f.ended_at is null and o.ended_at is not null) as families,
+           pg_snapshot_xmin(pg_current_snapshot()) < $3::text::xid8 as is_under_way",
+    )
+    .bind(tenant)
+    .bind(until)
+    .bind(horizon)
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(left)
+}
