@@ -219,10 +219,10 @@ grant select, insert, update (lifted_at) on audit.hold to lanyard_platform;
 create policy signs on audit.log_key for all to lanyard_sequencer
   using (seal.job() = 'sequence_log') with check (seal.job() = 'sequence_log');
 grant select, insert, update (private_sealed, retired_at) on audit.log_key to lanyard_sequencer;
-create policy published on audit.log_key for select to lanyard_identity, lanyard_platform
-  using (true);
+create policy published on audit.log_key for select to lanyard_identity
+  using (seal.job() = 'key_ring');
 grant select (key_id, name, public_key, current_since, retired_at) on audit.log_key
-  to lanyard_identity, lanyard_platform;
+  to lanyard_identity;
 
 -- Hashing (RFC 9162 section 2.1.1). A level of a tree is made of the one below by pairs; who has
 -- no partner goes up as it is.
@@ -528,11 +528,13 @@ begin
     order by l.tenant_id limit most;
 end $$;
 
--- Keeps a signed checkpoint; false if there is one as large. Its root must be the log's own.
+-- Keeps a signed checkpoint; false if there is one as large. Its root must be the log's own. Of a
+-- day the last one stays: any two sizes can be proved consistent, and the anchor has all.
 create function audit.keep_checkpoint(
   log uuid, size bigint, root bytea, note text, key_id text, made_at timestamptz
 ) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare before bigint;
 begin
   perform audit.begin('sequence_log');
   -- As the sequencer does: nobody waits in a circle.
@@ -544,12 +546,15 @@ begin
   if not found then
     raise exception 'a checkpoint is signed by a key that is not current' using errcode = '42501';
   end if;
-  update audit.log l set signed_size = keep_checkpoint.size
-    where l.tenant_id = log and l.signed_size < keep_checkpoint.size
-      and l.size >= keep_checkpoint.size;
-  if not found then
+  select l.signed_size into before from audit.log l
+    where l.tenant_id = log and l.size >= keep_checkpoint.size for update;
+  if (before < keep_checkpoint.size) is not true then
     return false;
   end if;
+  update audit.log l set signed_size = keep_checkpoint.size where l.tenant_id = log;
+  delete from audit.checkpoint c
+    where c.tenant_id = log and c.size = before
+      and date_trunc('day', c.made_at, 'UTC') = date_trunc('day', keep_checkpoint.made_at, 'UTC');
   insert into audit.checkpoint (tenant_id, size, root, note, key_id, made_at)
     values (log, keep_checkpoint.size, keep_checkpoint.root, keep_checkpoint.note,
       keep_checkpoint.key_id, keep_checkpoint.made_at);

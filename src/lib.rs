@@ -15,6 +15,7 @@ pub mod env;
 pub mod http;
 pub mod identity;
 pub mod ids;
+pub mod inspection;
 pub mod keys;
 pub mod mail;
 pub mod metrics;

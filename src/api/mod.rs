@@ -20,10 +20,10 @@ use tokio::sync::watch;
 
 use self::openapi::{Body, Words};
 use crate::app::App;
-use crate::audit::reading::routes as audit;
 use crate::db::{Authority, Identity, Job, StoreError};
 use crate::http::problem::Problem;
 use crate::identity::membership::store as membership;
+use crate::inspection::routes as inspection;
 use crate::oidc::authorize::request::ACR_MFA;
 use crate::oidc::scope::Scope;
 use crate::tenancy::announcement::routes as announcement;
@@ -130,13 +130,13 @@ pub static ROUTES: [Route; 9] = [
         scope: Scope::AuditRead,
         permission: "audit.log.read",
         step_up: None,
-        handler: |method| on(method, audit::events),
+        handler: |method| on(method, inspection::events),
         words: Words {
             id: "listEvents",
             summary: "What happened at the clinic, the latest first; the reading is on the record",
-            parameters: audit::events_parameters,
+            parameters: inspection::events_parameters,
             takes: None,
-            answer: Body::of::<audit::EventsBody>(),
+            answer: Body::of::<inspection::EventsBody>(),
         },
     },
     Route {
@@ -145,13 +145,13 @@ pub static ROUTES: [Route; 9] = [
         scope: Scope::AuditRead,
         permission: "audit.log.read",
         step_up: None,
-        handler: |method| on(method, audit::checkpoint),
+        handler: |method| on(method, inspection::checkpoint),
         words: Words {
             id: "readCheckpoint",
             summary: "What was last signed of the clinic's log",
             parameters: Vec::new,
             takes: None,
-            answer: Body::of::<audit::CheckpointBody>(),
+            answer: Body::of::<inspection::CheckpointBody>(),
         },
     },
     Route {
@@ -160,13 +160,13 @@ pub static ROUTES: [Route; 9] = [
         scope: Scope::AuditRead,
         permission: "audit.log.read",
         step_up: None,
-        handler: |method| on(method, audit::proof),
+        handler: |method| on(method, inspection::proof),
         words: Words {
             id: "proveEntry",
             summary: "That an entry is in the log of a checkpoint's size",
-            parameters: audit::proof_parameters,
+            parameters: inspection::proof_parameters,
             takes: None,
-            answer: Body::of::<audit::ProofBody>(),
+            answer: Body::of::<inspection::ProofBody>(),
         },
     },
     Route {
@@ -175,13 +175,13 @@ pub static ROUTES: [Route; 9] = [
         scope: Scope::AuditRead,
         permission: "audit.log.read",
         step_up: None,
-        handler: |method| on(method, audit::consistency),
+        handler: |method| on(method, inspection::consistency),
         words: Words {
             id: "proveGrowth",
             summary: "That the log of the later checkpoint is the earlier one's and more",
-            parameters: audit::consistency_parameters,
+            parameters: inspection::consistency_parameters,
             takes: None,
-            answer: Body::of::<audit::ConsistencyBody>(),
+            answer: Body::of::<inspection::ConsistencyBody>(),
         },
     },
 ];

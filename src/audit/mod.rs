@@ -9,7 +9,6 @@
 mod event;
 pub mod format;
 pub mod log;
-pub mod reading;
 mod store;
 
 use serde_json::Value;

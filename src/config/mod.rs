@@ -6,6 +6,7 @@
 //! 2. The default is the safe value; nothing here weakens a check.
 //! 3. A secret comes from a file of its own (or `DATABASE_URL`) and is never shown.
 
+mod audit;
 mod checks;
 mod error;
 mod load;
@@ -17,6 +18,7 @@ mod setting;
 mod settings;
 mod value;
 
+pub use audit::Audit;
 pub use error::{ConfigError, Problem};
 pub(crate) use load::FILE_VARIABLE;
 pub use load::{Effective, Given, ShownSetting, Source};

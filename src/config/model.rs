@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use time::Duration;
 use url::Url;
 
+use super::audit::Audit;
 use super::mail::Mail;
 use super::serving::{Limits, Proxy, Shutdown, Tls};
 use crate::db::embedded::privilege;
@@ -59,14 +60,6 @@ pub struct Config {
     pub log: Log,
     /// Whether everybody and everything here is made up. No setting: `lanyard demo` says so.
     pub is_demo: bool,
-}
-
-impl Config {
-    /// The folder that checkpoints are anchored in.
-    pub fn anchor(&self) -> PathBuf {
-        let own = self.audit.anchor.clone();
-        own.unwrap_or_else(|| self.keys_dir.join("anchor"))
-    }
 }
 
 /// The issuer's URL: an origin without a path, `https` unless its host is a loopback.
@@ -290,17 +283,6 @@ pub struct Retention {
     pub mail: Duration,
 }
 
-/// How the logs of what happened are kept (`crate::audit::log`).
-#[derive(Clone, Debug)]
-pub struct Audit {
-    /// The folder of checkpoints outside of the database; `None`: `anchor` in `keys_dir`.
-    pub anchor: Option<PathBuf>,
-    /// Without an anchor for longer than this, nobody who works here can sign in.
-    pub anchor_patience: Duration,
-    /// How long one key signs.
-    pub key_lifetime: Duration,
-}
-
 /// What is logged, and how.
 #[derive(Clone, Debug)]
 pub struct Log {
@@ -383,11 +365,7 @@ impl Default for Config {
             },
             mail: Mail::default(),
             retention: RETENTION,
-            audit: Audit {
-                anchor: None,
-                anchor_patience: Duration::minutes(15),
-                key_lifetime: Duration::days(365),
-            },
+            audit: Audit::default(),
             log: Log {
                 format: LogFormat::Text,
                 filter: "info".to_owned(),

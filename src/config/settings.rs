@@ -2,6 +2,7 @@
 
 use time::Duration;
 
+use super::audit;
 use super::mail;
 use super::model::LogFormat;
 use super::serving;
@@ -21,6 +22,7 @@ const fn hours(n: i64) -> Duration {
 pub(super) fn all() -> impl Iterator<Item = &'static Setting> {
     SETTINGS
         .iter()
+        .chain(audit::SETTINGS)
         .chain(mail::SETTINGS)
         .chain(serving::SETTINGS)
 }
@@ -329,33 +331,6 @@ const SETTINGS: &[Setting] = &[
             least: hours(24 * 2),
             most: hours(24 * 400),
             at: |c| &mut c.retention.mail,
-        },
-    },
-    Setting {
-        key: "audit.anchor",
-        meaning: "The folder that the logs' checkpoints are also written to, best on another \
-            machine's disk; if not given, `anchor` in keys_dir.",
-        kind: Kind::OptionalPath {
-            at: |c| &mut c.audit.anchor,
-        },
-    },
-    Setting {
-        key: "audit.anchor_patience",
-        meaning: "How long that folder may be out of reach before nobody who works here can sign \
-            in.",
-        kind: Kind::Length {
-            least: minutes(2),
-            most: hours(24),
-            at: |c| &mut c.audit.anchor_patience,
-        },
-    },
-    Setting {
-        key: "audit.key_lifetime",
-        meaning: "How long one key signs the logs; the public halves of all stay published.",
-        kind: Kind::Length {
-            least: hours(24),
-            most: hours(24 * 800),
-            at: |c| &mut c.audit.key_lifetime,
         },
     },
     Setting {

@@ -29,7 +29,7 @@ use crate::app::App;
 use crate::config::PlaneName;
 use crate::db::StoreError;
 pub(crate) use crate::db::chain;
-use crate::{account, api, audit, oidc, pages, recovery, sessions, sign_in};
+use crate::{account, api, inspection, oidc, pages, recovery, sessions, sign_in};
 
 /// No request of ours is larger: forms and tokens only.
 pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -46,7 +46,7 @@ pub async fn issuer(app: &App) -> Result<Router, StoreError> {
             .merge(oidc::routes(app))
             .merge(sign_in::routes())
             .merge(account::routes())
-            .merge(audit::log::routes::routes())
+            .merge(inspection::keys::routes())
             .merge(recovery::routes())
             .merge(sessions::routes::routes());
     }

@@ -75,7 +75,12 @@ fn append(path: &Path, checkpoint: &Unanchored) -> io::Result<()> {
         .mode(0o600)
         .open(path)?;
     file.lock()?;
-    if last_size(&mut file)? < checkpoint.size {
+    let known = last_size(&mut file)?;
+    if known > checkpoint.size {
+        let (log, size) = (checkpoint.tenant_id, checkpoint.size);
+        tracing::error!(%log, size, known, "the anchor knows a longer log: restored, or cut off");
+    }
+    if known < checkpoint.size {
         let line = anchored(&instant(checkpoint.made_at), &checkpoint.note);
         file.write_all(line.as_bytes())?;
     }

@@ -10,7 +10,7 @@ use super::instant;
 use super::service::{LogError, Logs};
 use super::store;
 use crate::audit::format::export::{Block, BlockPlan, Header, VERSION, Writer, blocks};
-use crate::audit::format::{Missing, NoteSigner, TreeHash, Vkey};
+use crate::audit::format::{Missing, NoteSigner, TreeHash};
 use crate::audit::{self, EventType};
 use crate::db::{Authority, Job, Platform, StoreError, Tx};
 use crate::ids::TenantId;
@@ -93,7 +93,7 @@ impl Logs<'_> {
         self.record(tenant, json!(entries.start), json!(entries.end))
             .await?;
         let (keys, signer) = (
-            self.published().await?,
+            self.published_keys().await?,
             self.current_signer(key_lifetime).await?,
         );
         let header = Header {
@@ -105,7 +105,7 @@ impl Logs<'_> {
             from: entries.start,
             to: entries.end,
             checkpoint,
-            keys: keys.iter().map(Vkey::to_text).collect(),
+            keys: keys.iter().map(|key| key.vkey.to_text()).collect(),
         };
         let (mut writer, bytes) = Writer::begin(&header);
         out.write_all(&bytes)?;
@@ -194,14 +194,6 @@ impl Logs<'_> {
     ) -> Result<T, LogError> {
         let authority = Authority::<Platform>::job_in(Job::ReadLog, tenant).read_only();
         Ok(self.db.run(authority, work).await?)
-    }
-
-    async fn published(&self) -> Result<Vec<Vkey>, LogError> {
-        let authority = Authority::<crate::db::Identity>::job(Job::KeyRing).read_only();
-        let keys = self
-            .db
-            .run(authority, async |tx| store::published_keys(tx).await);
-        Ok(keys.await?.into_iter().map(|key| key.vkey).collect())
     }
 
     async fn current_signer(&self, lifetime: Duration) -> Result<NoteSigner, LogError> {

@@ -7,7 +7,7 @@ use super::service::{LogError, Logs};
 use super::store::{self, NewKey};
 use crate::audit::format::{NoteSigner, Vkey};
 use crate::audit::{self, EventType};
-use crate::db::{Sequencer, StoreError, Tx};
+use crate::db::{Authority, Identity, Job, Sequencer, StoreError, Tx};
 
 /// Where a private half belongs.
 fn place(id: &str) -> String {
@@ -16,13 +16,20 @@ fn place(id: &str) -> String {
 
 /// A log key as auditors need it.
 #[derive(Clone, Debug)]
-pub(super) struct PublishedKey {
+pub struct PublishedKey {
     /// With its name and id.
-    pub(super) vkey: Vkey,
+    pub vkey: Vkey,
     /// It signed, or signs, from then on.
-    pub(super) from: OffsetDateTime,
+    pub from: OffsetDateTime,
     /// It signed until then; `None`: it does still.
-    pub(super) until: Option<OffsetDateTime>,
+    pub until: Option<OffsetDateTime>,
+}
+
+impl PublishedKey {
+    /// Its id: 8 hexadecimal digits.
+    pub fn id(&self) -> String {
+        id_of(&self.vkey)
+    }
 }
 
 /// The id of a key, as it stands in the table and in its text.
@@ -31,6 +38,17 @@ pub(super) fn id_of(vkey: &Vkey) -> String {
 }
 
 impl Logs<'_> {
+    /// The public halves of all keys there were, the oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn published_keys(&self) -> Result<Vec<PublishedKey>, StoreError> {
+        let authority = Authority::<Identity>::job(Job::KeyRing).read_only();
+        self.db
+            .run(authority, async |tx| store::published_keys(tx).await)
+            .await
+    }
+
     /// The key that signs now: made if there is none, replaced if it is older than `lifetime`.
     pub(super) async fn signer(
         &self,

@@ -14,13 +14,13 @@
 mod anchor;
 mod export;
 mod key;
-pub mod routes;
 mod service;
 mod standing;
 mod store;
 
 pub use anchor::AnchorError;
 pub use export::{ExportError, Wanted};
+pub use key::PublishedKey;
 pub use service::{LogError, Logs, keep};
 pub use standing::Anchoring;
 
@@ -28,7 +28,7 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 /// As the format has it (docs/AUDIT-FORMAT.md): UTC, microseconds, `Z`.
-fn instant(at: OffsetDateTime) -> String {
+pub fn instant(at: OffsetDateTime) -> String {
     let form =
         format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
     at.to_offset(time::UtcOffset::UTC)

@@ -102,6 +102,15 @@ async fn checkpoints_are_signed_by_published_keys_and_kept_outside_of_the_databa
         "{made:?}"
     );
 
+    // The database keeps the last of a day.
+    let sizes = async || -> Vec<i64> {
+        let kept = "select size from audit.checkpoint where tenant_id = $1 order by size";
+        let mut boss = lab.database.superuser().await;
+        let kept = sqlx::query_scalar(kept).bind(TENANT);
+        kept.fetch_all(&mut boss).await.unwrap()
+    };
+    assert_eq!(sizes().await, [264]);
+
     lab.clock.advance(lab.app.config.audit.key_lifetime);
     write(&lab, 1).await;
     log::keep(&lab.app).await.unwrap();
@@ -110,6 +119,7 @@ async fn checkpoints_are_signed_by_published_keys_and_kept_outside_of_the_databa
     assert!(body["keys"][0]["until"].is_string());
     assert_eq!(body["keys"][1]["until"], Value::Null);
     let notes = anchored(&folder, TENANT);
+    assert_eq!(sizes().await, [264, 265]);
     let (_, signer) = Checkpoint::open(notes.last().unwrap(), &keys).unwrap();
     assert_eq!(signer, &keys[1]);
     let (_, signer) = Checkpoint::open(&notes[0], &keys).unwrap();

@@ -91,7 +91,7 @@ async fn a_page_of_a_long_log_reads_a_pages_worth() {
     let context = format!("auditor|{TENANT}||||||rw");
     let pages: Vec<_> = queries()
         .into_iter()
-        .filter(|query| query.place.starts_with("src/audit/reading/store.rs"))
+        .filter(|query| query.place.starts_with("src/inspection/store.rs"))
         .filter(|query| query.sql.contains("audit.entry"))
         .collect();
     assert_eq!(pages.len(), 5);

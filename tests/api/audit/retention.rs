@@ -16,13 +16,13 @@ async fn plant(boss: &mut PgConnection, old: u32) {
         &format!(
             "insert into audit.event (tenant_id, event_id, type, class, occurred_at, recorded_at,
                detail, mac)
-             select '{TENANT}'::uuid, gen_random_uuid(), 'token.issued', 'grant', at, at, '{{}}'::jsonb,
-               sha256('mac')
+             select '{TENANT}'::uuid, gen_random_uuid(), 'token.issued', 'grant', at, at,
+               '{{}}'::jsonb, sha256('mac')
              from generate_series(1, {old}) n,
                lateral (select '2019-01-05T00:00:00Z'::timestamptz + n * interval '1 minute') t (at)
              union all
-             select '{TENANT}'::uuid, gen_random_uuid(), 'token.issued', 'grant', now(), now(), '{{}}'::jsonb,
-               sha256('mac')"
+             select '{TENANT}'::uuid, gen_random_uuid(), 'token.issued', 'grant', now(), now(),
+               '{{}}'::jsonb, sha256('mac')"
         ),
     )
     .await;

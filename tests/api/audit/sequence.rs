@@ -292,7 +292,8 @@ async fn nobody_but_the_sequencer_moves_events_and_it_only_moves_them() {
         ("sequence_log", "select line from audit.entry"),
         (
             "sequence_log",
-            "select audit.keep_checkpoint(seal.platform_tenant(), 1, sha256('x'), 'x', 'x', now())::text",
+            "select audit.keep_checkpoint(seal.platform_tenant(), 1, sha256('x'), 'x', 'x',
+               now())::text",
         ),
     ] {
         let answer = as_job(database, "lanyard_sequencer", job, statement).await;

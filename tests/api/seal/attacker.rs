@@ -280,10 +280,12 @@ static CONTEXTS: LazyLock<Vec<(&'static str, Vec<Said>)>> = LazyLock::new(|| {
         Said::job("administer_clients"),
         Said::job("deliver_mail"),
     ];
-    let tenant = ["patient", "clinician", "care_team", "no_records"].map(Said::member);
+    let tenant = ["patient", "clinician", "care_team", "auditor", "no_records"];
+    let tenant = tenant.map(Said::member);
     let mut tenant = tenant.to_vec();
     tenant.push(Said::job("seed_visits"));
-    let platform = vec![Said::member("support"), Said::job("administer_tenants")];
+    let jobs = ["administer_tenants", "read_log", "keep_log"].map(Said::job);
+    let platform = [vec![Said::member("support")], jobs.to_vec()].concat();
     let apps = vec![
         Said::member("grant"),
         Said::claim(Owner::A.id("session_id", 1)),
@@ -293,6 +295,7 @@ static CONTEXTS: LazyLock<Vec<(&'static str, Vec<Said>)>> = LazyLock::new(|| {
         tenant,
         platform,
         apps,
+        vec![Said::job("sequence_log")],
         vec![Said::member("grant")],
     ];
     LOGINS.into_iter().zip(contexts).collect()

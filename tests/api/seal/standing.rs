@@ -61,7 +61,8 @@ async fn where_the_host_keeps_its_functions_open_contexts_are_bound_and_doctor_s
         &mut boss,
         "grant execute on function pg_catalog.set_config(text, text, boolean) to public;
          grant execute on function seal.open(text)
-           to lanyard_identity, lanyard_tenant, lanyard_platform, lanyard_apps",
+           to lanyard_identity, lanyard_tenant, lanyard_platform, lanyard_apps,
+             lanyard_sequencer",
     )
     .await;
     let standing = inspect(&database.connect).await.unwrap();

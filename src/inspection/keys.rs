@@ -8,11 +8,8 @@ use http::HeaderValue;
 use http::header::ACCESS_CONTROL_ALLOW_ORIGIN;
 use serde_json::{Value, json};
 
-use super::instant;
-use super::key::{PublishedKey, id_of};
-use super::store;
 use crate::app::App;
-use crate::db::{Authority, Identity, Job};
+use crate::audit::log::{Logs, PublishedKey, instant};
 use crate::http::document::Document;
 use crate::http::problem::Problem;
 
@@ -25,11 +22,7 @@ pub fn routes() -> Router<App> {
 }
 
 async fn keys(State(app): State<App>, asked: Request) -> Response {
-    let authority = Authority::<Identity>::job(Job::KeyRing).read_only();
-    let published = app
-        .db
-        .run(authority, async |tx| store::published_keys(tx).await);
-    match published.await {
+    match Logs::of(&app).published_keys().await {
         Ok(keys) => {
             let keys: Vec<Value> = keys.iter().map(described).collect();
             let document = Document::new(&json!({ "keys": keys }), "application/json", MAX_AGE);
@@ -46,7 +39,7 @@ async fn keys(State(app): State<App>, asked: Request) -> Response {
 fn described(key: &PublishedKey) -> Value {
     json!({
         "name": key.vkey.name(),
-        "id": id_of(&key.vkey),
+        "id": key.id(),
         "verifier_key": key.vkey.to_text(),
         "from": instant(key.from),
         "until": key.until.map(instant),

@@ -1,10 +1,12 @@
-//! Reading a clinic's log, and proofs of it, by those whom the clinic lets: `/api/v1/audit`.
+//! The log as others see it: a clinic's own, and proofs of it, by those whom the clinic lets
+//! (`/api/v1/audit`); and by which keys all logs are signed, for everybody.
 //!
 //! Invariants
 //! 1. A transaction of class `auditor` sees the log of its own tenant, and nothing else does.
 //! 2. Whoever reads entries leaves one: the reading is an event before it is an answer.
 //! 3. A page is found by an index, whatever is filtered by; its cost grows with the page.
 
+pub mod keys;
 pub mod model;
 pub mod routes;
 mod store;
