@@ -11,6 +11,7 @@ mod account;
 mod apps;
 mod attacks;
 mod audit;
+mod audit_format;
 mod browser;
 mod catalog;
 mod cli;

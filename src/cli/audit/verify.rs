@@ -126,21 +126,28 @@ fn words(report: &Report) -> String {
         size,
         ..
     } = report;
+    let counted = |count: u64| match count {
+        1 => "1 entry".to_owned(),
+        more => format!("{more} entries"),
+    };
     let range = match (to - from, report.selection) {
         (0, _) => "no entries".to_owned(),
-        (_, false) => format!("{entries} entries, {from} to {}", to - 1),
-        (_, true) => format!("{entries} entries chosen from {from} to {}", to - 1),
+        (_, false) => format!("{}, {from} to {}", counted(*entries), to - 1),
+        (_, true) => format!("{} chosen from {from} to {}", counted(*entries), to - 1),
     };
     let mut lines = vec![
         format!("Whole: {range}, each as it was recorded."),
-        format!("Log        {log}, of {size} entries when it was exported at {made_at}"),
+        format!(
+            "Log        {log}, of {} when it was exported at {made_at}",
+            counted(*size)
+        ),
         format!("Root       {}", report.root.to_base64()),
         format!("Signed by  {}", report.key.to_text()),
     ];
     if report.disclosed > 0 {
         lines.push(format!(
-            "Disclosed  values of {} entries, as they were recorded",
-            report.disclosed
+            "Disclosed  erasable values of {}, as they were recorded",
+            counted(report.disclosed)
         ));
     }
     if let Some(compared) = report.compared {
@@ -149,8 +156,9 @@ fn words(report: &Report) -> String {
             beyond => format!("; {beyond} more are of sizes this export says nothing about"),
         };
         lines.push(format!(
-            "Anchor     {} checkpoints and {} entries agree{beyond}",
-            compared.checkpoints, compared.entries
+            "Anchor     agrees, by {} of its checkpoints and the hashes of {}{beyond}",
+            compared.checkpoints,
+            counted(compared.entries)
         ));
     }
     lines.join("\n")

@@ -40,6 +40,11 @@ impl Site {
         self.folder.path().join("state")
     }
 
+    /// A file of this name where commands are run.
+    pub(super) fn file(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+
     pub(super) fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lanyard"));
         let state = self.state();

@@ -1,6 +1,7 @@
 //! The command line and what it may do.
 
 mod accounts;
+mod audit;
 mod bootstrap;
 mod clients;
 mod command;

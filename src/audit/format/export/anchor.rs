@@ -9,9 +9,10 @@ use std::io::{BufRead, Seek, SeekFrom};
 
 use serde::{Deserialize, Serialize};
 
+use super::header::is_instant;
 use super::lines::{Lines, What};
 use super::verify::{Compared, Report, Stop, check_other};
-use super::walk::{Proven, is_instant};
+use super::walk::Proven;
 use super::{BlockLine, Finding, Header, Kind};
 use crate::audit::format::{Checkpoint, Frontier, TreeHash, Vkey};
 

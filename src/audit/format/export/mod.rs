@@ -1,7 +1,7 @@
 //! An export: the log's lines as they are, each block of them after the hashes that prove it.
 //!
 //! ```text
-//! {"lanyard_audit":1,"log":…,"origin":…,"made_at":…,"selection":false,"from":…,"to":…,"checkpoint":…,"keys":[…]}
+//! {"lanyard_audit":1,"log":…,"origin":…,"from":…,"to":…,"checkpoint":…, …}
 //! {"block":0,"leaves":…,"path":…}
 //! {"v":1,"log":…,"index":0,…}                          an entry: the bytes that were hashed
 //! {"disclosed":0,"fields":{…}}                         what salted values of that entry were
@@ -11,7 +11,9 @@
 //! ```
 
 mod anchor;
+mod disclosed;
 mod finding;
+mod header;
 mod lines;
 pub mod verify;
 mod walk;

@@ -3,19 +3,15 @@
 use std::io::BufRead;
 use std::ops::Range;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use ring::digest::{Context, SHA256};
-use serde_json::Value;
-
+use super::disclosed::is_disclosed;
+use super::header::{contradiction, header_of, unsigned};
 use super::lines::{Lines, What};
 use super::verify::{Report, Stop};
 use super::{
-    BLOCK, BlockLine, DisclosedLine, EndLine, Finding, Header, Kind, SignatureLine, VERSION,
-    beginning, leaves_of, numbers, signed_text,
+    BLOCK, BlockLine, EndLine, Finding, Header, Kind, SignatureLine, beginning, leaves_of, numbers,
+    signed_text,
 };
-use crate::audit::format::checkpoint::CheckpointError;
-use crate::audit::format::note::{Note, NoteError, Vkey};
+use crate::audit::format::note::{Note, Vkey};
 use crate::audit::format::proof::{before, root_by_inclusion};
 use crate::audit::format::{Checkpoint, Frontier, TreeHash};
 
@@ -338,47 +334,6 @@ impl<'a, R: BufRead> Walk<'a, R> {
     }
 }
 
-fn header_of<R: BufRead>(lines: &Lines<R>) -> Result<Header, Finding> {
-    let unreadable = || Finding::whole(Kind::Header, "it can't be read");
-    if lines.what() == What::Nothing {
-        return Err(unreadable());
-    }
-    serde_json::from_slice(lines.bytes()).map_err(|_| unreadable())
-}
-
-fn unsigned(why: CheckpointError) -> Finding {
-    let kind = match why {
-        CheckpointError::Note(NoteError::UnknownKey) => Kind::Untrusted,
-        _ => Kind::Checkpoint,
-    };
-    Finding::whole(kind, why.to_string())
-}
-
-/// What a header says that its checkpoint does not, or that can't be.
-fn contradiction(header: &Header, checkpoint: &Checkpoint) -> Option<&'static str> {
-    let log = checkpoint.origin.rsplit_once("/audit/").map(|(_, log)| log);
-    match () {
-        () if header.lanyard_audit != VERSION => Some("its version is another"),
-        () if header.origin != checkpoint.origin => Some("its origin is not the checkpoint's"),
-        () if log != Some(&header.log) => Some("its log is not the checkpoint's"),
-        () if header.from > header.to || header.to > checkpoint.size => {
-            Some("the log has no such entries")
-        }
-        () if !is_instant(&header.made_at) => Some("its instant is none"),
-        () => None,
-    }
-}
-
-/// Whether this is an instant as we write them, so that their texts sort as they do.
-pub(super) fn is_instant(text: &str) -> bool {
-    let form = b"0000-00-00T00:00:00.000000Z";
-    let fits = |(byte, form): (u8, &u8)| match form {
-        b'0' => byte.is_ascii_digit(),
-        other => byte == *other,
-    };
-    text.len() == form.len() && text.bytes().zip(form).all(fits)
-}
-
 /// A line of another kind, or none, where entry `index` or its block should be.
 fn not_expected(what: What, index: u64) -> Finding {
     let kind = match what {
@@ -388,26 +343,4 @@ fn not_expected(what: What, index: u64) -> Finding {
         What::End | What::Signature => Kind::Missing,
     };
     Finding::at(kind, index)
-}
-
-/// Whether a line of salted values is that of the entry before it.
-fn is_disclosed(index: u64, entry: &[u8], line: &[u8]) -> bool {
-    let Ok(line) = serde_json::from_slice::<DisclosedLine>(line) else {
-        return false;
-    };
-    let entry: Value = serde_json::from_slice(entry).unwrap_or_default();
-    let fits = |(field, shown): (&String, &super::Disclosed)| {
-        let kept = entry["detail"][field.as_str()]["salted"].as_str();
-        kept.is_some() && kept == salted(&shown.salt, &shown.value).as_deref()
-    };
-    line.disclosed == index && !line.fields.is_empty() && line.fields.iter().all(fits)
-}
-
-/// What stands in an entry for a value; none if the salt has not 32 bytes.
-fn salted(salt: &str, value: &str) -> Option<String> {
-    let salt: [u8; 32] = STANDARD.decode(salt).ok()?.try_into().ok()?;
-    let mut context = Context::new(&SHA256);
-    context.update(&salt);
-    context.update(value.as_bytes());
-    Some(STANDARD.encode(context.finish()))
 }
