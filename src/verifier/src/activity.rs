@@ -62,7 +62,10 @@ pub struct ActivityEvent {
     pub at: OffsetDateTime,
 }
 
-fn unix_seconds<S: Serializer>(at: &OffsetDateTime, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn unix_seconds<S: Serializer>(
+    at: &OffsetDateTime,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.serialize_i64(at.unix_timestamp())
 }
 

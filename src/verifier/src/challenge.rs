@@ -18,13 +18,13 @@ pub(crate) enum Refusal {
     BadRequest(&'static str),
     /// The one answer for every token that is not good here, another clinic's included.
     InvalidToken,
-    /// The keys are not at hand.
+    /// The keys are not at hand, or what may be answered only on record can't be recorded.
     Unavailable,
     /// A scope is missing.
     Scope(String),
     /// No role has the permission key.
     Permission,
-    /// An unsafe method under impersonation.
+    /// Under impersonation: a method that is not safe, or a right that is never lent.
     Impersonation,
     /// Signed in too weakly, or too long ago.
     StepUp {
@@ -98,7 +98,7 @@ impl Refusal {
     }
 
     /// The word in the body, for programs.
-    fn code(&self) -> &'static str {
+    pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::NoToken => "token_required",
             Self::BadRequest(_) => "invalid_request",

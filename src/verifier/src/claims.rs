@@ -44,7 +44,7 @@ struct Claims {
     acr: Option<String>,
     #[serde(default, deserialize_with = "present")]
     amr: Option<Vec<String>>,
-    /// A map of strings: a nested `act` (a chain, RFC 8693 §4.1) does not parse.
+    /// A map of strings: a nested `act` (a chain, RFC 8693 §4.1) does not parse, nor does a list.
     #[serde(default, deserialize_with = "present")]
     act: Option<HashMap<String, String>>,
     #[serde(default, deserialize_with = "present")]
@@ -175,11 +175,18 @@ fn scopes(text: &str) -> Result<Vec<String>, VerifyError> {
     }
 }
 
+/// All of an actor's members, and no other: a shape that is not known is not believed.
 fn actor(mut act: HashMap<String, String>) -> Result<Actor, VerifyError> {
-    act.remove("sub")
-        .and_then(|sub| sub.parse().ok())
-        .map(|sub| Actor { sub })
-        .ok_or(VerifyError::Claims("act names no actor"))
+    let actor = named_actor(&mut act).filter(|_| act.is_empty());
+    actor.ok_or(VerifyError::Claims("act is not sub, grant and preset"))
+}
+
+fn named_actor(act: &mut HashMap<String, String>) -> Option<Actor> {
+    Some(Actor {
+        sub: act.remove("sub")?.parse().ok()?,
+        grant: act.remove("grant")?.parse().ok()?,
+        preset: act.remove("preset")?.parse().ok()?,
+    })
 }
 
 fn instant(unix_seconds: i64) -> Result<OffsetDateTime, VerifyError> {

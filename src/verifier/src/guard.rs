@@ -13,6 +13,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::challenge::Refusal;
+use crate::impersonation::is_never_lent;
 use crate::layer::LetInBy;
 use crate::tenant::{TenantDirectory, TenantRule};
 use crate::{Principal, Verifier};
@@ -51,7 +52,8 @@ impl Guard {
     }
 
     /// One of the person's roles carries this key, `module.resource.action`, in the verifier's
-    /// [`Permissions`](crate::Permissions). Refused with 403.
+    /// [`Permissions`](crate::Permissions). Refused with 403; an actor also when the key is one that
+    /// is never lent.
     pub fn permission(key: impl Into<String>) -> Self {
         Self {
             permissions: vec![key.into()],
@@ -101,8 +103,9 @@ impl Guard {
         Self::tenant(TenantRule::path(template, Arc::new(directory)))
     }
 
-    /// Lets unsafe methods pass under impersonation. Only in [`VerifyLayer::guard`]: a layer
-    /// further out has already refused otherwise.
+    /// Lets unsafe methods pass under impersonation, unless the grant is for reading only. Only in
+    /// [`VerifyLayer::guard`]: a layer further out has already refused otherwise. A permission key
+    /// that is never lent ([`is_never_lent`](crate::is_never_lent)) refuses an actor all the same.
     ///
     /// [`VerifyLayer::guard`]: crate::VerifyLayer::guard
     pub fn allow_impersonation() -> Self {
@@ -158,6 +161,9 @@ impl Guard {
         }
         if let Some(missing) = self.scopes.iter().find(|scope| !principal.has_scope(scope)) {
             return Err(Refusal::Scope(missing.clone()));
+        }
+        if principal.actor().is_some() && self.permissions.iter().any(|key| is_never_lent(key)) {
+            return Err(Refusal::Impersonation);
         }
         let may = |key: &String| verifier.permissions().allow(principal.roles(), key);
         if !self.permissions.iter().all(may) {
@@ -244,7 +250,11 @@ where
             };
             match guard.check(&parts, &principal, &verifier).await {
                 Ok(()) => inner.call(Request::from_parts(parts, body)).await,
-                Err(refusal) => Ok(refusal.answer(Some(&verifier))),
+                Err(refusal) => {
+                    let recorded = verifier.record(&parts, &principal, Some(&refusal)).await;
+                    let refusal = recorded.err().unwrap_or(refusal);
+                    Ok(refusal.answer(Some(&verifier)))
+                }
             }
         })
     }

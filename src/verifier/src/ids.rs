@@ -55,6 +55,12 @@ identifier! {
     SubjectId
 }
 
+identifier! {
+    /// One grant of impersonation: who may act as whom, why, and until when (design §7). A UUID,
+    /// written in lower case with hyphens.
+    GrantId
+}
+
 /// A text is not a UUID in its one canonical form: 36 characters, lower case, with hyphens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a UUID in lower case with hyphens")]

@@ -15,6 +15,7 @@ use crate::activity;
 use crate::bearer;
 use crate::challenge::Refusal;
 use crate::guard::Guard;
+use crate::impersonation::may_ask;
 use crate::{Principal, Verifier};
 
 /// Headers by which proxies of other make tell an API who calls. Taken off every request, so that
@@ -36,7 +37,8 @@ impl Verifier {
     /// `Arc<`[`Principal`]`>` in the request's extensions.
     ///
     /// It answers refusals itself, with the challenges of RFC 6750. Under impersonation (`act`)
-    /// only GET, HEAD, OPTIONS and TRACE pass; a route that allows more says so with
+    /// only GET, HEAD, OPTIONS and TRACE pass, and none unrecorded
+    /// ([`Builder::recorder`](crate::Builder::recorder)); a route that allows more says so with
     /// [`Guard::allow_impersonation`] in [`VerifyLayer::guard`].
     pub fn layer(&self) -> VerifyLayer {
         VerifyLayer {
@@ -121,13 +123,11 @@ impl VerifyLayer {
             tracing::debug!(%error, "access token refused");
             Refusal::from(error)
         })?;
-        self.guard.check(parts, &principal, &self.verifier).await?;
-        if principal.actor().is_some()
-            && !parts.method.is_safe()
-            && !self.guard.allows_impersonation()
-        {
-            return Err(Refusal::Impersonation);
-        }
+        let decision = self.decide(parts, &principal).await;
+        self.verifier
+            .record(parts, &principal, decision.as_ref().err())
+            .await?;
+        decision?;
         if activity::is_a_persons(&parts.headers) {
             self.verifier.note_activity(&principal);
         }
@@ -135,6 +135,18 @@ impl VerifyLayer {
         parts.extensions.insert::<Arc<Principal>>(principal);
         parts.extensions.insert(LetInBy(self.verifier.clone()));
         Ok(())
+    }
+
+    /// What is decided of a request whose token is good.
+    async fn decide(&self, parts: &Parts, principal: &Principal) -> Result<(), Refusal> {
+        self.guard.check(parts, principal, &self.verifier).await?;
+        let route_allows = self.guard.allows_impersonation();
+        match principal.actor() {
+            Some(actor) if !may_ask(&parts.method, actor.preset, route_allows) => {
+                Err(Refusal::Impersonation)
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 #![deny(missing_docs)]
 
 mod activity;
+mod banner;
 mod bearer;
 mod challenge;
 mod claims;
@@ -13,6 +14,7 @@ mod guard;
 #[cfg(feature = "http-source")]
 mod http_client;
 mod ids;
+mod impersonation;
 mod json;
 mod jwk;
 mod keys;
@@ -21,6 +23,7 @@ mod layer;
 mod metadata;
 mod permissions;
 mod principal;
+mod record;
 mod resource;
 mod seen;
 mod tenant;
@@ -30,6 +33,7 @@ mod token;
 mod verifier;
 
 pub use activity::{ACTIVITY_HEADER, ActivityDelivery, ActivityError, ActivityEvent, ActivitySink};
+pub use banner::Banner;
 pub use claims::{LEEWAY, MAX_TOKEN_LIFETIME};
 pub use clock::{Clock, SystemClock};
 pub use error::{BuildError, KeySourceError, VerifyError};
@@ -37,8 +41,9 @@ pub use error::{BuildError, KeySourceError, VerifyError};
 pub use extract::{NotVerified, Verified};
 pub use guard::{Guard, GuardService};
 #[cfg(feature = "http-source")]
-pub use http_client::{HttpActivitySink, HttpClient, HttpError, HttpKeySource};
-pub use ids::{NotAnId, SubjectId, TenantId};
+pub use http_client::{HttpActivitySink, HttpClient, HttpError, HttpKeySource, HttpRecorder};
+pub use ids::{GrantId, NotAnId, SubjectId, TenantId};
+pub use impersonation::{Preset, UnknownPreset, is_never_lent};
 pub use jwk::{Jwk, JwkSet};
 pub use keys::{KeyFetch, KeySource};
 pub use layer::{VerifyLayer, VerifyService};
@@ -46,6 +51,7 @@ pub use layer::{VerifyLayer, VerifyService};
 pub use metadata::MetadataService;
 pub use permissions::Permissions;
 pub use principal::{Actor, MissingScope, Principal, SignIn};
+pub use record::{ActedRequest, Decision, RecordError, Recorder, Recording};
 pub use resource::{PROTECTED_RESOURCE_METADATA_PATH, ProtectedResourceMetadata};
 pub use tenant::{DirectoryUnavailable, TenantDirectory, TenantLookup};
 pub use token::MAX_TOKEN_BYTES;

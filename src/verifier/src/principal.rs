@@ -4,7 +4,8 @@ use std::fmt;
 
 use time::OffsetDateTime;
 
-use crate::{SubjectId, TenantId};
+use crate::impersonation::Preset;
+use crate::{GrantId, SubjectId, TenantId};
 
 /// The verified caller of a request. Only a [`Verifier`](crate::Verifier) makes one.
 ///
@@ -42,9 +43,14 @@ pub struct SignIn {
 
 /// Who really acts when support staff act as the subject (`act`, RFC 8693 §4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Actor {
     /// The actor's own membership, in the platform's tenant.
     pub sub: SubjectId,
+    /// The grant by which she acts; the issuer knows its reason, approval and end.
+    pub grant: GrantId,
+    /// How much of the subject's rights was lent.
+    pub preset: Preset,
 }
 
 impl Principal {

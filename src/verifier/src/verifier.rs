@@ -4,13 +4,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::request::Parts;
+
 use crate::activity::{ActivityReporter, ActivitySink};
+use crate::challenge::Refusal;
 use crate::claims;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{BuildError, KeySourceError, VerifyError};
 use crate::keys::{DEFAULT_STALENESS, KeyCache, KeySource};
 use crate::permissions::Permissions;
 use crate::principal::Principal;
+use crate::record::{Record, Recorder};
 use crate::resource::{self, Resource};
 use crate::seen::{self, SeenToken, SeenTokens};
 use crate::token::{MAX_TOKEN_BYTES, UnverifiedToken};
@@ -30,6 +34,7 @@ struct Inner {
     activity: Option<ActivityReporter>,
     permissions: Permissions,
     resource: Option<Resource>,
+    record: Record,
 }
 
 impl Verifier {
@@ -45,6 +50,7 @@ impl Verifier {
             activity: None,
             permissions: Permissions::default(),
             resource: resource::Description::default(),
+            record: Record::default(),
         }
     }
 
@@ -164,6 +170,17 @@ impl Verifier {
         }
     }
 
+    /// Puts what was decided about a request on the record, if it was made under impersonation.
+    pub(crate) async fn record(
+        &self,
+        parts: &Parts,
+        principal: &Principal,
+        refusal: Option<&Refusal>,
+    ) -> Result<(), Refusal> {
+        let now = self.0.clock.now();
+        self.0.record.note(parts, principal, now, refusal).await
+    }
+
     pub(crate) fn resource(&self) -> Option<&Resource> {
         self.0.resource.as_ref()
     }
@@ -193,6 +210,7 @@ pub struct Builder {
     activity: Option<Box<dyn ActivitySink>>,
     permissions: Permissions,
     resource: resource::Description,
+    record: Record,
 }
 
 impl Builder {
@@ -219,6 +237,31 @@ impl Builder {
     /// keeps a session alive.
     pub fn activity(mut self, sink: impl ActivitySink + 'static) -> Self {
         self.activity = Some(Box::new(sink));
+        self
+    }
+
+    /// Where requests under impersonation are recorded. Without it all of them are answered 503:
+    /// what would leave no trace does not happen.
+    pub fn recorder(mut self, recorder: impl Recorder + 'static) -> Self {
+        self.record.recorder = Some(Box::new(recorder));
+        self
+    }
+
+    /// Tells the template of the route that a request matched, for the record; without it, or where
+    /// it tells none, the path is recorded. With axum, whose router knows:
+    ///
+    /// ```
+    /// # use axum::extract::MatchedPath;
+    /// # use lanyard_verifier::Verifier;
+    /// let builder = Verifier::builder("https://id.example", "https://api.example").route_template(
+    ///     |parts| Some(parts.extensions.get::<MatchedPath>()?.as_str().to_owned()),
+    /// );
+    /// ```
+    pub fn route_template(
+        mut self,
+        of: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.record.route_template = Some(Box::new(of));
         self
     }
 
@@ -271,6 +314,7 @@ impl Builder {
             activity: self.activity.map(ActivityReporter::new),
             permissions: self.permissions,
             resource,
+            record: self.record,
         })))
     }
 }

@@ -5,7 +5,9 @@
 //! connection a call, HTTP/1.1, no redirect followed, no cookie kept, no proxy asked.
 
 mod activity_sink;
+mod as_client;
 mod key_source;
+mod recorder;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +25,7 @@ use tokio_rustls::TlsConnector;
 
 pub use activity_sink::HttpActivitySink;
 pub use key_source::HttpKeySource;
+pub use recorder::HttpRecorder;
 
 /// For one call, from the name's look-up to the last byte.
 const TIMEOUT: Duration = Duration::from_secs(5);

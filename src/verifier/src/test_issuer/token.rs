@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::TestKey;
-use crate::{SubjectId, TenantId};
+use crate::{GrantId, Preset, SubjectId, TenantId};
 
 /// The clinic of a token that does not say another.
 const TENANT: TenantId =
@@ -17,6 +17,9 @@ const TENANT: TenantId =
 /// The person of a token that does not say another.
 const SUBJECT: SubjectId =
     SubjectId::from_uuid(Uuid::from_u128(0x5b1e_0000_0000_4000_8000_0000_0000_0001));
+/// The grant of a token whose actor was named without one.
+const GRANT: GrantId =
+    GrantId::from_uuid(Uuid::from_u128(0x6a7e_0000_0000_4000_8000_0000_0000_0001));
 
 /// A token being made. Starts out good; each method changes one thing.
 #[derive(Clone, Debug)]
@@ -80,9 +83,15 @@ impl TestToken {
         self.claim("roles", roles)
     }
 
-    /// Used by support staff who act as the subject (`act`).
+    /// Used by support staff who act as the subject (`act`), to help: see [`Self::acted`].
     pub fn actor(self, actor: SubjectId) -> Self {
-        self.claim("act", json!({ "sub": actor }))
+        self.acted(actor, GRANT, Preset::Assist)
+    }
+
+    /// Used by support staff who act as the subject by that grant, with that preset (`act`).
+    pub fn acted(self, actor: SubjectId, grant: GrantId, preset: Preset) -> Self {
+        let act = json!({ "sub": actor, "grant": grant, "preset": preset });
+        self.claim("act", act)
     }
 
     /// Of a client that acts for itself: nobody signed in.

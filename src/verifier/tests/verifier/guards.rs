@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::{any, get as get_route, post};
-use http::{Method, Request, StatusCode};
+use axum::routing::{any, get as get_route};
+use http::StatusCode;
 use lanyard_verifier::test_issuer::TestToken;
-use lanyard_verifier::{Guard, MissingScope, Permissions, SubjectId, Verified};
+use lanyard_verifier::{Guard, MissingScope, Permissions, Verified};
 use serde_json::json;
-use uuid::Uuid;
 
-use crate::lab::{Lab, NOW, bearing, call, get};
+use crate::lab::{Lab, NOW, get};
 
 fn lab() -> Lab {
     let permissions = Permissions::new()
@@ -188,68 +187,6 @@ async fn a_client_alone_never_passes_a_step_up() {
         let (_, code, _) = refused(&lab, &guard, lab.token().without_sign_in()).await;
         assert_eq!(code, "insufficient_user_authentication");
     }
-}
-
-/// Design §7: under impersonation reading is the default, all else the exception.
-#[tokio::test]
-async fn under_impersonation_only_reading_passes() {
-    let lab = lab();
-    let actor = SubjectId::from_uuid(Uuid::from_u128(7));
-    let acting = lab.token().actor(actor).mint();
-    let herself = lab.token().mint();
-    let [router, _] = routers(&lab, &Guard::default());
-    for (method, status) in [
-        (Method::GET, StatusCode::OK),
-        (Method::HEAD, StatusCode::OK),
-        (Method::OPTIONS, StatusCode::OK),
-        (Method::POST, StatusCode::FORBIDDEN),
-        (Method::PUT, StatusCode::FORBIDDEN),
-        (Method::PATCH, StatusCode::FORBIDDEN),
-        (Method::DELETE, StatusCode::FORBIDDEN),
-        (
-            Method::from_bytes(b"PURGE").expect("a method"),
-            StatusCode::FORBIDDEN,
-        ),
-    ] {
-        let request = || Request::builder().method(method.clone()).uri("/");
-        let answer = call(&router, bearing(request(), &acting)).await;
-        assert_eq!(answer.status, status, "{method}");
-        if status == StatusCode::FORBIDDEN {
-            assert_eq!(answer.refused(status), "impersonation_forbidden");
-            assert!(answer.challenge().contains(r#"error="insufficient_scope""#));
-        }
-        let answer = call(&router, bearing(request(), &herself)).await;
-        assert_eq!(answer.status, StatusCode::OK, "{method} as herself");
-    }
-}
-
-/// The exception is the verifying layer's own: a guard further in can't lift what was refused.
-#[tokio::test]
-async fn a_route_may_allow_impersonation() {
-    let lab = lab();
-    let actor = SubjectId::from_uuid(Uuid::from_u128(7));
-    let acting = lab.token().scope("visits:write").actor(actor).mint();
-    let guard = Guard::scope("visits:write").and(Guard::allow_impersonation());
-    let [allowed, further_in] = routers(&lab, &guard);
-    let request = || bearing(Request::post("/"), &acting);
-    assert_eq!(call(&allowed, request()).await.status, StatusCode::OK);
-    assert_eq!(
-        call(&further_in, request()).await.status,
-        StatusCode::FORBIDDEN
-    );
-}
-
-/// A method named by override is still the method of the request.
-#[tokio::test]
-async fn a_method_override_header_changes_nothing() {
-    let lab = lab();
-    let actor = SubjectId::from_uuid(Uuid::from_u128(7));
-    let acting = lab.token().actor(actor).mint();
-    let router: Router = Router::new()
-        .route("/", post(|| async { "in" }))
-        .layer(lab.verifier.layer());
-    let request = bearing(Request::post("/"), &acting).header("X-HTTP-Method-Override", "GET");
-    assert_eq!(call(&router, request).await.status, StatusCode::FORBIDDEN);
 }
 
 /// A guard that was put outside of the layer, or without one, refuses everyone.

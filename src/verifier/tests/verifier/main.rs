@@ -1,6 +1,8 @@
 //! The verifier's tests, in one binary.
 
+mod acting;
 mod activity;
+mod banner;
 mod bearer;
 mod clock;
 mod forged;

@@ -2,7 +2,7 @@
 
 use lanyard_verifier::test_issuer::{TestIssuer, TestKey};
 use lanyard_verifier::{
-    BuildError, Jwk, JwkSet, KeyFetch, KeySource, SubjectId, Verifier, VerifyError,
+    BuildError, Jwk, JwkSet, KeyFetch, KeySource, Preset, SubjectId, Verifier, VerifyError,
 };
 use serde_json::json;
 use time::OffsetDateTime;
@@ -51,7 +51,8 @@ async fn the_principal_says_what_the_token_said() {
     assert_eq!(principal.scopes(), ["visits:read", "visits:write"]);
     assert!(principal.has_scope("visits:write"));
     assert!(!principal.has_scope("visits"), "no scope by its beginning");
-    assert_eq!(principal.actor().map(|actor| actor.sub), Some(actor));
+    let acting = principal.actor().expect("somebody acts");
+    assert_eq!((acting.sub, acting.preset), (actor, Preset::Assist));
     assert_eq!(principal.client_id(), "test-client");
     assert_eq!(principal.audience(), AUDIENCE);
     assert_eq!(principal.sid(), Some("test-session"));

@@ -3,6 +3,12 @@
 use super::Cases;
 use super::world::{AUDIENCE, ISSUER, NOW, Object, World, mint};
 
+/// An actor as the issuer writes one, without its braces.
+const ACTOR: &str = concat!(
+    r#""sub":"ac700000-0000-4000-8000-000000000001","#,
+    r#""grant":"6a7e0000-0000-4000-8000-000000000001","preset":"read-only""#
+);
+
 pub(super) fn accepted(world: &World, cases: &mut Cases) {
     let mut add = |name: &str, why: &str, claims: &Object| {
         let token = mint(&World::header(), claims, |input| world.es(input));
@@ -43,7 +49,7 @@ pub(super) fn accepted(world: &World, cases: &mut Cases) {
     add(
         "under impersonation",
         "who acts is named; what may be done then is the route's to say",
-        &claims().json("act", r#"{"sub":"ac700000-0000-4000-8000-000000000001"}"#),
+        &claims().json("act", format!("{{{ACTOR}}}")),
     );
     add(
         "a client acting for itself",
@@ -369,7 +375,9 @@ fn sign_in(list: &mut List<'_>) {
 
 fn actors(list: &mut List<'_>) {
     let source = "RFC 8693 §4.1";
-    let actor = r#""sub":"ac700000-0000-4000-8000-000000000001""#;
+    let sub = r#""sub":"ac700000-0000-4000-8000-000000000001""#;
+    let grant = r#""grant":"6a7e0000-0000-4000-8000-000000000001""#;
+    let preset = r#""preset":"read-only""#;
     for (name, json) in [
         (
             "act is a string",
@@ -377,14 +385,37 @@ fn actors(list: &mut List<'_>) {
         ),
         ("act is null", "null".to_owned()),
         ("act is empty", "{}".to_owned()),
-        ("act is a list", format!("[{{{actor}}}]")),
-        ("act names a person by name", "{\"sub\":\"sam\"}".to_owned()),
-        ("act in act", format!("{{{actor},\"act\":{{{actor}}}}}")),
+        ("act is a list", format!("[{{{ACTOR}}}]")),
+        (
+            "act names a person by name",
+            format!("{{\"sub\":\"sam\",{grant},{preset}}}"),
+        ),
+        ("act in act", format!("{{{ACTOR},\"act\":{{{ACTOR}}}}}")),
+        ("act without sub", format!("{{{grant},{preset}}}")),
+        ("act without a grant", format!("{{{sub},{preset}}}")),
+        ("act without a preset", format!("{{{sub},{grant}}}")),
+        ("act with more", format!("{{{ACTOR},\"client\":\"x\"}}")),
+        (
+            "act by a grant that is no id",
+            format!("{{{sub},\"grant\":\"1\",{preset}}}"),
+        ),
+        (
+            "act with a preset that is none",
+            format!("{{{sub},{grant},\"preset\":\"all\"}}"),
+        ),
+        (
+            "act with a preset in capitals",
+            format!("{{{sub},{grant},\"preset\":\"Assist\"}}"),
+        ),
+        (
+            "act with a list of presets",
+            format!("{{{sub},{grant},\"preset\":[\"assist\"]}}"),
+        ),
     ] {
         let claims = World::claims().json("act", json);
         list.add(
             name,
-            "exactly one actor, by id, and no chain",
+            "exactly one actor, by id, with grant and preset, and no chain",
             source,
             &claims,
         );
@@ -394,7 +425,7 @@ fn actors(list: &mut List<'_>) {
         .without("auth_time")
         .without("acr")
         .without("amr")
-        .json("act", format!("{{{actor}}}"));
+        .json("act", format!("{{{ACTOR}}}"));
     list.add(
         "act without a sign-in",
         "an actor has signed in",

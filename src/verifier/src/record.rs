@@ -1,0 +1,162 @@
+//! Every request under impersonation is on the record before its handler runs (design §7).
+//!
+//! - R1: safe or not, admitted or refused, whoever refuses: the layer or a guard further in.
+//! - R2: it is awaited. What can't be recorded is answered 503 and reaches no handler.
+//! - R3: a verifier without a recorder records nothing, so it lets no actor in.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use http::request::Parts;
+use serde::Serialize;
+use time::OffsetDateTime;
+use tokio::time::timeout;
+
+use crate::activity::unix_seconds;
+use crate::challenge::Refusal;
+use crate::impersonation::Preset;
+use crate::{GrantId, Principal, SubjectId, TenantId};
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest path recorded, in bytes; the rest is cut.
+const MAX_PATH_BYTES: usize = 1024;
+
+/// A request that somebody made as somebody else.
+///
+/// In JSON the instants are Unix seconds, and the decision stands flat beside the rest:
+/// `"decision":"admitted"`, or `"decision":"refused","code":"impersonation_forbidden"`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ActedRequest {
+    /// The token that was used.
+    pub jti: String,
+    /// Its clinic.
+    pub tid: TenantId,
+    /// Its session: the impersonation's own.
+    pub sid: String,
+    /// Whom the actor acts as.
+    pub sub: SubjectId,
+    /// Who really acts.
+    pub actor: SubjectId,
+    /// By which grant.
+    pub grant: GrantId,
+    /// With how much of the subject's rights.
+    pub preset: Preset,
+    /// Through which client.
+    pub client_id: String,
+    /// When the token was minted.
+    #[serde(serialize_with = "unix_seconds")]
+    pub iat: OffsetDateTime,
+    /// When it ends.
+    #[serde(serialize_with = "unix_seconds")]
+    pub exp: OffsetDateTime,
+    /// When the request came.
+    #[serde(serialize_with = "unix_seconds")]
+    pub at: OffsetDateTime,
+    /// How it asked.
+    pub method: String,
+    /// What it asked for: the route's template where the API tells it
+    /// ([`Builder::route_template`](crate::Builder::route_template)), else the path. Never a query.
+    pub path: String,
+    /// Whether it was let in.
+    #[serde(flatten)]
+    pub decision: Decision,
+}
+
+/// Whether a request under impersonation was let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase", tag = "decision", content = "code")]
+pub enum Decision {
+    /// Its handler runs, unless a guard further in refuses: that is then a record of its own.
+    Admitted,
+    /// Refused, with the code that the caller got.
+    Refused(&'static str),
+}
+
+/// Puts requests under impersonation on the record.
+///
+/// [`HttpRecorder`](crate::HttpRecorder) (feature `http-source`) posts them to the issuer; a process
+/// that is the issuer writes them itself.
+pub trait Recorder: Send + Sync {
+    /// Records one. `Ok` only when it is durable: the handler runs then. Given up after 5 seconds.
+    fn record<'a>(&'a self, request: &'a ActedRequest) -> Recording<'a>;
+}
+
+/// What [`Recorder::record`] returns.
+pub type Recording<'a> = Pin<Box<dyn Future<Output = Result<(), RecordError>> + Send + 'a>>;
+
+/// Why a request is not on the record, and so not answered.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// Nobody took it. Transient.
+    #[error("the record did not take it: {0}")]
+    Lost(String),
+    /// The issuer refused it; it would again. The operator's fault: the API's client credentials.
+    #[error("the issuer refused the record: status {0}")]
+    Refused(u16),
+}
+
+/// Tells the template of the route that a request matched.
+pub(crate) type RouteTemplate = Box<dyn Fn(&Parts) -> Option<String> + Send + Sync>;
+
+/// What the builder was given.
+#[derive(Default)]
+pub(crate) struct Record {
+    pub(crate) recorder: Option<Box<dyn Recorder>>,
+    pub(crate) route_template: Option<RouteTemplate>,
+}
+
+impl Record {
+    /// Records what was decided about a request, if it was made under impersonation.
+    pub(crate) async fn note(
+        &self,
+        parts: &Parts,
+        principal: &Principal,
+        at: OffsetDateTime,
+        refusal: Option<&Refusal>,
+    ) -> Result<(), Refusal> {
+        let (Some(actor), Some(sid)) = (principal.actor(), principal.sid()) else {
+            return Ok(());
+        };
+        let Some(recorder) = &self.recorder else {
+            tracing::error!("a request under impersonation came, and there is no recorder");
+            return Err(Refusal::Unavailable);
+        };
+        let decision = refusal.map_or(Decision::Admitted, |refusal| {
+            Decision::Refused(refusal.code())
+        });
+        let request = ActedRequest {
+            jti: principal.jti().to_owned(),
+            tid: principal.tenant(),
+            sid: sid.to_owned(),
+            sub: principal.subject(),
+            actor: actor.sub,
+            grant: actor.grant,
+            preset: actor.preset,
+            client_id: principal.client_id().to_owned(),
+            iat: principal.issued_at(),
+            exp: principal.expires_at(),
+            at,
+            method: parts.method.as_str().to_owned(),
+            path: self.path(parts),
+            decision,
+        };
+        let outcome = match timeout(TIMEOUT, recorder.record(&request)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(RecordError::Lost("no answer in 5 s".to_owned())),
+        };
+        outcome.map_err(|error| {
+            tracing::error!(%error, "a request under impersonation was not recorded");
+            Refusal::Unavailable
+        })
+    }
+
+    fn path(&self, parts: &Parts) -> String {
+        let template = self.route_template.as_ref().and_then(|of| of(parts));
+        let mut path = template.unwrap_or_else(|| parts.uri.path().to_owned());
+        path.truncate(path.floor_char_boundary(MAX_PATH_BYTES));
+        path
+    }
+}

@@ -1,0 +1,273 @@
+//! Under impersonation: what an actor may ask, and that all of it is recorded (design §7).
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::MatchedPath;
+use axum::routing::{any, get as get_route, post};
+use http::{Method, Request, StatusCode};
+use lanyard_verifier::{
+    ActedRequest, Decision, GrantId, Guard, Permissions, Preset, RecordError, Recorder, Recording,
+    SubjectId,
+};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::lab::{JUNIPER, Lab, NOW, bearing, call, get};
+
+const ACTOR: SubjectId = SubjectId::from_uuid(Uuid::from_u128(7));
+const PATIENT: SubjectId = SubjectId::from_uuid(Uuid::from_u128(8));
+const GRANT: GrantId = GrantId::from_uuid(Uuid::from_u128(9));
+
+/// Keeps what it is told, unless it is out of order.
+#[derive(Clone, Default)]
+struct Ledger {
+    kept: Arc<Mutex<Vec<ActedRequest>>>,
+    is_broken: Arc<AtomicBool>,
+}
+
+impl Ledger {
+    /// What was recorded since last asked: method, path and decision.
+    fn take(&self) -> Vec<(String, String, Decision)> {
+        let kept = std::mem::take(&mut *self.kept.lock().expect("not poisoned"));
+        kept.into_iter()
+            .map(|request| (request.method, request.path, request.decision))
+            .collect()
+    }
+
+    fn decisions(&self) -> Vec<Decision> {
+        self.take().into_iter().map(|(_, _, what)| what).collect()
+    }
+}
+
+impl Recorder for Ledger {
+    fn record<'a>(&'a self, request: &'a ActedRequest) -> Recording<'a> {
+        Box::pin(async move {
+            if self.is_broken.load(Ordering::SeqCst) {
+                return Err(RecordError::Lost("the disk is full".to_owned()));
+            }
+            self.kept
+                .lock()
+                .expect("not poisoned")
+                .push(request.clone());
+            Ok(())
+        })
+    }
+}
+
+fn lab() -> (Lab, Ledger) {
+    let ledger = Ledger::default();
+    let permissions = Permissions::new().role("owner", ["visits.visit.write", "visits.note.sign"]);
+    let recorder = ledger.clone();
+    let lab = Lab::with(|builder| builder.permissions(permissions).recorder(recorder));
+    (lab, ledger)
+}
+
+fn acting(lab: &Lab, preset: Preset) -> String {
+    let token = lab.token().subject(PATIENT).roles(["owner"]);
+    token.acted(ACTOR, GRANT, preset).mint()
+}
+
+fn router(lab: &Lab, guard: Guard) -> Router {
+    Router::new()
+        .route("/", any(|| async { "in" }))
+        .layer(lab.verifier.layer().guard(guard))
+}
+
+const FORBIDDEN: Decision = Decision::Refused("impersonation_forbidden");
+
+/// Design §7: reading is the default, all else the exception, which a route states by name; and a
+/// grant for reading stays one. Whatever came is on the record with what was decided.
+#[tokio::test]
+async fn what_an_actor_may_ask_is_the_routes_and_the_presets_to_say() {
+    let (lab, ledger) = lab();
+    let herself = lab.token().mint();
+    for preset in [Preset::ReadOnly, Preset::Assist, Preset::Technical] {
+        let token = acting(&lab, preset);
+        for allows in [false, true] {
+            let guard = if allows {
+                Guard::allow_impersonation()
+            } else {
+                Guard::default()
+            };
+            let router = router(&lab, guard);
+            for method in [
+                "GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "PURGE",
+            ] {
+                let method = Method::from_bytes(method.as_bytes()).expect("a method");
+                let request = || Request::builder().method(method.clone()).uri("/");
+                let may = method.is_safe() || (allows && preset != Preset::ReadOnly);
+                let answer = call(&router, bearing(request(), &token)).await;
+                if may {
+                    assert_eq!(answer.status, StatusCode::OK, "{method} {preset}");
+                    assert_eq!(ledger.decisions(), [Decision::Admitted]);
+                } else {
+                    let code = answer.refused(StatusCode::FORBIDDEN);
+                    assert_eq!(code, "impersonation_forbidden", "{method} {preset}");
+                    assert!(answer.challenge().contains(r#"error="insufficient_scope""#));
+                    assert_eq!(ledger.decisions(), [FORBIDDEN]);
+                }
+                let answer = call(&router, bearing(request(), &herself)).await;
+                assert_eq!(answer.status, StatusCode::OK, "{method} as herself");
+                assert_eq!(ledger.decisions(), [], "nobody acts for anybody");
+            }
+        }
+    }
+}
+
+/// The exception is the verifying layer's own: a guard further in can't lift what was refused.
+#[tokio::test]
+async fn a_guard_further_in_allows_nothing() {
+    let (lab, ledger) = lab();
+    let token = acting(&lab, Preset::Assist);
+    let further_in: Router = Router::new()
+        .route("/", post(|| async { "in" }))
+        .route_layer(Guard::allow_impersonation())
+        .layer(lab.verifier.layer());
+    let answer = call(&further_in, bearing(Request::post("/"), &token)).await;
+    assert_eq!(
+        answer.refused(StatusCode::FORBIDDEN),
+        "impersonation_forbidden"
+    );
+    assert_eq!(ledger.decisions(), [FORBIDDEN]);
+}
+
+/// A method named by override is still the method of the request.
+#[tokio::test]
+async fn a_method_override_header_changes_nothing() {
+    let (lab, _) = lab();
+    let token = acting(&lab, Preset::Assist);
+    let router: Router = Router::new()
+        .route("/", post(|| async { "in" }))
+        .layer(lab.verifier.layer());
+    let request = bearing(Request::post("/"), &token).header("X-HTTP-Method-Override", "GET");
+    assert_eq!(call(&router, request).await.status, StatusCode::FORBIDDEN);
+}
+
+/// IMP-05, IMP-06, IMP-10: a right that is never lent is not lent by a route either, and reading
+/// does not help. Both where the layer's own guard asks for it and where one further in does.
+#[tokio::test]
+async fn what_is_never_lent_refuses_every_actor() {
+    let (lab, ledger) = lab();
+    let token = acting(&lab, Preset::Assist);
+    let herself = lab.token().roles(["owner"]).mint();
+    let signs = Guard::permission("visits.note.sign").and(Guard::allow_impersonation());
+    let inside = router(&lab, signs.clone());
+    let further_in: Router = Router::new()
+        .route("/", any(|| async { "in" }))
+        .route_layer(signs)
+        .layer(lab.verifier.layer().guard(Guard::allow_impersonation()));
+    for (router, recorded) in [
+        (inside, vec![FORBIDDEN]),
+        (further_in, vec![Decision::Admitted, FORBIDDEN]),
+    ] {
+        for method in [Method::GET, Method::POST] {
+            let request = || Request::builder().method(method.clone()).uri("/");
+            let answer = call(&router, bearing(request(), &token)).await;
+            let code = answer.refused(StatusCode::FORBIDDEN);
+            assert_eq!(code, "impersonation_forbidden");
+            assert_eq!(ledger.decisions(), recorded);
+            let answer = call(&router, bearing(request(), &herself)).await;
+            assert_eq!(answer.status, StatusCode::OK);
+        }
+    }
+    let lent = router(&lab, Guard::permission("visits.visit.write"));
+    assert_eq!(get(&lent, "/", &token).await.status, StatusCode::OK);
+}
+
+/// Both identities, the grant, the token and where it went; never the query.
+#[tokio::test]
+async fn the_record_says_who_as_whom_by_what_and_where() {
+    let (lab, ledger) = lab();
+    let token = acting(&lab, Preset::Technical);
+    let router = router(&lab, Guard::scope("visits:read"));
+    get(&router, "/?name=Ada+Quill", &token).await;
+    let kept = ledger.kept.lock().expect("not poisoned");
+    assert_eq!(
+        serde_json::to_value(&kept[0]).expect("JSON"),
+        json!({
+            "jti": "test-token", "tid": JUNIPER, "sid": "test-session", "sub": PATIENT,
+            "actor": ACTOR, "grant": GRANT, "preset": "technical", "client_id": "test-client",
+            "iat": NOW, "exp": NOW + 300, "at": NOW, "method": "GET", "path": "/",
+            "decision": "refused", "code": "insufficient_scope",
+        })
+    );
+    assert_eq!(kept.len(), 1);
+}
+
+/// The template where the API tells it; a path that is no route's is cut to a bound.
+#[tokio::test]
+async fn a_route_is_recorded_by_its_template() {
+    let ledger = Ledger::default();
+    let recorder = ledger.clone();
+    let lab = Lab::with(|builder| {
+        builder.recorder(recorder).route_template(|parts| {
+            let path = parts.extensions.get::<MatchedPath>()?;
+            Some(path.as_str().to_owned())
+        })
+    });
+    let token = acting(&lab, Preset::ReadOnly);
+    let router: Router = Router::new()
+        .route("/visits/{visit}", get_route(|| async { "in" }))
+        .fallback(|| async { StatusCode::NOT_FOUND })
+        .layer(lab.verifier.layer());
+    get(&router, "/visits/4711?x=y", &token).await;
+    get(&router, &format!("/{}", "x".repeat(2000)), &token).await;
+    let paths: Vec<String> = ledger.take().into_iter().map(|(_, path, _)| path).collect();
+    assert_eq!(paths[0], "/visits/{visit}");
+    assert_eq!(paths[1].len(), 1024);
+}
+
+/// IMP-13, and fail closed: without a trace nothing happens, and no handler runs.
+#[tokio::test]
+async fn what_cannot_be_recorded_is_not_answered() {
+    let (broken, ledger) = lab();
+    ledger.is_broken.store(true, Ordering::SeqCst);
+    let permissions = Permissions::new();
+    let without = Lab::with(|builder| builder.permissions(permissions));
+    let runs = Arc::new(AtomicUsize::new(0));
+    for lab in [broken, without] {
+        let counted = Arc::clone(&runs);
+        let handler = move || async move { counted.fetch_add(1, Ordering::SeqCst).to_string() };
+        let router: Router = Router::new()
+            .route("/", any(handler))
+            .layer(lab.verifier.layer().guard(Guard::allow_impersonation()));
+        let token = acting(&lab, Preset::Assist);
+        for request in [Request::get("/"), Request::post("/")] {
+            let answer = call(&router, bearing(request, &token)).await;
+            let code = answer.refused(StatusCode::SERVICE_UNAVAILABLE);
+            assert_eq!(code, "temporarily_unavailable");
+        }
+        assert_eq!(runs.swap(0, Ordering::SeqCst), 0);
+        let herself = lab.token().mint();
+        assert_eq!(get(&router, "/", &herself).await.status, StatusCode::OK);
+        assert_eq!(runs.swap(0, Ordering::SeqCst), 1);
+    }
+}
+
+/// A guard further in that refuses says so on the record, or nothing at all.
+#[tokio::test]
+async fn a_refusal_further_in_is_recorded_too() {
+    let (lab, ledger) = lab();
+    let token = acting(&lab, Preset::ReadOnly);
+    let broken = Arc::clone(&ledger.is_broken);
+    let router: Router = Router::new()
+        .route("/", any(|| async { "in" }))
+        .route_layer(Guard::scope("visits:read"))
+        .layer(axum::middleware::from_fn(
+            move |request: axum::extract::Request, next: axum::middleware::Next| {
+                let breaks = request.uri().query() == Some("break");
+                broken.store(breaks, Ordering::SeqCst);
+                next.run(request)
+            },
+        ))
+        .layer(lab.verifier.layer());
+    let answer = get(&router, "/", &token).await;
+    assert_eq!(answer.refused(StatusCode::FORBIDDEN), "insufficient_scope");
+    let refused = Decision::Refused("insufficient_scope");
+    assert_eq!(ledger.decisions(), [Decision::Admitted, refused]);
+    let answer = get(&router, "/?break", &token).await;
+    answer.refused(StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(ledger.decisions(), [Decision::Admitted]);
+}
