@@ -18,7 +18,7 @@ pub(crate) enum Refusal {
     BadRequest(&'static str),
     /// The one answer for every token that is not good here, another clinic's included.
     InvalidToken,
-    /// The keys are not at hand, or what may be answered only on record can't be recorded.
+    /// The keys or the latest revocations are not at hand, or what may be answered only on record can't be recorded.
     Unavailable,
     /// A scope is missing.
     Scope(String),
@@ -40,7 +40,7 @@ pub(crate) enum Refusal {
 impl From<VerifyError> for Refusal {
     fn from(error: VerifyError) -> Self {
         match error {
-            VerifyError::KeysUnavailable => Self::Unavailable,
+            VerifyError::KeysUnavailable | VerifyError::RevocationsStale => Self::Unavailable,
             VerifyError::TooLong
             | VerifyError::Malformed
             | VerifyError::WrongType
@@ -54,7 +54,8 @@ impl From<VerifyError> for Refusal {
             | VerifyError::Expired
             | VerifyError::NotYetValid
             | VerifyError::LivesTooLong
-            | VerifyError::SenderConstrained => Self::InvalidToken,
+            | VerifyError::SenderConstrained
+            | VerifyError::Revoked => Self::InvalidToken,
         }
     }
 }
@@ -86,7 +87,7 @@ impl Refusal {
         response
     }
 
-    fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::NoToken | Self::InvalidToken | Self::StepUp { .. } => StatusCode::UNAUTHORIZED,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,

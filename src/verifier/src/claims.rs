@@ -61,6 +61,11 @@ pub(crate) struct Validity {
 }
 
 impl Validity {
+    /// When it was minted, in Unix seconds.
+    pub(crate) fn issued_at(self) -> i64 {
+        self.iat
+    }
+
     pub(crate) fn check(self, now: OffsetDateTime) -> Result<(), VerifyError> {
         let now = now.unix_timestamp();
         let leeway = LEEWAY.as_secs().cast_signed();

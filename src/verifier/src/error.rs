@@ -5,7 +5,8 @@ use thiserror::Error;
 /// Why [`Verifier::verify`](crate::Verifier::verify) gave no principal.
 ///
 /// For the log of the API, never for its caller: the caller gets `invalid_token` for all of them
-/// but [`VerifyError::KeysUnavailable`] (RFC 6750 §3.1). No variant quotes the token.
+/// but [`VerifyError::KeysUnavailable`] and [`VerifyError::RevocationsStale`] (RFC 6750 §3.1). No
+/// variant quotes the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum VerifyError {
@@ -53,6 +54,14 @@ pub enum VerifyError {
     /// Bound to a key (`cnf`) but presented as a plain bearer token: stolen, or a client's fault.
     #[error("sender-constrained token without its proof (RFC 7800 §3, RFC 9449 §7.1)")]
     SenderConstrained,
+    /// Its session, its person, her clinic, its key or the like was revoked after it was minted.
+    /// Everyday: somebody signed out.
+    #[error("revoked")]
+    Revoked,
+    /// What was revoked lately is not known here, and the route does not take that risk: the
+    /// answer is 503, as for the keys.
+    #[error("revocations are not up to date")]
+    RevocationsStale,
     /// The issuer's keys can't be had, or are older than the bound. Nobody's token is at fault:
     /// the answer is 503, and never "allow".
     #[error("the issuer's keys are not available")]

@@ -16,7 +16,7 @@ use crate::challenge::Refusal;
 use crate::impersonation::is_never_lent;
 use crate::layer::LetInBy;
 use crate::tenant::{TenantDirectory, TenantRule};
-use crate::{Principal, Verifier};
+use crate::{Principal, Verifier, WhenStale};
 
 /// What a route asks for beyond a good token. Join several with [`Guard::and`]; all must hold.
 ///
@@ -40,6 +40,7 @@ pub struct Guard {
     acr_values: Option<Vec<String>>,
     max_age: Option<Duration>,
     allows_impersonation: bool,
+    when_stale: Option<WhenStale>,
 }
 
 impl Guard {
@@ -115,6 +116,25 @@ impl Guard {
         }
     }
 
+    /// What the route does while the verifier does not know what was revoked lately; asks for
+    /// nothing. Only in [`VerifyLayer::guard`]: a layer further out has already refused otherwise.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use lanyard_verifier::{Guard, WhenStale};
+    /// let sign_note = Guard::scope("visits:write").and(Guard::when_stale(WhenStale::FailClosed));
+    /// let read_visits = Guard::scope("visits:read").and(Guard::when_stale(WhenStale::Introspect));
+    /// let opening_hours = Guard::when_stale(WhenStale::AcceptUpTo(Duration::from_secs(300)));
+    /// ```
+    ///
+    /// [`VerifyLayer::guard`]: crate::VerifyLayer::guard
+    pub fn when_stale(policy: WhenStale) -> Self {
+        Self {
+            when_stale: Some(policy),
+            ..Self::default()
+        }
+    }
+
     fn tenant(rule: TenantRule) -> Self {
         Self {
             tenants: vec![Arc::new(rule)],
@@ -140,7 +160,15 @@ impl Guard {
             (mine, theirs) => mine.or(theirs),
         };
         self.allows_impersonation |= other.allows_impersonation;
+        self.when_stale = match (self.when_stale, other.when_stale) {
+            (Some(mine), Some(theirs)) => Some(mine.stricter(theirs)),
+            (mine, theirs) => mine.or(theirs),
+        };
         self
+    }
+
+    pub(crate) fn policy_when_stale(&self) -> Option<WhenStale> {
+        self.when_stale
     }
 
     pub(crate) fn allows_impersonation(&self) -> bool {

@@ -117,15 +117,15 @@ const NEVER_LENT: [([Segment; 3], &str); 12] = [
 pub fn is_never_lent(key: &str) -> bool {
     let mut parts = key.splitn(3, '.');
     // A key of fewer segments is read as if the missing ones could be any.
-    let segments: [Option<&str>; 3] = [parts.next(), parts.next(), parts.next()];
-    let fits = |(segment, part): (&Segment, &Option<&str>)| match (segment, part) {
+    let segments = [parts.next(), parts.next(), parts.next()];
+    let fits = |(segment, part): (&Segment, Option<&str>)| match (segment, part) {
         (Any, _) | (_, None) => true,
-        (Is(word), Some(part)) => part == word,
-        (Not(word), Some(part)) => part != word,
+        (Is(word), Some(part)) => part == *word,
+        (Not(word), Some(part)) => part != *word,
     };
     NEVER_LENT
         .iter()
-        .any(|(pattern, _)| pattern.iter().zip(&segments).all(fits))
+        .any(|(pattern, _)| pattern.iter().zip(segments).all(fits))
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::error::{KeySourceError, VerifyError};
 use crate::jwk::{JwkSet, VerifyingKey};
+use crate::token::UnverifiedToken;
 
 /// Where the issuer's key set comes from.
 ///
@@ -49,6 +50,8 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// K4, unless the builder says otherwise.
 pub(crate) const DEFAULT_STALENESS: Duration = Duration::from_hours(1);
+/// K4, whatever the builder says.
+pub(crate) const LONGEST_STALENESS: Duration = Duration::from_hours(24);
 
 /// The keys of one answer of the issuer.
 pub(crate) struct KeySet {
@@ -159,6 +162,36 @@ impl KeyCache {
         } else {
             Err(VerifyError::KeysUnavailable)
         }
+    }
+
+    /// The key that signed this token, if it is one of the present set and its own algorithm.
+    pub(crate) async fn signer(
+        self: &Arc<Self>,
+        token: &UnverifiedToken<'_>,
+    ) -> Result<Arc<VerifyingKey>, VerifyError> {
+        let key = {
+            let set = self.usable().await?;
+            set.as_ref()
+                .and_then(|set| set.get(&token.kid))
+                .map(Arc::clone)
+        };
+        let key = match key {
+            Some(key) => key,
+            None => self.unknown(&token.kid).await?,
+        };
+        if token.alg != key.alg() {
+            return Err(VerifyError::WrongAlgorithm);
+        }
+        if !key.verifies(token.signing_input.as_bytes(), &token.signature) {
+            return Err(VerifyError::BadSignature);
+        }
+        Ok(key)
+    }
+
+    /// How long ago the present set came.
+    pub(crate) fn age(&self) -> Option<Duration> {
+        let current = self.current.load();
+        current.as_ref().map(|set| set.fetched_at.elapsed())
     }
 
     fn is_usable(&self) -> bool {

@@ -119,7 +119,10 @@ pub(crate) struct LetInBy(pub(crate) Verifier);
 impl VerifyLayer {
     async fn admit(&self, parts: &mut Parts) -> Result<(), Refusal> {
         let token = bearer::token(&parts.headers, &parts.uri)?;
-        let principal = self.verifier.verify(token).await.map_err(|error| {
+        let verdict = self
+            .verifier
+            .verify_for(token, self.guard.policy_when_stale());
+        let principal = verdict.await.map_err(|error| {
             tracing::debug!(%error, "access token refused");
             Refusal::from(error)
         })?;

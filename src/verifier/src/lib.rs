@@ -15,6 +15,7 @@ mod guard;
 mod http_client;
 mod ids;
 mod impersonation;
+mod introspection;
 mod json;
 mod jwk;
 mod keys;
@@ -25,6 +26,7 @@ mod permissions;
 mod principal;
 mod record;
 mod resource;
+mod revocation;
 mod seen;
 mod tenant;
 #[cfg(feature = "test-issuer")]
@@ -41,9 +43,13 @@ pub use error::{BuildError, KeySourceError, VerifyError};
 pub use extract::{NotVerified, Verified};
 pub use guard::{Guard, GuardService};
 #[cfg(feature = "http-source")]
-pub use http_client::{HttpActivitySink, HttpClient, HttpError, HttpKeySource, HttpRecorder};
+pub use http_client::{
+    HttpActivitySink, HttpClient, HttpError, HttpIntrospector, HttpKeySource, HttpRecorder,
+    HttpRevocationSource,
+};
 pub use ids::{GrantId, NotAnId, SubjectId, TenantId};
 pub use impersonation::{Preset, UnknownPreset, is_never_lent};
+pub use introspection::{Introspection, IntrospectionError, Introspector};
 pub use jwk::{Jwk, JwkSet};
 pub use keys::{KeyFetch, KeySource};
 pub use layer::{VerifyLayer, VerifyService};
@@ -53,6 +59,10 @@ pub use permissions::Permissions;
 pub use principal::{Actor, MissingScope, Principal, SignIn};
 pub use record::{ActedRequest, Decision, RecordError, Recorder, Recording};
 pub use resource::{PROTECTED_RESOURCE_METADATA_PATH, ProtectedResourceMetadata};
+pub use revocation::{
+    FeedError, FeedStatus, Following, Reporting, RevocationSource, RevocationStream, Snapshot,
+    SnapshotFetch, Standing, StreamMessage, StreamRead, WhenStale,
+};
 pub use tenant::{DirectoryUnavailable, TenantDirectory, TenantLookup};
 pub use token::MAX_TOKEN_BYTES;
 pub use verifier::{Builder, Verifier};

@@ -9,24 +9,17 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use http::request::Parts;
-use serde::Serialize;
 use time::OffsetDateTime;
 use tokio::time::timeout;
 
-use crate::activity::unix_seconds;
 use crate::challenge::Refusal;
-use crate::impersonation::Preset;
-use crate::{GrantId, Principal, SubjectId, TenantId};
+use crate::{Actor, Principal, SubjectId, TenantId};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// The longest path recorded, in bytes; the rest is cut.
-const MAX_PATH_BYTES: usize = 1024;
+const MOST_CHARACTERS: usize = 200;
 
 /// A request that somebody made as somebody else.
-///
-/// In JSON the instants are Unix seconds, and the decision stands flat beside the rest:
-/// `"decision":"admitted"`, or `"decision":"refused","code":"impersonation_forbidden"`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ActedRequest {
     /// The token that was used.
@@ -37,41 +30,38 @@ pub struct ActedRequest {
     pub sid: String,
     /// Whom the actor acts as.
     pub sub: SubjectId,
-    /// Who really acts.
-    pub actor: SubjectId,
-    /// By which grant.
-    pub grant: GrantId,
-    /// With how much of the subject's rights.
-    pub preset: Preset,
+    /// Who really acts, by which grant, with how much of the subject's rights.
+    pub actor: Actor,
     /// Through which client.
     pub client_id: String,
-    /// When the token was minted.
-    #[serde(serialize_with = "unix_seconds")]
+    /// When the token was minted, UTC.
     pub iat: OffsetDateTime,
-    /// When it ends.
-    #[serde(serialize_with = "unix_seconds")]
+    /// When it ends, UTC.
     pub exp: OffsetDateTime,
-    /// When the request came.
-    #[serde(serialize_with = "unix_seconds")]
+    /// When the request came, UTC.
     pub at: OffsetDateTime,
     /// How it asked.
     pub method: String,
     /// What it asked for: the route's template where the API tells it
-    /// ([`Builder::route_template`](crate::Builder::route_template)), else the path. Never a query.
-    pub path: String,
+    /// ([`Builder::route_template`](crate::Builder::route_template)), else the path. Never a query;
+    /// 200 characters at most, the rest is cut.
+    pub route: String,
     /// Whether it was let in.
-    #[serde(flatten)]
     pub decision: Decision,
 }
 
 /// Whether a request under impersonation was let in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase", tag = "decision", content = "code")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// Its handler runs, unless a guard further in refuses: that is then a record of its own.
     Admitted,
-    /// Refused, with the code that the caller got.
-    Refused(&'static str),
+    /// Refused.
+    Refused {
+        /// The status of the answer.
+        status: u16,
+        /// Its code: `insufficient_scope`, `impersonation_forbidden`, …
+        code: &'static str,
+    },
 }
 
 /// Puts requests under impersonation on the record.
@@ -124,23 +114,22 @@ impl Record {
             tracing::error!("a request under impersonation came, and there is no recorder");
             return Err(Refusal::Unavailable);
         };
-        let decision = refusal.map_or(Decision::Admitted, |refusal| {
-            Decision::Refused(refusal.code())
+        let decision = refusal.map_or(Decision::Admitted, |refusal| Decision::Refused {
+            status: refusal.status().as_u16(),
+            code: refusal.code(),
         });
         let request = ActedRequest {
             jti: principal.jti().to_owned(),
             tid: principal.tenant(),
             sid: sid.to_owned(),
             sub: principal.subject(),
-            actor: actor.sub,
-            grant: actor.grant,
-            preset: actor.preset,
+            actor: *actor,
             client_id: principal.client_id().to_owned(),
             iat: principal.issued_at(),
             exp: principal.expires_at(),
             at,
             method: parts.method.as_str().to_owned(),
-            path: self.path(parts),
+            route: self.route(parts),
             decision,
         };
         let outcome = match timeout(TIMEOUT, recorder.record(&request)).await {
@@ -153,10 +142,13 @@ impl Record {
         })
     }
 
-    fn path(&self, parts: &Parts) -> String {
+    /// Without anything that could cut a line of the record.
+    fn route(&self, parts: &Parts) -> String {
         let template = self.route_template.as_ref().and_then(|of| of(parts));
-        let mut path = template.unwrap_or_else(|| parts.uri.path().to_owned());
-        path.truncate(path.floor_char_boundary(MAX_PATH_BYTES));
-        path
+        let route = template.unwrap_or_else(|| parts.uri.path().to_owned());
+        let cuts = |c: char| c.is_control() || c.is_whitespace() || c == '?' || c == '#';
+        let slash = (!route.starts_with('/')).then_some('/');
+        let letters = slash.into_iter().chain(route.chars()).take(MOST_CHARACTERS);
+        letters.map(|c| if cuts(c) { '_' } else { c }).collect()
     }
 }

@@ -12,8 +12,10 @@ use arc_swap::ArcSwapOption;
 use ring::digest;
 
 use crate::claims::Validity;
+use crate::introspection::Answered;
 use crate::jwk::VerifyingKey;
 use crate::principal::Principal;
+use crate::revocation::Mark;
 
 /// Places in all: a power of two. Full, it holds about 10 MB; empty, 64 KiB.
 const PLACES: usize = 8192;
@@ -22,13 +24,17 @@ const BUCKET: usize = 4;
 pub(crate) type TokenDigest = [u8; 32];
 
 /// A token whose signature and claims were good when it was first shown. Whether it still is must
-/// be asked at every hit: its times, and its key's standing.
+/// be asked at every hit: its times, its key's standing, and what was revoked.
 pub(crate) struct SeenToken {
     pub(crate) digest: TokenDigest,
     pub(crate) kid: String,
     pub(crate) key: Arc<VerifyingKey>,
     pub(crate) validity: Validity,
     pub(crate) principal: Arc<Principal>,
+    /// What revocations would name it by; empty if nobody tells of any.
+    pub(crate) marks: Box<[Mark]>,
+    /// What the issuer said when it was asked.
+    pub(crate) answer: Answered,
 }
 
 pub(crate) struct SeenTokens(Box<[ArcSwapOption<SeenToken>]>);
@@ -53,7 +59,7 @@ impl SeenTokens {
         })
     }
 
-    pub(crate) fn put(&self, seen: SeenToken) {
+    pub(crate) fn put(&self, seen: SeenToken) -> Arc<SeenToken> {
         let bucket = self.bucket(&seen.digest);
         let free = bucket.iter().position(|place| {
             place
@@ -63,7 +69,9 @@ impl SeenTokens {
         });
         // Full: one of the four, by a byte of the digest that the index does not use.
         let place = free.unwrap_or(usize::from(seen.digest[31]) % BUCKET);
-        bucket[place].store(Some(Arc::new(seen)));
+        let seen = Arc::new(seen);
+        bucket[place].store(Some(Arc::clone(&seen)));
+        seen
     }
 
     /// Forgets a token that is no longer good.

@@ -11,6 +11,11 @@ use crate::json::{present, read_strictly};
 /// The longest token looked at, in bytes. Ours have about one thousand.
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
+/// `typ` of an access token (RFC 9068 §2.1).
+pub(crate) const ACCESS_TOKEN: &str = "at+jwt";
+/// `typ` of a security event token (RFC 8417 §2.3). Never the other's: each is refused as the other.
+pub(crate) const SECURITY_EVENT: &str = "secevent+jwt";
+
 /// The longest `kid` looked up, in bytes.
 const MAX_KID_BYTES: usize = 128;
 
@@ -49,14 +54,18 @@ struct Header {
 }
 
 impl<'a> UnverifiedToken<'a> {
-    pub(crate) fn parse(token: &'a str) -> Result<Self, VerifyError> {
+    /// Cuts a token whose header says that it is of this `typ`.
+    pub(crate) fn parse(token: &'a str, typ: &str) -> Result<Self, VerifyError> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(VerifyError::TooLong);
+        }
         let (signing_input, signature) = token.rsplit_once('.').ok_or(VerifyError::Malformed)?;
         let (header, payload) = signing_input
             .split_once('.')
             .ok_or(VerifyError::Malformed)?;
         let (alg, kid) = read_strictly::<Header>(&decode(header)?)
             .ok_or(VerifyError::Malformed)?
-            .accept()?;
+            .accept(typ)?;
         Ok(Self {
             alg,
             kid,
@@ -69,7 +78,7 @@ impl<'a> UnverifiedToken<'a> {
 
 impl Header {
     /// The algorithm and key that the header names, if it names nothing it must not.
-    fn accept(self) -> Result<(String, String), VerifyError> {
+    fn accept(self, typ: &str) -> Result<(String, String), VerifyError> {
         // Presence is enough, whatever the value: we understand no extension, take a key only from
         // the issuer's set, and fetch no address that a token names.
         let refused = [
@@ -85,7 +94,7 @@ impl Header {
         if let Some((name, _)) = refused.into_iter().find(|(_, value)| value.is_some()) {
             return Err(VerifyError::HeaderRefused(name));
         }
-        if self.typ.as_deref() != Some("at+jwt") {
+        if self.typ.as_deref() != Some(typ) {
             return Err(VerifyError::WrongType);
         }
         let alg = self.alg.ok_or(VerifyError::WrongAlgorithm)?;

@@ -11,13 +11,15 @@ use crate::challenge::Refusal;
 use crate::claims;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{BuildError, KeySourceError, VerifyError};
-use crate::keys::{DEFAULT_STALENESS, KeyCache, KeySource};
+use crate::introspection::{Answered, Introspector};
+use crate::keys::{DEFAULT_STALENESS, KeyCache, KeySource, LONGEST_STALENESS};
 use crate::permissions::Permissions;
 use crate::principal::Principal;
 use crate::record::{Record, Recorder};
 use crate::resource::{self, Resource};
-use crate::seen::{self, SeenToken, SeenTokens};
-use crate::token::{MAX_TOKEN_BYTES, UnverifiedToken};
+use crate::revocation::{Feed, FeedStatus, Mark, RevocationSource, Wanted, WhenStale, Whose};
+use crate::seen::{self, SeenToken, SeenTokens, TokenDigest};
+use crate::token::{ACCESS_TOKEN, MAX_TOKEN_BYTES, UnverifiedToken};
 
 /// Verifies access tokens of one issuer for one API. Cheap to clone; clones share everything.
 ///
@@ -35,6 +37,7 @@ struct Inner {
     permissions: Permissions,
     resource: Option<Resource>,
     record: Record,
+    feed: Option<Arc<Feed>>,
 }
 
 impl Verifier {
@@ -51,13 +54,14 @@ impl Verifier {
             permissions: Permissions::default(),
             resource: resource::Description::default(),
             record: Record::default(),
+            revocations: Wanted::default(),
         }
     }
 
     /// Verifies one token, as it stands behind `Bearer `.
     ///
-    /// A token seen before costs a hash and a look-up; its times and its key's standing are asked
-    /// again. Nothing is taken from the token before its signature is verified but `kid`.
+    /// A token seen before costs a hash and some look-ups; its times, its key's standing and what was
+    /// revoked are asked again. Nothing is taken from the token before its signature is verified but `kid`.
     ///
     /// # Errors
     /// [`VerifyError`]; for the log, not for the caller.
@@ -65,47 +69,59 @@ impl Verifier {
     /// # Source
     /// RFC 9068 §4, RFC 8725.
     pub async fn verify(&self, token: &str) -> Result<Arc<Principal>, VerifyError> {
+        self.verify_for(token, None).await
+    }
+
+    /// The same for a route that has a policy of its own for when revocations are not up to date.
+    pub(crate) async fn verify_for(
+        &self,
+        token: &str,
+        when_stale: Option<WhenStale>,
+    ) -> Result<Arc<Principal>, VerifyError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(VerifyError::TooLong);
         }
         let digest = seen::digest(token);
-        if let Some(seen) = self.0.seen.get(&digest) {
-            return self.still_good(&seen).await;
-        }
-        let token = UnverifiedToken::parse(token)?;
-        let key = {
-            let set = self.0.keys.usable().await?;
-            set.as_ref()
-                .and_then(|set| set.get(&token.kid))
-                .map(Arc::clone)
+        let seen = match self.0.seen.get(&digest) {
+            Some(seen) => {
+                self.still_good(&seen).await?;
+                seen
+            }
+            None => self.verify_anew(token, digest).await?,
         };
-        let key = match key {
-            Some(key) => key,
-            None => self.0.keys.unknown(&token.kid).await?,
-        };
-        if token.alg != key.alg() {
-            return Err(VerifyError::WrongAlgorithm);
+        if let Some(feed) = &self.0.feed {
+            feed.judge(token, &seen, when_stale).await?;
         }
-        if !key.verifies(token.signing_input.as_bytes(), &token.signature) {
-            return Err(VerifyError::BadSignature);
-        }
+        Ok(Arc::clone(&seen.principal))
+    }
+
+    async fn verify_anew(
+        &self,
+        token: &str,
+        digest: TokenDigest,
+    ) -> Result<Arc<SeenToken>, VerifyError> {
+        let token = UnverifiedToken::parse(token, ACCESS_TOKEN)?;
+        let key = self.0.keys.signer(&token).await?;
         let now = self.0.clock.now();
         let (principal, validity) =
             claims::read(&token.payload, &self.0.issuer, &self.0.audience, now)?;
-        let principal = Arc::new(principal);
-        let shared = Arc::clone(&principal);
-        self.0.seen.put(SeenToken {
+        let marks = match self.0.feed {
+            Some(_) => Mark::of_token(&token.kid, &principal),
+            None => Box::default(),
+        };
+        Ok(self.0.seen.put(SeenToken {
             digest,
             kid: token.kid,
             key,
             validity,
-            principal,
-        });
-        Ok(shared)
+            principal: Arc::new(principal),
+            marks,
+            answer: Answered::nothing(),
+        }))
     }
 
     /// What may have changed since the token was first seen: the hour, and the issuer's keys.
-    async fn still_good(&self, seen: &SeenToken) -> Result<Arc<Principal>, VerifyError> {
+    async fn still_good(&self, seen: &SeenToken) -> Result<(), VerifyError> {
         let stands = {
             let set = self.0.keys.usable().await?;
             let key = set.as_ref().and_then(|set| set.get(&seen.kid));
@@ -116,13 +132,25 @@ impl Verifier {
         } else {
             Err(VerifyError::UnknownKey)
         };
-        match verdict {
-            Ok(()) => Ok(Arc::clone(&seen.principal)),
-            Err(error) => {
-                self.0.seen.forget(&seen.digest);
-                Err(error)
-            }
+        if verdict.is_err() {
+            self.0.seen.forget(&seen.digest);
         }
+        verdict
+    }
+
+    /// Waits until the issuer has told all that is revoked, once: at start-up, so that the first
+    /// requests need not wait for it. Returns at once if there is no
+    /// [`Builder::revocations`].
+    pub async fn revocations_known(&self) {
+        if let Some(feed) = &self.0.feed {
+            feed.first_told().await;
+        }
+    }
+
+    /// How this verifier stands with the issuer's revocations; `None` if there is no
+    /// [`Builder::revocations`].
+    pub fn feed_status(&self) -> Option<FeedStatus> {
+        self.0.feed.as_ref().map(|feed| feed.status())
     }
 
     /// Fetches the issuer's keys now: at start-up, or when told that one was withdrawn.
@@ -211,6 +239,7 @@ pub struct Builder {
     permissions: Permissions,
     resource: resource::Description,
     record: Record,
+    revocations: Wanted,
 }
 
 impl Builder {
@@ -229,7 +258,33 @@ impl Builder {
     /// For how long the last known keys are used while the issuer does not answer. Then every
     /// request is answered 503. One hour unless set; at least a minute, at most a day.
     pub fn staleness(mut self, bound: Duration) -> Self {
-        self.staleness = bound.clamp(Duration::from_mins(1), Duration::from_hours(24));
+        self.staleness = bound.clamp(Duration::from_mins(1), LONGEST_STALENESS);
+        self
+    }
+
+    /// Who tells what was revoked. Without it a token is good until it ends, whoever signs out.
+    pub fn revocations(mut self, source: impl RevocationSource + 'static) -> Self {
+        self.revocations.source = Some(Box::new(source));
+        self
+    }
+
+    /// For how long the verifier counts as up to date after it was last told everything: 30 seconds
+    /// unless set; at least 10 seconds, at most 5 minutes. Past it, [`WhenStale`] decides.
+    pub fn stale_after(mut self, bound: Duration) -> Self {
+        self.revocations.bound = bound;
+        self
+    }
+
+    /// What routes do then that do not say otherwise by
+    /// [`Guard::when_stale`](crate::Guard::when_stale). [`WhenStale::FailClosed`] unless set.
+    pub fn when_stale(mut self, policy: WhenStale) -> Self {
+        self.revocations.when_stale = policy;
+        self
+    }
+
+    /// Whom [`WhenStale::Introspect`] asks.
+    pub fn introspection(mut self, introspector: impl Introspector + 'static) -> Self {
+        self.revocations.introspector = Some(Box::new(introspector));
         self
     }
 
@@ -305,16 +360,24 @@ impl Builder {
         }
         let keys = self.keys.ok_or(BuildError::NoKeys)?;
         let resource = self.resource.locate(&self.issuer, &self.audience)?;
+        let keys = KeyCache::new(keys, self.staleness);
+        let whose = Whose {
+            issuer: self.issuer.clone(),
+            audience: self.audience.clone(),
+            clock: Arc::clone(&self.clock),
+            keys: Arc::clone(&keys),
+        };
         Ok(Verifier(Arc::new(Inner {
             issuer: self.issuer,
             audience: self.audience,
             clock: self.clock,
-            keys: KeyCache::new(keys, self.staleness),
+            keys,
             seen: SeenTokens::new(),
             activity: self.activity.map(ActivityReporter::new),
             permissions: self.permissions,
             resource,
             record: self.record,
+            feed: Feed::new(self.revocations, whose),
         })))
     }
 }

@@ -15,6 +15,7 @@ use crate::resource::is_identifier;
 /// Tells the issuer which release of this crate asks.
 const VERSION_HEADER: HeaderName = HeaderName::from_static("lanyard-verifier-version");
 pub(super) const JSON: &str = "application/json";
+pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 
 /// The API's own client, with HTTP Basic (RFC 6749 §2.3.1).
 pub(super) struct AsClient {

@@ -1,20 +1,23 @@
 //! Calls to the issuer over HTTP(S) (feature `http-source`).
 //!
 //! A client of our own on hyper and rustls with ring, in about a hundred lines: an HTTP client
-//! crate would double what an API has to build, and the issuer is called once in minutes. One
+//! crate would double what an API has to build, and the issuer is called a few times a minute. One
 //! connection a call, HTTP/1.1, no redirect followed, no cookie kept, no proxy asked.
 
 mod activity_sink;
 mod as_client;
+mod event_stream;
+mod introspector;
 mod key_source;
 mod recorder;
+mod revocation_source;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, Request, StatusCode, Uri};
+use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -24,8 +27,10 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 pub use activity_sink::HttpActivitySink;
+pub use introspector::HttpIntrospector;
 pub use key_source::HttpKeySource;
 pub use recorder::HttpRecorder;
+pub use revocation_source::HttpRevocationSource;
 
 /// For one call, from the name's look-up to the last byte.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -54,11 +59,11 @@ pub enum HttpError {
     /// The other side does not speak HTTP/1.1.
     #[error("HTTP: {0}")]
     Http(String),
-    /// The answer is longer than 256 KiB, or broke off.
+    /// The answer is longer than is read (256 KiB; 32 MiB for a snapshot), or broke off.
     #[error("the answer could not be read")]
     Answer,
-    /// No answer within 5 seconds.
-    #[error("no answer in 5 s")]
+    /// No answer within 5 seconds, or 30 for a snapshot.
+    #[error("no answer in time")]
     Timeout,
 }
 
@@ -120,12 +125,36 @@ impl HttpClient {
 
     /// Sends one request; `uri` is whole, with scheme and host.
     pub(crate) async fn send(&self, request: Request<String>) -> Result<Answer, HttpError> {
-        tokio::time::timeout(TIMEOUT, self.call(request))
+        self.send_for(request, MAX_ANSWER_BYTES, TIMEOUT).await
+    }
+
+    /// The same for an answer that may be longer and take longer.
+    pub(crate) async fn send_for(
+        &self,
+        request: Request<String>,
+        most_bytes: usize,
+        within: Duration,
+    ) -> Result<Answer, HttpError> {
+        let whole = async {
+            let (parts, body) = self.open(request).await?.into_parts();
+            let body = Limited::new(body, most_bytes).collect().await;
+            let body = body.map_err(|_| HttpError::Answer)?.to_bytes();
+            Ok(Answer {
+                status: parts.status,
+                headers: parts.headers,
+                body,
+            })
+        };
+        tokio::time::timeout(within, whole)
             .await
             .map_err(|_| HttpError::Timeout)?
     }
 
-    async fn call(&self, mut request: Request<String>) -> Result<Answer, HttpError> {
+    /// Sends one request and leaves the answer's body to be read as it comes.
+    pub(crate) async fn open(
+        &self,
+        mut request: Request<String>,
+    ) -> Result<Response<Incoming>, HttpError> {
         let uri = std::mem::take(request.uri_mut());
         let host = uri.host().ok_or(HttpError::Address)?;
         let is_tls = uri.scheme_str() == Some("https");
@@ -167,28 +196,20 @@ fn resolvable(host: &str) -> &str {
     }
 }
 
-async fn exchange<S>(stream: S, request: Request<String>) -> Result<Answer, HttpError>
+async fn exchange<S>(stream: S, request: Request<String>) -> Result<Response<Incoming>, HttpError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
         .map_err(HttpError::protocol)?;
-    // Ends with `sender`.
+    // Ends when the answer was read or let go.
     tokio::spawn(connection);
     let request = request.map(|body| Full::new(Bytes::from(body)));
-    let response = sender
+    sender
         .send_request(request)
         .await
-        .map_err(HttpError::protocol)?;
-    let (parts, body) = response.into_parts();
-    let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
-    let body = body.map_err(|_| HttpError::Answer)?.to_bytes();
-    Ok(Answer {
-        status: parts.status,
-        headers: parts.headers,
-        body,
-    })
+        .map_err(HttpError::protocol)
 }
 
 impl Default for HttpClient {

@@ -4,17 +4,56 @@ use serde::Serialize;
 
 use super::HttpClient;
 use super::as_client::{AsClient, Failure, JSON};
+use crate::TenantId;
 use crate::error::BuildError;
-use crate::record::{ActedRequest, RecordError, Recorder, Recording};
+use crate::record::{ActedRequest, Decision, RecordError, Recorder, Recording};
 
 /// Posts each request under impersonation to the issuer's `/activity/acted`, as the client that
 /// this API is registered as, and waits for its answer.
 #[derive(Debug)]
 pub struct HttpRecorder(AsClient);
 
+/// What is let in has no status yet: it is recorded before its handler runs. This one says that a
+/// request was not refused so far (RFC 9110 §15.2.1).
+const ADMITTED: u16 = 100;
+
 #[derive(Serialize)]
 struct Report<'a> {
-    events: [&'a ActedRequest; 1],
+    events: [Event<'a>; 1],
+}
+
+/// The issuer minted the token, so it knows who acts as whom by `sid`, and checks `jti` against the
+/// rest.
+#[derive(Serialize)]
+struct Event<'a> {
+    jti: &'a str,
+    tid: TenantId,
+    sid: &'a str,
+    iat: i64,
+    exp: i64,
+    at: i64,
+    method: &'a str,
+    route: &'a str,
+    status: u16,
+}
+
+impl<'a> Event<'a> {
+    fn of(request: &'a ActedRequest) -> Self {
+        Self {
+            jti: &request.jti,
+            tid: request.tid,
+            sid: &request.sid,
+            iat: request.iat.unix_timestamp(),
+            exp: request.exp.unix_timestamp(),
+            at: request.at.unix_timestamp(),
+            method: &request.method,
+            route: &request.route,
+            status: match request.decision {
+                Decision::Admitted => ADMITTED,
+                Decision::Refused { status, .. } => status,
+            },
+        }
+    }
 }
 
 impl HttpRecorder {
@@ -36,7 +75,9 @@ impl HttpRecorder {
     }
 
     async fn post(&self, request: &ActedRequest) -> Result<(), RecordError> {
-        let report = Report { events: [request] };
+        let report = Report {
+            events: [Event::of(request)],
+        };
         let report = serde_json::to_string(&report).expect("strings and numbers");
         match self.0.post("/activity/acted", JSON, report).await {
             Ok(_) => Ok(()),

@@ -1,5 +1,5 @@
-//! An issuer for the tests of an API (feature `test-issuer`): makes keys, serves its key set, and
-//! mints tokens, good ones and any others.
+//! An issuer for the tests of an API (feature `test-issuer`): makes keys, serves its key set, mints
+//! tokens, good ones and any others, and revokes them.
 //!
 //! ```
 //! # use lanyard_verifier::{Verifier, test_issuer::TestIssuer};
@@ -17,7 +17,31 @@
 //! assert!(verifier.verify(&forged).await.is_err());
 //! # });
 //! ```
+//!
+//! An API that follows revocations tests that too:
+//!
+//! ```
+//! # use lanyard_verifier::{Verifier, VerifyError, test_issuer::{Ended, TestIssuer}};
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! let issuer = TestIssuer::new("https://issuer.example");
+//! let verifier = Verifier::builder("https://issuer.example", "https://api.example")
+//!     .keys(issuer.keys())
+//!     .revocations(issuer.revocations())
+//!     .build()
+//!     .unwrap();
+//! let token = issuer.token("https://api.example").mint();
+//! let caller = verifier.verify(&token).await.unwrap();
+//!
+//! let session = Ended::Session(caller.tenant(), caller.sid().unwrap().to_owned());
+//! let position = issuer.revoke("https://api.example", &session);
+//! while verifier.feed_status().unwrap().position < Some(position) {
+//!     tokio::task::yield_now().await;
+//! }
+//! assert_eq!(verifier.verify(&token).await.unwrap_err(), VerifyError::Revoked);
+//! # });
+//! ```
 
+mod feed;
 mod key;
 mod token;
 
@@ -25,6 +49,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use feed::{Ended, TestRevocationSource};
 pub use key::TestKey;
 pub use token::TestToken;
 
@@ -39,6 +64,7 @@ pub struct TestIssuer {
     issuer: String,
     clock: Arc<dyn Clock>,
     published: Arc<Published>,
+    feed: Arc<feed::Feed>,
 }
 
 struct Published {
@@ -66,7 +92,15 @@ impl TestIssuer {
                 is_down: AtomicBool::new(false),
                 fetches: AtomicUsize::new(0),
             }),
+            feed: feed::Feed::new(),
         }
+    }
+
+    /// The same issuer by another URL: that of a server which a test has just started.
+    #[must_use]
+    pub fn named(mut self, issuer: impl Into<String>) -> Self {
+        self.issuer = issuer.into();
+        self
     }
 
     /// The same issuer by another clock.

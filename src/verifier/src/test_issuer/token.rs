@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::TestKey;
+use super::{Ended, TestKey};
 use crate::{GrantId, Preset, SubjectId, TenantId};
 
 /// The clinic of a token that does not say another.
@@ -20,6 +20,8 @@ const SUBJECT: SubjectId =
 /// The grant of a token whose actor was named without one.
 const GRANT: GrantId =
     GrantId::from_uuid(Uuid::from_u128(0x6a7e_0000_0000_4000_8000_0000_0000_0001));
+
+const CAEP: &str = "https://schemas.openid.net/secevent/caep/event-type/";
 
 /// A token being made. Starts out good; each method changes one thing.
 #[derive(Clone, Debug)]
@@ -55,6 +57,68 @@ impl TestToken {
             "roles": [],
         });
         let header = json!({ "typ": "at+jwt", "alg": key.alg(), "kid": key.kid() });
+        Self {
+            header: members(header),
+            claims: members(claims),
+            key,
+        }
+    }
+
+    /// A security event token (RFC 8417) about what ended just now.
+    pub(super) fn security_event(
+        issuer: &str,
+        audience: &str,
+        now: OffsetDateTime,
+        key: Arc<TestKey>,
+        ended: &Ended,
+    ) -> Self {
+        let now = now.unix_timestamp();
+        let mut event = json!({
+            "event_timestamp": now, "issued_until": now, "reason_admin": { "en": "test" },
+        });
+        let opaque = |id: &str| json!({ "format": "opaque", "id": id });
+        let of = |tenant: &TenantId, name: &str, value: Value| {
+            let tenant = opaque(&tenant.to_string());
+            json!({ "format": "complex", "tenant": tenant, name: value })
+        };
+        let (word, sub_id) = match ended {
+            Ended::Session(tenant, sid) => ("session-revoked", of(tenant, "session", opaque(sid))),
+            Ended::Family(tenant, sid, client) => {
+                event["client_id"] = json!(client);
+                ("family-revoked", of(tenant, "session", opaque(sid)))
+            }
+            Ended::Subject(tenant, subject) => {
+                let user = json!({ "format": "iss_sub", "iss": issuer, "sub": subject });
+                ("membership-revoked", of(tenant, "user", user))
+            }
+            Ended::Tenant(tenant) => {
+                let tenant = opaque(&tenant.to_string());
+                (
+                    "tenant-revoked",
+                    json!({ "format": "complex", "tenant": tenant }),
+                )
+            }
+            Ended::Key(kid) => {
+                event["kid"] = json!(kid);
+                ("key-revoked", opaque(issuer))
+            }
+            Ended::Role(role) => {
+                event["roles"] = json!([role]);
+                ("role-changed", opaque(issuer))
+            }
+            Ended::Impersonation(tenant, sid) => {
+                ("impersonation-ended", of(tenant, "session", opaque(sid)))
+            }
+        };
+        let uri = match ended {
+            Ended::Session(..) => format!("{CAEP}{word}"),
+            _ => format!("{issuer}/events/{word}"),
+        };
+        let claims = json!({
+            "iss": issuer, "aud": audience, "iat": now, "jti": "test-event",
+            "sub_id": sub_id, "events": { uri: event },
+        });
+        let header = json!({ "typ": "secevent+jwt", "alg": key.alg(), "kid": key.kid() });
         Self {
             header: members(header),
             claims: members(claims),

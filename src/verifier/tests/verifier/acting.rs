@@ -11,7 +11,7 @@ use lanyard_verifier::{
     ActedRequest, Decision, GrantId, Guard, Permissions, Preset, RecordError, Recorder, Recording,
     SubjectId,
 };
-use serde_json::json;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::lab::{JUNIPER, Lab, NOW, bearing, call, get};
@@ -32,7 +32,7 @@ impl Ledger {
     fn take(&self) -> Vec<(String, String, Decision)> {
         let kept = std::mem::take(&mut *self.kept.lock().expect("not poisoned"));
         kept.into_iter()
-            .map(|request| (request.method, request.path, request.decision))
+            .map(|request| (request.method, request.route, request.decision))
             .collect()
     }
 
@@ -75,16 +75,21 @@ fn router(lab: &Lab, guard: Guard) -> Router {
         .layer(lab.verifier.layer().guard(guard))
 }
 
-const FORBIDDEN: Decision = Decision::Refused("impersonation_forbidden");
+const FORBIDDEN: Decision = Decision::Refused {
+    status: 403,
+    code: "impersonation_forbidden",
+};
+const WITHOUT_SCOPE: Decision = Decision::Refused {
+    status: 403,
+    code: "insufficient_scope",
+};
 
 /// Design §7: reading is the default, all else the exception, which a route states by name; and a
 /// grant for reading stays one. Whatever came is on the record with what was decided.
 #[tokio::test]
 async fn what_an_actor_may_ask_is_the_routes_and_the_presets_to_say() {
     let (lab, ledger) = lab();
-    let herself = lab.token().mint();
     for preset in [Preset::ReadOnly, Preset::Assist, Preset::Technical] {
-        let token = acting(&lab, preset);
         for allows in [false, true] {
             let guard = if allows {
                 Guard::allow_impersonation()
@@ -96,24 +101,33 @@ async fn what_an_actor_may_ask_is_the_routes_and_the_presets_to_say() {
                 "GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "PURGE",
             ] {
                 let method = Method::from_bytes(method.as_bytes()).expect("a method");
-                let request = || Request::builder().method(method.clone()).uri("/");
                 let may = method.is_safe() || (allows && preset != Preset::ReadOnly);
-                let answer = call(&router, bearing(request(), &token)).await;
-                if may {
-                    assert_eq!(answer.status, StatusCode::OK, "{method} {preset}");
-                    assert_eq!(ledger.decisions(), [Decision::Admitted]);
-                } else {
-                    let code = answer.refused(StatusCode::FORBIDDEN);
-                    assert_eq!(code, "impersonation_forbidden", "{method} {preset}");
-                    assert!(answer.challenge().contains(r#"error="insufficient_scope""#));
-                    assert_eq!(ledger.decisions(), [FORBIDDEN]);
-                }
-                let answer = call(&router, bearing(request(), &herself)).await;
-                assert_eq!(answer.status, StatusCode::OK, "{method} as herself");
-                assert_eq!(ledger.decisions(), [], "nobody acts for anybody");
+                ask((&lab, &ledger), &router, method, (preset, may)).await;
             }
         }
     }
+}
+
+async fn ask(
+    (lab, ledger): (&Lab, &Ledger),
+    router: &Router,
+    method: Method,
+    (preset, may): (Preset, bool),
+) {
+    let request = || Request::builder().method(method.clone()).uri("/");
+    let answer = call(router, bearing(request(), &acting(lab, preset))).await;
+    if may {
+        assert_eq!(answer.status, StatusCode::OK, "{method} {preset}");
+        assert_eq!(ledger.decisions(), [Decision::Admitted]);
+    } else {
+        let code = answer.refused(StatusCode::FORBIDDEN);
+        assert_eq!(code, "impersonation_forbidden", "{method} {preset}");
+        assert!(answer.challenge().contains(r#"error="insufficient_scope""#));
+        assert_eq!(ledger.decisions(), [FORBIDDEN]);
+    }
+    let answer = call(router, bearing(request(), &lab.token().mint())).await;
+    assert_eq!(answer.status, StatusCode::OK, "{method} as herself");
+    assert_eq!(ledger.decisions(), [], "nobody acts for anybody");
 }
 
 /// The exception is the verifying layer's own: a guard further in can't lift what was refused.
@@ -184,16 +198,21 @@ async fn the_record_says_who_as_whom_by_what_and_where() {
     let router = router(&lab, Guard::scope("visits:read"));
     get(&router, "/?name=Ada+Quill", &token).await;
     let kept = ledger.kept.lock().expect("not poisoned");
+    let [request] = &kept[..] else {
+        panic!("{kept:?}");
+    };
+    assert_eq!((request.tid, request.sub), (JUNIPER, PATIENT));
+    let actor = request.actor;
     assert_eq!(
-        serde_json::to_value(&kept[0]).expect("JSON"),
-        json!({
-            "jti": "test-token", "tid": JUNIPER, "sid": "test-session", "sub": PATIENT,
-            "actor": ACTOR, "grant": GRANT, "preset": "technical", "client_id": "test-client",
-            "iat": NOW, "exp": NOW + 300, "at": NOW, "method": "GET", "path": "/",
-            "decision": "refused", "code": "insufficient_scope",
-        })
+        (actor.sub, actor.grant, actor.preset),
+        (ACTOR, GRANT, Preset::Technical)
     );
-    assert_eq!(kept.len(), 1);
+    let token = (&*request.jti, &*request.sid, &*request.client_id);
+    assert_eq!(token, ("test-token", "test-session", "test-client"));
+    let instants = [request.iat, request.exp, request.at].map(OffsetDateTime::unix_timestamp);
+    assert_eq!(instants, [NOW, NOW + 300, NOW]);
+    assert_eq!((&*request.method, &*request.route), ("GET", "/"));
+    assert_eq!(request.decision, WITHOUT_SCOPE);
 }
 
 /// The template where the API tells it; a path that is no route's is cut to a bound.
@@ -216,7 +235,7 @@ async fn a_route_is_recorded_by_its_template() {
     get(&router, &format!("/{}", "x".repeat(2000)), &token).await;
     let paths: Vec<String> = ledger.take().into_iter().map(|(_, path, _)| path).collect();
     assert_eq!(paths[0], "/visits/{visit}");
-    assert_eq!(paths[1].len(), 1024);
+    assert_eq!(paths[1].len(), 200);
 }
 
 /// IMP-13, and fail closed: without a trace nothing happens, and no handler runs.
@@ -265,8 +284,7 @@ async fn a_refusal_further_in_is_recorded_too() {
         .layer(lab.verifier.layer());
     let answer = get(&router, "/", &token).await;
     assert_eq!(answer.refused(StatusCode::FORBIDDEN), "insufficient_scope");
-    let refused = Decision::Refused("insufficient_scope");
-    assert_eq!(ledger.decisions(), [Decision::Admitted, refused]);
+    assert_eq!(ledger.decisions(), [Decision::Admitted, WITHOUT_SCOPE]);
     let answer = get(&router, "/?break", &token).await;
     answer.refused(StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(ledger.decisions(), [Decision::Admitted]);

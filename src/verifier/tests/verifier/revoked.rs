@@ -1,0 +1,455 @@
+//! What was revoked is refused, and nothing else: design §6.
+
+use std::time::Duration;
+
+use lanyard_verifier::test_issuer::{Ended, TestKey, TestToken};
+use lanyard_verifier::{SubjectId, VerifyError};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::followed::{Followed, another, until};
+use crate::lab::{AUDIENCE, BOREALIS, JUNIPER, Lab};
+
+const ADA: SubjectId = SubjectId::from_uuid(Uuid::from_u128(1));
+const BEN: SubjectId = SubjectId::from_uuid(Uuid::from_u128(2));
+
+type Change = fn(TestToken) -> TestToken;
+
+/// The token that is revoked, and its neighbors: each differs in one thing.
+const TOKENS: [(&str, Change); 7] = [
+    ("hers", |token| token),
+    ("her other session", |token| token.claim("sid", "other")),
+    ("another client in her session", |token| {
+        token.claim("client_id", "other")
+    }),
+    ("another person", |token| {
+        token.subject(BEN).claim("sid", "ben")
+    }),
+    ("another clinic", |token| token.tenant(BOREALIS)),
+    ("another role", |token| token.roles(["nurse"])),
+    ("a client for itself", |token| {
+        token.without_sign_in().subject(BEN)
+    }),
+];
+
+fn hers(followed: &Followed) -> TestToken {
+    followed.token().subject(ADA).roles(["patient"])
+}
+
+/// Each kind by what it names, for tokens seen before and for those that were not.
+#[tokio::test(start_paused = true)]
+async fn each_revocation_refuses_what_it_names_and_no_neighbor() {
+    let session = || "test-session".to_owned();
+    for (ended, refused) in [
+        (Ended::Session(JUNIPER, session()), vec![0, 2, 5]),
+        (Ended::Impersonation(JUNIPER, session()), vec![0, 2, 5]),
+        (
+            Ended::Family(JUNIPER, session(), "test-client".to_owned()),
+            vec![0, 5],
+        ),
+        (Ended::Subject(JUNIPER, ADA), vec![0, 1, 2, 5]),
+        (Ended::Tenant(JUNIPER), vec![0, 1, 2, 3, 5, 6]),
+        (Ended::Role("patient".to_owned()), vec![0, 1, 2, 3, 4, 6]),
+        (Ended::Key("test-1".to_owned()), vec![0, 1, 2, 3, 4, 5, 6]),
+    ] {
+        let followed = Followed::new();
+        let tokens = TOKENS.map(|(_, change)| change(hers(&followed)).mint());
+        let unseen = TOKENS.map(|(_, change)| change(hers(&followed)).claim("x", 1).mint());
+        for token in &tokens {
+            assert_eq!(followed.verdict(token).await, Ok(()));
+        }
+        followed.revoke(&ended).await;
+        for (n, (name, _)) in TOKENS.iter().enumerate() {
+            let expected = if refused.contains(&n) {
+                Err(VerifyError::Revoked)
+            } else {
+                Ok(())
+            };
+            for token in [&tokens[n], &unseen[n]] {
+                assert_eq!(followed.verdict(token).await, expected, "{ended:?}: {name}");
+            }
+        }
+    }
+}
+
+/// What was minted after it is another matter: her next sign-in, her roles as they are now.
+#[tokio::test(start_paused = true)]
+async fn what_was_minted_after_a_revocation_is_good() {
+    let followed = Followed::new();
+    let before = hers(&followed).mint();
+    assert_eq!(followed.verdict(&before).await, Ok(()));
+    followed.revoke(&Ended::Subject(JUNIPER, ADA)).await;
+    followed.pass(1).await;
+    let after = hers(&followed).mint();
+    assert_eq!(followed.verdict(&after).await, Ok(()));
+    assert_eq!(followed.verdict(&before).await, Err(VerifyError::Revoked));
+}
+
+/// Bounded by the longest life: nothing is held of what can't be alive, and no token slips through
+/// at the seam.
+#[tokio::test(start_paused = true)]
+async fn a_revocation_is_held_until_no_token_of_it_can_live() {
+    let followed = Followed::new();
+    let now = 1_790_000_000;
+    let longest = hers(&followed).claim("exp", now + 600).mint();
+    assert_eq!(followed.verdict(&longest).await, Ok(()));
+    followed
+        .revoke(&Ended::Session(JUNIPER, "test-session".to_owned()))
+        .await;
+    for seconds in 1..=606 {
+        followed.pass(1).await;
+        let expected = if seconds < 605 {
+            VerifyError::Revoked
+        } else {
+            VerifyError::Expired
+        };
+        assert_eq!(followed.verdict(&longest).await, Err(expected), "{seconds}");
+    }
+    assert_eq!(followed.status().held, 0);
+}
+
+/// The holder of a stolen key writes what instant she likes, and signs events too.
+#[tokio::test(start_paused = true)]
+async fn a_revoked_key_vouches_for_nothing_any_more() {
+    let followed = Followed::new();
+    followed.verifier.revocations_known().await;
+    let stolen = hers(&followed);
+    followed.issuer.rotate(TestKey::es256("test-2"));
+    followed.verifier.refresh_keys().await.expect("it answers");
+    let forged = followed
+        .issuer
+        .security_event(AUDIENCE, &Ended::Tenant(JUNIPER));
+    let stolen_event = forged.header("kid", "test-1");
+    followed.revoke(&Ended::Key("test-1".to_owned())).await;
+    followed.pass(3).await;
+    let later = stolen
+        .claim("iat", 1_790_000_002)
+        .claim("exp", 1_790_000_302)
+        .mint();
+    assert_eq!(followed.verdict(&later).await, Err(VerifyError::Revoked));
+    followed.issuer.publish(stolen_event.mint());
+    followed.until(|status| status.dropped == 1).await;
+    assert_eq!(followed.verdict(&hers(&followed).mint()).await, Ok(()));
+}
+
+/// A key that was published a moment ago signs the next event: it must not be lost for that.
+#[tokio::test(start_paused = true)]
+async fn an_event_by_a_new_key_is_taken() {
+    let followed = Followed::new();
+    let token = hers(&followed).mint();
+    assert_eq!(followed.verdict(&token).await, Ok(()));
+    followed.pass(5).await;
+    // A stranger's token has just used up what unknown keys may ask for.
+    let stranger = hers(&followed).header("kid", "nobody's").mint();
+    assert_eq!(
+        followed.verdict(&stranger).await,
+        Err(VerifyError::UnknownKey)
+    );
+    followed.pass(5).await;
+    followed.issuer.rotate(TestKey::es256("test-2"));
+    followed
+        .revoke(&Ended::Session(JUNIPER, "test-session".to_owned()))
+        .await;
+    assert_eq!(followed.verdict(&token).await, Err(VerifyError::Revoked));
+    assert_eq!(followed.status().dropped, 0);
+}
+
+/// While the issuer's keys can't be had nothing is dropped as forged, and nothing is passed over.
+#[tokio::test(start_paused = true)]
+async fn an_event_that_cannot_be_judged_yet_is_not_dropped() {
+    let followed = Followed::new();
+    let token = hers(&followed).mint();
+    assert_eq!(followed.verdict(&token).await, Ok(()));
+    followed.pass(5).await;
+    followed.issuer.rotate(TestKey::es256("test-2"));
+    followed.issuer.set_down(true);
+    let session = Ended::Session(JUNIPER, "test-session".to_owned());
+    let position = followed.issuer.revoke(AUDIENCE, &session);
+    for _ in 0..20 {
+        followed.pass_in_silence(1).await;
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(followed.status().dropped, 0);
+    assert!(followed.status().position < Some(position));
+    followed.issuer.set_down(false);
+    for _ in 0..60 {
+        followed.pass_in_silence(1).await;
+        tokio::task::yield_now().await;
+    }
+    followed
+        .until(|status| status.position >= Some(position))
+        .await;
+    assert_eq!(followed.verdict(&token).await, Err(VerifyError::Revoked));
+}
+
+type Forged = Vec<(&'static str, String)>;
+
+/// Of another kind, or by nobody.
+fn forged_by_header(followed: &Followed, token: &str) -> Forged {
+    let ended = Ended::Tenant(JUNIPER);
+    let good = || followed.issuer.security_event(AUDIENCE, &ended);
+    vec![
+        ("an access token", token.to_owned()),
+        (
+            "typ of an access token",
+            good().header("typ", "at+jwt").mint(),
+        ),
+        ("no typ", good().without_header("typ").mint()),
+        (
+            "typ in capitals",
+            good().header("typ", "SECEVENT+JWT").mint(),
+        ),
+        ("alg none", good().header("alg", "none").mint()),
+        ("another alg", good().header("alg", "EdDSA").mint()),
+        ("crit", good().header("crit", json!(["x"])).mint()),
+        ("its own key", good().header("jwk", json!({})).mint()),
+        (
+            "a stranger's key",
+            good().signed_by(TestKey::es256("test-1")).mint(),
+        ),
+        ("an unknown key", good().header("kid", "x").mint()),
+        ("not a token", "x".to_owned()),
+        ("nothing", String::new()),
+        ("too long", "x".repeat(9000)),
+    ]
+}
+
+/// Rightly signed, and not the issuer's to this API, or not what an event is.
+fn forged_by_claims(followed: &Followed) -> Forged {
+    let ended = Ended::Tenant(JUNIPER);
+    let good = || followed.issuer.security_event(AUDIENCE, &ended);
+    let uri = "https://id.example/events/tenant-revoked";
+    vec![
+        (
+            "another issuer",
+            good().claim("iss", "https://evil.example").mint(),
+        ),
+        (
+            "another API",
+            good().claim("aud", "https://billing.example").mint(),
+        ),
+        (
+            "other APIs",
+            good()
+                .claim("aud", json!(["https://billing.example"]))
+                .mint(),
+        ),
+        ("no audience", good().without("aud").mint()),
+        ("from tomorrow", good().claim("iat", 1_790_086_400).mint()),
+        ("with an end", good().claim("exp", 1_790_000_300).mint()),
+        ("no jti", good().without("jti").mint()),
+        ("an empty jti", good().claim("jti", "").mint()),
+        ("no events", good().claim("events", json!({})).mint()),
+        (
+            "two events",
+            good().claim("events", json!({ uri: {}, "x": {} })).mint(),
+        ),
+        ("no subject", good().without("sub_id").mint()),
+        (
+            "a subject of another kind",
+            good().claim("sub_id", json!({ "format": "email" })).mint(),
+        ),
+        (
+            "no instant",
+            good().claim("events", json!({ uri: {} })).mint(),
+        ),
+        (
+            "an instant in words",
+            good()
+                .claim("events", json!({ uri: { "issued_until": "now" } }))
+                .mint(),
+        ),
+    ]
+}
+
+/// RFC 8417 §3, and each kind of token is nothing as the other.
+#[tokio::test(start_paused = true)]
+async fn what_is_no_event_of_the_issuers_is_dropped_and_counted() {
+    let followed = Followed::new();
+    let token = hers(&followed).mint();
+    assert_eq!(followed.verdict(&token).await, Ok(()));
+    let mut forged = forged_by_header(&followed, &token);
+    forged.extend(forged_by_claims(&followed));
+    let (before, count) = (followed.status(), forged.len() as u64);
+    for (name, forged) in forged {
+        let dropped = followed.status().dropped;
+        let position = followed.issuer.publish(forged);
+        followed
+            .until(|status| status.position >= Some(position))
+            .await;
+        assert_eq!(followed.status().dropped, dropped + 1, "{name}");
+        assert_eq!(followed.verdict(&token).await, Ok(()), "{name}");
+    }
+    let after = followed.status();
+    assert_eq!(after.dropped, before.dropped + count);
+    assert_eq!(
+        (after.held, after.snapshots),
+        (before.held, 1),
+        "nothing else came of it"
+    );
+    let for_several = json!(["https://billing.example", AUDIENCE]);
+    let ended = Ended::Tenant(JUNIPER);
+    let good = followed.issuer.security_event(AUDIENCE, &ended);
+    followed
+        .issuer
+        .publish(good.claim("aud", for_several).mint());
+    followed.until(|status| status.held == 1).await;
+    assert_eq!(followed.verdict(&token).await, Err(VerifyError::Revoked));
+}
+
+/// The other way round: no event opens anything.
+#[tokio::test]
+async fn a_security_event_token_is_no_access_token() {
+    let lab = Lab::new();
+    let event = lab.issuer.security_event(AUDIENCE, &Ended::Tenant(JUNIPER));
+    let verdict = lab.verifier.verify(&event.mint()).await.map(drop);
+    assert_eq!(verdict, Err(VerifyError::WrongType));
+}
+
+/// What tells something and ends nothing; and what a later issuer may end.
+#[tokio::test(start_paused = true)]
+async fn an_event_that_ends_nothing_changes_nothing() {
+    let followed = Followed::new();
+    let token = hers(&followed).mint();
+    assert_eq!(followed.verdict(&token).await, Ok(()));
+    let event = |uri: &str| {
+        let good = followed
+            .issuer
+            .security_event(AUDIENCE, &Ended::Subject(JUNIPER, ADA));
+        let body = json!({ "event_timestamp": 1_790_000_000, "issued_until": 1_790_000_000 });
+        good.claim("events", json!({ uri: body })).mint()
+    };
+    for uri in [
+        "https://schemas.openid.net/secevent/caep/event-type/credential-change",
+        "https://schemas.openid.net/secevent/ssf/event-type/verification",
+        "https://id.example/events/tenant-resumed",
+        "https://evil.example/events/account-revoked",
+    ] {
+        let position = followed.issuer.publish(event(uri));
+        followed
+            .until(|status| status.position >= Some(position))
+            .await;
+        assert_eq!(followed.verdict(&token).await, Ok(()), "{uri}");
+    }
+    assert_eq!((followed.status().dropped, followed.status().held), (0, 0));
+    followed
+        .issuer
+        .publish(event("https://id.example/events/device-lost"));
+    followed.until(|status| status.held == 1).await;
+    assert_eq!(followed.verdict(&token).await, Err(VerifyError::Revoked));
+}
+
+/// A broken stream goes on from where it was: nothing is missed, and no snapshot is needed.
+#[tokio::test(start_paused = true)]
+async fn a_broken_stream_is_resumed() {
+    let followed = Followed::new();
+    let token = hers(&followed).mint();
+    assert_eq!(followed.verdict(&token).await, Ok(()));
+    followed.issuer.cut_streams();
+    let session = Ended::Session(JUNIPER, "test-session".to_owned());
+    let position = followed.issuer.revoke(AUDIENCE, &session);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    followed
+        .until(|status| status.position >= Some(position))
+        .await;
+    assert_eq!(followed.verdict(&token).await, Err(VerifyError::Revoked));
+    let status = followed.status();
+    assert_eq!((status.snapshots, status.connections), (1, 2));
+}
+
+/// A message that was lost shows by the next one, or by the heartbeat, and the snapshot has it.
+#[tokio::test(start_paused = true)]
+async fn a_lost_message_shows() {
+    for shows_by_heartbeat in [false, true] {
+        let followed = Followed::new();
+        let token = hers(&followed).mint();
+        assert_eq!(followed.verdict(&token).await, Ok(()));
+        let session = Ended::Session(JUNIPER, "test-session".to_owned());
+        let lost = followed.issuer.security_event(AUDIENCE, &session).mint();
+        followed.issuer.publish_lost(lost);
+        if shows_by_heartbeat {
+            followed.issuer.heartbeat();
+        } else {
+            followed.issuer.revoke(AUDIENCE, &Ended::Tenant(BOREALIS));
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        followed.until(|status| status.snapshots == 2).await;
+        assert_eq!(followed.verdict(&token).await, Err(VerifyError::Revoked));
+    }
+}
+
+/// Away for longer than the issuer keeps: a snapshot again.
+#[tokio::test(start_paused = true)]
+async fn who_was_away_too_long_takes_a_snapshot() {
+    let followed = Followed::new();
+    let token = hers(&followed).mint();
+    assert_eq!(followed.verdict(&token).await, Ok(()));
+    followed.issuer.set_partitioned(true);
+    let session = Ended::Session(JUNIPER, "test-session".to_owned());
+    followed.issuer.revoke(AUDIENCE, &session);
+    followed.issuer.forget_past();
+    followed.issuer.set_partitioned(false);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    followed.until(|status| status.snapshots == 2).await;
+    assert_eq!(followed.verdict(&token).await, Err(VerifyError::Revoked));
+}
+
+/// A restarted verifier knows what the one before knew, before it lets anybody in.
+#[tokio::test(start_paused = true)]
+async fn a_restart_loses_no_revocation() {
+    let followed = Followed::new();
+    let token = hers(&followed).mint();
+    assert_eq!(followed.verdict(&token).await, Ok(()));
+    followed
+        .revoke(&Ended::Session(JUNIPER, "test-session".to_owned()))
+        .await;
+    let restarted = another(&followed.issuer, followed.clock, |builder| builder);
+    restarted.revocations_known().await;
+    until(&restarted, |status| status.held == 1).await;
+    let verdict = restarted.verify(&token).await.map(drop);
+    assert_eq!(verdict, Err(VerifyError::Revoked));
+    let unprepared = another(&followed.issuer, followed.clock, |builder| builder);
+    let verdict = unprepared.verify(&token).await.map(drop);
+    assert_eq!(
+        verdict,
+        Err(VerifyError::Revoked),
+        "the first request waits for it"
+    );
+}
+
+/// Every 30 seconds; and who is dropped follows no more.
+#[tokio::test(start_paused = true)]
+async fn the_issuer_hears_how_a_verifier_stands() {
+    let followed = Followed::new();
+    followed.verifier.revocations_known().await;
+    followed.revoke(&Ended::Tenant(BOREALIS)).await;
+    followed.pass(65).await;
+    let standings = followed.issuer.standings();
+    assert_eq!(standings.len(), 3, "at once, and twice in 65 seconds");
+    let last = &standings[2];
+    assert_eq!(last.version, env!("CARGO_PKG_VERSION"));
+    assert_eq!((last.position, last.lag_milliseconds), (Some(1), Some(0)));
+    assert!((55..=65).contains(&last.keys_age_seconds), "{last:?}");
+    assert_eq!(last.instance.len(), 16);
+    assert_eq!(last.instance, standings[0].instance);
+    assert_eq!(followed.issuer.followers(), 1);
+    let issuer = followed.issuer.clone();
+    drop(followed);
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(issuer.followers(), 0);
+}
+
+/// A verifier that was built without a source goes on as it did: a token is good until it ends.
+#[tokio::test]
+async fn without_a_source_nothing_changes() {
+    let lab = Lab::new();
+    let token = lab.token().mint();
+    lab.verifier.verify(&token).await.expect("good");
+    lab.issuer.revoke(AUDIENCE, &Ended::Tenant(JUNIPER));
+    lab.verifier.revocations_known().await;
+    lab.verifier.verify(&token).await.expect("good still");
+    assert_eq!(lab.verifier.feed_status(), None);
+    assert_eq!(lab.issuer.followers(), 0);
+}
