@@ -16,6 +16,7 @@ use crate::oidc::authorize::issuing::Issues;
 use crate::oidc::client::known::KnownClients;
 use crate::oidc::code::redemption::Redemptions;
 use crate::oidc::family::rotation::Rotations;
+use crate::revocation::Feed;
 use crate::secret::Keys;
 use crate::signing::policy::{Doubt, Reading};
 use crate::signing::ring::{KeyRing, KeyRingError};
@@ -54,6 +55,8 @@ pub struct Parts {
     pub(crate) issues: Issues,
     /// Codes that are redeemed together.
     pub(crate) redemptions: Redemptions,
+    /// What verifiers are told from.
+    pub feed: Feed,
     ring: RwLock<Arc<KeyRing>>,
     ring_reading: Mutex<Reading>,
     ring_changed: watch::Sender<u64>,
@@ -88,6 +91,7 @@ impl App {
                 rotations: Arc::new(Gathered::returning()),
                 issues: Issues::default(),
                 redemptions: Redemptions::default(),
+                feed: Feed::default(),
                 ring,
                 ring_reading,
                 ring_changed: watch::Sender::new(0),

@@ -23,6 +23,7 @@ pub mod oidc;
 pub mod pages;
 pub mod recovery;
 pub mod retention;
+pub mod revocation;
 pub mod secret;
 pub mod server;
 pub mod sessions;

@@ -214,6 +214,16 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
         "the issuer knows no module",
     ),
     (
+        "src/revocation/",
+        &[
+            "crate::visits",
+            "crate::apps",
+            "crate::sessions",
+            "crate::sign_in",
+        ],
+        "what ended is read from its own tables",
+    ),
+    (
         "src/sessions/",
         &["crate::oidc", "crate::visits", "crate::apps"],
         "arrows point downhill",

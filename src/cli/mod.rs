@@ -22,6 +22,7 @@ mod serve;
 mod site;
 mod tenant;
 mod typed;
+mod verifiers;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -106,6 +107,7 @@ fn run(asked: Lanyard, output: Output) -> Result<Reply, Failure> {
         Command::Account(action) => account::run(action, &Site::enter(&given)?),
         Command::Client(action) => client::run(action, &Site::enter(&given)?),
         Command::Audit(action) => audit::run(&action, &given),
+        Command::Verifiers => verifiers::run(&Site::enter(&given)?),
         Command::Doctor => doctor::run(&given),
         Command::Backup { folder, keys } => {
             backup::backup(&folder, keys.as_deref(), &Site::enter(&given)?)

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 
 use crate::audit::log::Logs;
 use crate::config::Issuer;
@@ -24,6 +24,8 @@ use crate::keys::{self, KeysError};
 use crate::oidc::client::service::{self as clients, RegisterOutcome, RotateOutcome};
 use crate::oidc::client::{Client, NewClient};
 use crate::oidc::sessions_end::{self, Counts, Means, Proof, Reason};
+use crate::revocation::model::Verifier;
+use crate::revocation::service as revocation;
 use crate::secret::Keys;
 use crate::signing::policy::Rules;
 use crate::signing::ring::KeyRingError;
@@ -153,6 +155,19 @@ impl<'a> Operator<'a> {
         self.db
             .run(authority, async |tx| tenants::list(tx, after, most).await)
             .await
+    }
+
+    /// Every verifier that said something of itself within the last day.
+    pub async fn verifiers(&self) -> Result<Vec<Verifier>, StoreError> {
+        let authority = Authority::job(Job::TellRevocations).read_only();
+        self.db
+            .run(authority, async |tx| revocation::verifiers(tx).await)
+            .await
+    }
+
+    /// The instant by which what it is told is judged.
+    pub fn now(&self) -> OffsetDateTime {
+        self.env.now()
     }
 
     /// Makes an account whose password has that hash (PHC string of Argon2id).

@@ -77,6 +77,8 @@ pub enum Job {
     ReadLog,
     /// Moving events into the logs, and signing those.
     SequenceLog,
+    /// Telling verifiers what ended (`crate::revocation`).
+    TellRevocations,
     /// The demo's and the tests' synthetic visits.
     SeedVisits,
     /// Finding out whether a plane answers. No policy names it: it sees nothing.
@@ -98,6 +100,7 @@ impl Job {
             Self::Purge => "purge",
             Self::ReadLog => "read_log",
             Self::SequenceLog => "sequence_log",
+            Self::TellRevocations => "tell_revocations",
             Self::SeedVisits => "seed_visits",
             Self::CheckReadiness => "check_readiness",
         }

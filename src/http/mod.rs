@@ -29,7 +29,7 @@ use crate::app::App;
 use crate::config::PlaneName;
 use crate::db::StoreError;
 pub(crate) use crate::db::chain;
-use crate::{account, api, inspection, oidc, pages, recovery, sessions, sign_in};
+use crate::{account, api, inspection, oidc, pages, recovery, revocation, sessions, sign_in};
 
 /// No request of ours is larger: forms and tokens only.
 pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -48,6 +48,7 @@ pub async fn issuer(app: &App) -> Result<Router, StoreError> {
             .merge(account::routes())
             .merge(inspection::keys::routes())
             .merge(recovery::routes())
+            .merge(revocation::routes::routes())
             .merge(sessions::routes::routes());
     }
     if planes.serve(PlaneName::Tenant) {

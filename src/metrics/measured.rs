@@ -1,10 +1,13 @@
 //! What is not counted as it happens but read when it is asked for.
 
+use std::time::Duration;
+
 use prometheus_client::metrics::counter::Counter;
 
 use super::series::Series;
 use crate::app::App;
 use crate::db::Tally;
+use crate::revocation::policy::Health;
 use crate::signing::Alg;
 
 /// To what was counted elsewhere; only ever up.
@@ -19,6 +22,24 @@ fn turns(series: &Series, kind: &'static str, tally: Tally) {
         let labels = [kind, ("outcome", outcome)];
         move_up(&series.turn_requests.get_or_create(&labels), count);
     }
+}
+
+fn revocations(series: &Series, app: &App) {
+    let (subscribers, read) = app.feed.load();
+    let subscribers = i64::try_from(subscribers).unwrap_or(i64::MAX);
+    series.subscribers.set(subscribers);
+    move_up(&series.revocations, read);
+    let fleet = app.feed.fleet();
+    for (health, count) in [
+        (Health::Current, fleet.current),
+        (Health::Behind, fleet.behind),
+        (Health::Silent, fleet.silent),
+    ] {
+        let labels = [("standing", health.word())];
+        series.verifiers.get_or_create(&labels).set(count);
+    }
+    let lag = Duration::from_millis(u64::try_from(fleet.longest_lag).unwrap_or_default());
+    series.verifier_lag.set(lag.as_secs_f64());
 }
 
 pub(super) fn measure(series: &Series, app: &App) {
@@ -49,6 +70,7 @@ pub(super) fn measure(series: &Series, app: &App) {
     let (waiting, age) = app.post.waiting(app.env.now());
     series.outbox_waiting.set(waiting);
     series.outbox_oldest.set(age.whole_seconds());
+    revocations(series, app);
     let (running, waiting) = app.hasher.load();
     let hashing = |state, n: usize| {
         let level = series.hashing.get_or_create(&[("state", state)]);

@@ -60,6 +60,10 @@ pub(super) struct Series {
     pub(super) anchor_age: Gauge,
     pub(super) outbox_waiting: Gauge,
     pub(super) outbox_oldest: Gauge,
+    pub(super) subscribers: Gauge,
+    pub(super) revocations: Counter,
+    pub(super) verifiers: Level<1>,
+    pub(super) verifier_lag: Gauge<f64, AtomicU64>,
     pub(super) job_runs: Counted<2>,
     pub(super) job_done: Level<1>,
 }
@@ -100,6 +104,10 @@ impl Series {
             anchor_age: Gauge::default(),
             outbox_waiting: Gauge::default(),
             outbox_oldest: Gauge::default(),
+            subscribers: Gauge::default(),
+            revocations: Counter::default(),
+            verifiers: Family::default(),
+            verifier_lag: Gauge::default(),
             job_runs: Family::default(),
             job_done: Family::default(),
         };
@@ -266,6 +274,27 @@ impl Series {
             "How long the oldest waiting letter has waited",
             Unit::Seconds,
             self.outbox_oldest.clone(),
+        );
+        registry.register(
+            "lanyard_revocation_subscribers",
+            "Resource servers that are told by this process what ends",
+            self.subscribers.clone(),
+        );
+        registry.register(
+            "lanyard_revocation_events",
+            "Ends that were read to be told of",
+            self.revocations.clone(),
+        );
+        registry.register(
+            "lanyard_verifiers",
+            "Verifiers that reported within a day, by how they stand",
+            self.verifiers.clone(),
+        );
+        registry.register_with_unit(
+            "lanyard_verifier_longest_lag",
+            "The longest lag behind the stream that a verifier reported",
+            Unit::Seconds,
+            self.verifier_lag.clone(),
         );
         registry.register(
             "lanyard_job_runs",

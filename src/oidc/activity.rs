@@ -14,11 +14,10 @@ use time::OffsetDateTime;
 use super::token::minting::{Life, jti_is_ours};
 use crate::app::App;
 use crate::db::{Authority, Identity, StoreError};
-use crate::http::form::Parameters;
 use crate::http::oauth_error::OAuthError;
 use crate::ids::{TenantId, TenantSessionId};
-use crate::oidc::client::authentication::authenticate;
-use crate::oidc::client::{Client, ClientKind};
+use crate::oidc::client::Client;
+use crate::oidc::client::authentication::authenticate_resource;
 use crate::sessions::service as sessions;
 
 /// At most so many events in one report; a verifier sends the rest in another.
@@ -50,9 +49,8 @@ pub async fn activity(
     headers: HeaderMap,
     report: Result<Json<Report>, JsonRejection>,
 ) -> Response {
-    let client = match authenticate(&app, &headers, &Parameters::default()).await {
-        Ok(client) if client.0.kind == ClientKind::Resource => client.0,
-        Ok(_) => return OAuthError::invalid_client("not a resource server").into_response(),
+    let client = match authenticate_resource(&app, &headers).await {
+        Ok(client) => client,
         Err(error) => return error.into_response(),
     };
     let Ok(Json(Report { events })) = report else {

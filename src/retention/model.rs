@@ -34,6 +34,10 @@ pub enum IdentityDead {
     KnownPlaces,
     /// Mail that was handed over.
     Mail,
+    /// What verifiers were told.
+    Revocations,
+    /// What verifiers said of themselves.
+    Standings,
 }
 
 /// What our own apps forget.
@@ -144,6 +148,23 @@ pub const CHAINS: &[&[Rule]] = &[
         kept: "retention.mail",
         keep: |retention| retention.mail,
         why: "who asks whether she was told gets an answer",
+    }],
+    &[Rule {
+        what: Dead::Identity(IdentityDead::Revocations),
+        table: "revocation.published",
+        since: "its position was given",
+        kept: "1d",
+        keep: |_| Duration::days(1),
+        why: "a receiver that polls and was away is told what it missed; nothing is in force for \
+              longer than the longest token",
+    }],
+    &[Rule {
+        what: Dead::Identity(IdentityDead::Standings),
+        table: "revocation.standing",
+        since: "the verifier's last report",
+        kept: "1d",
+        keep: |_| Duration::days(1),
+        why: "an operator sees which verifiers fell silent",
     }],
     &[Rule {
         what: Dead::Apps(AppsDead::Sessions),

@@ -23,6 +23,8 @@ pub(super) async fn purge(
         Dead::Throttle => sqlx::query_scalar("select identity.purge_throttle($1, $2)"),
         Dead::KnownPlaces => sqlx::query_scalar("select identity.purge_known_places($1, $2)"),
         Dead::Mail => sqlx::query_scalar("select outbox.purge_messages($1, $2)"),
+        Dead::Revocations => sqlx::query_scalar("select revocation.purge_published($1, $2)"),
+        Dead::Standings => sqlx::query_scalar("select revocation.purge_standings($1, $2)"),
     };
     Ok(call.bind(before).bind(most).fetch_one(tx.conn()).await?)
 }

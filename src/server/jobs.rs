@@ -18,6 +18,7 @@ use crate::mail;
 use crate::metrics::JobEnd;
 use crate::oidc::family::sweep as families;
 use crate::retention::service as retention;
+use crate::revocation::service as revocation;
 use crate::signing::ring;
 
 /// The MAC key of contexts lives a day and an hour (`Db::renew_seal_key`).
@@ -30,6 +31,10 @@ const SUCCESSOR_ERASURE: Duration = Duration::from_secs(30);
 const RING_KEEPING: Duration = Duration::from_secs(30);
 /// What is dead goes this often.
 const PURGE: Duration = Duration::from_mins(10);
+/// What ended is given a position so soon where nobody listens.
+const TELLING: Duration = Duration::from_secs(5);
+/// How old `lanyard_verifiers` may be.
+const FLEET_COUNT: Duration = Duration::from_secs(15);
 /// A clinic made meanwhile has its apps after this long at the latest.
 const NEW_CLINICS: Duration = Duration::from_secs(20);
 /// How often the outbox is looked into.
@@ -95,6 +100,14 @@ pub(super) fn start(app: &App, certificates: Option<Arc<Certificates>>, hangups:
     });
     jobs.each("log_months", MONTHS, async |app| {
         Ok(Logs::of(&app).make_partitions().await?)
+    });
+    jobs.each("revocations", TELLING, async |app| {
+        revocation::sequence(&app).await?;
+        Ok(())
+    });
+    jobs.each("verifiers", FLEET_COUNT, async |app| {
+        revocation::fleet(&app).await?;
+        Ok(())
     });
     let renewed = certificates.clone();
     let clinics = Arc::new(apps::Followed::default());

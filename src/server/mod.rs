@@ -221,6 +221,7 @@ pub async fn serve<End>(
     }
     tokio::time::sleep(app.config.shutdown.drain.unsigned_abs()).await;
     to_public.send_replace(Phase::Closing);
+    app.feed.end();
     // What the system shook hands with is let in before the places are counted: `empty` takes
     // each that is free, and would turn the last ones away.
     while public.join_next().await.is_some() {}

@@ -30,6 +30,8 @@ pub enum TokenType {
     AccessToken,
     /// OIDC Core §2.
     IdToken,
+    /// RFC 8417 §2.3.
+    SecurityEvent,
 }
 
 impl TokenType {
@@ -37,6 +39,7 @@ impl TokenType {
         match self {
             Self::AccessToken => "at+jwt",
             Self::IdToken => "JWT",
+            Self::SecurityEvent => "secevent+jwt",
         }
     }
 }

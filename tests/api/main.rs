@@ -34,6 +34,7 @@ mod refresh;
 mod refresh_model;
 mod refresh_policy;
 mod retention;
+mod revocation;
 mod seal;
 mod serving;
 mod sign_in;

@@ -89,6 +89,13 @@ pub(super) enum Command {
     /// The log of who did what.
     #[command(subcommand)]
     Audit(Audit),
+    /// What verifiers last said of themselves: their version, the age of their keys, their lag.
+    #[command(
+        after_help = "A verifier reports every 30 seconds, as the client whose secret it \
+                            has. Whoever has not for 90 is silent; for a day, and it is \
+                            forgotten."
+    )]
+    Verifiers,
     /// The configuration.
     #[command(subcommand)]
     Config(Config),

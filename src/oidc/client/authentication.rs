@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
-use super::model::{AuthMethod, Client, ClientStatus};
+use super::model::{AuthMethod, Client, ClientKind, ClientStatus};
 use super::service;
 use crate::app::App;
 use crate::audit::{self, EventType};
@@ -107,6 +107,19 @@ pub async fn authenticate(
     });
     app.clients.remember(&client);
     Ok(AuthenticatedClient(client))
+}
+
+/// Authenticates a resource server, by a header alone.
+///
+/// # Errors
+/// `invalid_client` for every other kind of client too.
+pub async fn authenticate_resource(app: &App, headers: &HeaderMap) -> Result<Client, OAuthError> {
+    let AuthenticatedClient(client) = authenticate(app, headers, &Parameters::default()).await?;
+    if client.kind == ClientKind::Resource {
+        Ok(client)
+    } else {
+        Err(OAuthError::invalid_client("not a resource server"))
+    }
 }
 
 async fn judge(

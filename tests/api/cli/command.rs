@@ -259,6 +259,7 @@ fn clinics_and_people(site: &Site) {
         site.refuse("tenant create xn--a --name Other", 2)
             .contains("slug")
     );
+    site.ask_with("verifiers", "verifiers", "");
     site.ask("tenant create harbor --name Harbor");
     assert_eq!(site.ask("tenant list").as_array().unwrap().len(), 3);
     let ended = site.ask("tenant end-sessions harbor --reason drill");

@@ -44,18 +44,18 @@ const ORIGIN: &str = "https://app.example.test";
 pub(crate) const VERIFIER: &str = "a-verifier-of-more-than-forty-three-characters-0";
 
 /// A clinic, one person of it, and a server.
-struct World {
-    lab: Lab,
-    clinic: Clinic,
-    person: Person,
-    subject: SubjectId,
+pub(crate) struct World {
+    pub(crate) lab: Lab,
+    pub(crate) clinic: Clinic,
+    pub(crate) person: Person,
+    pub(crate) subject: SubjectId,
 }
 
 /// A registered client and what it keeps to itself.
 #[derive(Clone, Debug)]
-struct Client {
-    id: String,
-    secret: Option<String>,
+pub(crate) struct Client {
+    pub(crate) id: String,
+    pub(crate) secret: Option<String>,
 }
 
 impl World {
@@ -67,7 +67,7 @@ impl World {
         Self::on(Lab::new().await, roles).await
     }
 
-    async fn on(lab: Lab, roles: &[&str]) -> Self {
+    pub(crate) async fn on(lab: Lab, roles: &[&str]) -> Self {
         let clinic = lab.clinic("Juniper Clinic").await;
         let person = lab.person("Ada Quill").await;
         let subject = lab.join(&person, clinic.id, roles).await;
@@ -80,7 +80,7 @@ impl World {
     }
 
     /// A confidential client that all clinics share.
-    async fn web(&self) -> Client {
+    pub(crate) async fn web(&self) -> Client {
         let platform = self.lab.platform().await;
         self.register(platform, |_| ()).await
     }
@@ -95,7 +95,11 @@ impl World {
         .await
     }
 
-    async fn register(&self, tenant: TenantId, change: impl FnOnce(&mut NewClient)) -> Client {
+    pub(crate) async fn register(
+        &self,
+        tenant: TenantId,
+        change: impl FnOnce(&mut NewClient),
+    ) -> Client {
         let number = self.lab.app.env.random_uuid().simple().to_string();
         let id = format!("app-{}", &number[..12]);
         let scopes = ["profile:read", "visits:read", "tenancy:read"];
@@ -134,7 +138,7 @@ impl World {
 
     /// An authorization request with `more` in place of or beside the usual parameters; an empty
     /// value leaves one out.
-    fn request(&self, client: &Client, more: &[(&str, &str)]) -> String {
+    pub(crate) fn request(&self, client: &Client, more: &[(&str, &str)]) -> String {
         let usual = [
             ("response_type", "code"),
             ("client_id", &client.id),
@@ -159,7 +163,7 @@ impl World {
     }
 
     /// Signs in on our pages, beginning with a client's request; gives the redirect back.
-    async fn sign_in(&self, browser: &Browser, request: &str) -> Url {
+    pub(crate) async fn sign_in(&self, browser: &Browser, request: &str) -> Url {
         let page = browser.visit(request).await.page("Sign in to continue");
         let login = [("login", self.person.login.as_str())];
         let answer = browser.submit(&page, "identifier-form", &login).await;
@@ -181,7 +185,7 @@ impl World {
     }
 
     /// The token endpoint's answer to a code with its right verifier and address.
-    async fn redeem(&self, client: &Client, code: &str) -> Answer {
+    pub(crate) async fn redeem(&self, client: &Client, code: &str) -> Answer {
         let form = [
             ("grant_type", "authorization_code"),
             ("code", code),
@@ -191,7 +195,7 @@ impl World {
         self.ask_token(client, &form).await
     }
 
-    async fn refresh(&self, client: &Client, token: &str) -> Answer {
+    pub(crate) async fn refresh(&self, client: &Client, token: &str) -> Answer {
         let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
         self.ask_token(client, &form).await
     }
@@ -228,12 +232,12 @@ fn parameter(url: &Url, name: &str) -> Option<String> {
 }
 
 #[track_caller]
-fn code_of(back: &Url) -> String {
+pub(crate) fn code_of(back: &Url) -> String {
     parameter(back, "code").unwrap_or_else(|| panic!("no code: {back}"))
 }
 
 /// The claims of a token, unverified: its signature is another test's.
-fn claims(token: &Value) -> Value {
+pub(crate) fn claims(token: &Value) -> Value {
     let part = token.as_str().unwrap().split('.').nth(1).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }

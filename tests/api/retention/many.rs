@@ -49,6 +49,12 @@ fn crowd(count: u32) -> String {
              created_at, taken_at, delivered_at)
            select {tenant}, {session}, {session}, 'password_changed', '{{}}', {at}, {at}, {at}
            from crowd;
+         insert into revocation.published (tenant_id, position, event_id, kind, reason,
+             occurred_at, issued_until, published_at)
+           select {tenant}, n, {session}, 'session', 'idle', {at}, {at}, {at} from crowd;
+         insert into revocation.standing
+             (tenant_id, client_id, instance, version, keys_age_seconds, reported_at)
+           select {tenant}, 'api', n, '1', 0, {at} from crowd;
          insert into apps.session (session_id, app, secret_digest, sealed, told_at, idle_ends_at,
              session_ends_at, idle_limit_seconds, active_at, created_at)
            select {session}, 'patient', {sha}, '', {at}, {at}, {at}, 900, {at}, {at} from crowd;

@@ -28,7 +28,7 @@ pub(super) struct Kind {
 const WEEK_AND_DAY: Duration = Duration::days(8);
 
 /// A sign-in brings a session, the clinic's, a code and a family with two tokens.
-pub(super) const KINDS: [Kind; 11] = [
+pub(super) const KINDS: [Kind; 13] = [
     Kind {
         table: "identity.session",
         kept: WEEK_AND_DAY,
@@ -102,6 +102,28 @@ pub(super) const KINDS: [Kind; 11] = [
              created_at, taken_at, delivered_at)
            select $3, $2, $4, 'password_changed', '{}', $1, $1, $1
            where $5::uuid is not null and $6::bytea is not null",
+    },
+    Kind {
+        table: "revocation.published",
+        kept: Duration::days(1),
+        insert: "insert into revocation.published (tenant_id, position, event_id, kind, reason,
+             occurred_at, issued_until, published_at)
+           select $3, 1 + (random() * 1e15)::bigint, $2, 'session', 'idle', $1, $1, $1
+           where coalesce($4::uuid, $5::uuid) is not null and $6::bytea is not null",
+    },
+    Kind {
+        table: "revocation.standing",
+        kept: Duration::days(1),
+        insert: "with own as (
+             insert into identity.client (tenant_id, client_id, client_locator, name, kind,
+               profile, auth_method, id_token_alg, status, created_at)
+             values ($3, 'api-' || $2, $2, 'API', 'resource', 'strict', 'client_secret_basic',
+               'RS256', 'active', $1)
+             returning client_id)
+           insert into revocation.standing
+             (tenant_id, client_id, instance, version, keys_age_seconds, reported_at)
+           select $3, client_id, '', '1', 0, $1 from own
+           where coalesce($4::uuid, $5::uuid) is not null and $6::bytea is not null",
     },
     Kind {
         table: "apps.session",

@@ -46,7 +46,11 @@ acl as (
 /// Tables that stand before any tenant, or are the same for all; each with its reason.
 /// A table with people or secrets in it is here only because no tenant's transaction reaches it
 /// but by its own policies.
-pub(super) const WITHOUT_TENANT: [(&str, &str); 24] = [
+pub(super) const WITHOUT_TENANT: [(&str, &str); 25] = [
+    (
+        "revocation.head",
+        "one number of the deployment: the last position that was given",
+    ),
     (
         "identity.totp",
         "an account's devices for sign-in codes, before any tenant",
@@ -169,6 +173,7 @@ const USAGE: &str = "(values
   ('identity', 'lanyard_directory'), ('tenancy', 'lanyard_tenant'),
   ('tenancy', 'lanyard_platform'), ('tenancy', 'lanyard_directory'), ('visits', 'lanyard_tenant'),
   ('apps', 'lanyard_apps'), ('outbox', 'lanyard_identity'), ('outbox', 'lanyard_tenant'),
+  ('revocation', 'lanyard_identity'), ('revocation', 'lanyard_retention'),
   ('outbox', 'lanyard_platform'), ('audit', 'lanyard_identity'), ('audit', 'lanyard_tenant'),
   ('audit', 'lanyard_platform'), ('audit', 'lanyard_apps'), ('lanyard', 'lanyard_keeper'),
   ('seal', 'lanyard_sequencer'), ('audit', 'lanyard_sequencer')

@@ -1,0 +1,9 @@
+//! Others' receivers: they poll (RFC 8936) and manage what they are given (OpenID SSF 1.0 §8).
+//!
+//! Invariants
+//! 1. A receiver has one stream at most, its client's own; without one it polls for everything.
+//! 2. What was acknowledged is not given again; what was not is, in order.
+
+pub mod model;
+pub mod service;
+mod store;
