@@ -63,6 +63,8 @@ uuid_id! {
     VisitId,
     /// A device that makes time-based codes.
     TotpId,
+    /// A grant to act as somebody: the `sid` of its tokens.
+    ImpersonationId,
 }
 
 impl TenantId {

@@ -11,5 +11,6 @@ pub(crate) mod factors;
 mod password;
 pub mod routes;
 mod service;
+mod support;
 
 pub use routes::routes;

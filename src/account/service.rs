@@ -6,6 +6,7 @@ use crate::identity::credential::store as credentials;
 use crate::identity::factor::service::{self as factors, Inventory};
 use crate::identity::membership::{Membership, store as memberships};
 use crate::ids::{ClientId, InteractionId, SessionId};
+use crate::impersonation::{State, answers as impersonation};
 use crate::oidc::consent::{GivenConsent, service as consent};
 use crate::oidc::interaction::{Pending, Purpose, service as interaction};
 use crate::secret::KeyedDigest;
@@ -25,6 +26,8 @@ pub(super) struct Overview {
     pub(super) factors: Inventory,
     /// What she allowed other parties' apps, with the number of the membership.
     pub(super) consents: Vec<(usize, GivenConsent)>,
+    /// How far the furthest of support's grants to act as her is, of those that are not over.
+    pub(super) support: Option<State>,
     /// When this session ends, now that she looked at the page.
     pub(super) clocks: Clocks,
 }
@@ -45,12 +48,18 @@ pub(super) async fn look(app: &App, present: &Present) -> Result<Overview, Store
             });
             listed.sort_by_key(|session| session.id != present.session.id);
             let hers = memberships::list_active(tx, account).await?;
-            let mut consents = Vec::new();
+            let (mut consents, mut support) = (Vec::new(), None);
             for (number, membership) in hers.iter().enumerate() {
                 let (tenant, subject) = (membership.clinic.tenant_id, membership.subject);
                 tx.proceed(Authority::member(present.proof.0, tenant, subject))
                     .await?;
                 let given = consent::list(tx, subject).await?;
+                let (grants, _) = impersonation::list_of_member(tx, (tenant, subject)).await?;
+                support = grants
+                    .iter()
+                    .filter_map(impersonation::asks_or_acts)
+                    .chain(support)
+                    .max_by_key(|state| *state == State::Active);
                 consents.extend(given.into_iter().map(|given| (number, given)));
             }
             tx.proceed(Authority::account(present.proof.0)).await?;
@@ -61,6 +70,7 @@ pub(super) async fn look(app: &App, present: &Present) -> Result<Overview, Store
                 sessions: listed,
                 memberships: hers,
                 consents,
+                support,
                 factors: factors::inventory(tx, account).await?,
                 clocks,
             })

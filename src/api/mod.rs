@@ -24,6 +24,7 @@ use crate::db::{Authority, Identity, Job, StoreError};
 use crate::http::problem::Problem;
 use crate::identity::membership::store as membership;
 use crate::inspection::routes as inspection;
+use crate::impersonation::routes as impersonation;
 use crate::oidc::authorize::request::ACR_MFA;
 use crate::oidc::scope::Scope;
 use crate::tenancy::announcement::routes as announcement;
@@ -48,7 +49,7 @@ pub struct Route {
 }
 
 /// The list.
-pub static ROUTES: [Route; 9] = [
+pub static ROUTES: [Route; 15] = [
     Route {
         method: Method::POST,
         path: "/announcement",
@@ -182,6 +183,96 @@ pub static ROUTES: [Route; 9] = [
             parameters: inspection::consistency_parameters,
             takes: None,
             answer: Body::of::<inspection::ConsistencyBody>(),
+        },
+    },
+    Route {
+        method: Method::GET,
+        path: "/impersonations",
+        scope: Scope::ImpersonationRead,
+        permission: "support.impersonation.read",
+        step_up: None,
+        handler: |method| on(method, impersonation::list),
+        words: Words {
+            id: "listImpersonations",
+            summary: "When support acted or asks to act as somebody: its own, or the clinic's",
+            parameters: Vec::new,
+            takes: None,
+            answer: Body::of::<impersonation::GrantsBody>(),
+        },
+    },
+    Route {
+        method: Method::POST,
+        path: "/impersonations",
+        scope: Scope::ImpersonationWrite,
+        permission: "support.impersonation.request",
+        step_up: None,
+        handler: |method| on(method, impersonation::request),
+        words: Words {
+            id: "requestImpersonation",
+            summary: "Support asks to act as a member of a clinic",
+            parameters: Vec::new,
+            takes: Some(Body::of::<impersonation::NewBody>()),
+            answer: Body::of::<impersonation::GrantBody>(),
+        },
+    },
+    Route {
+        method: Method::POST,
+        path: "/impersonations/{id}/approve",
+        scope: Scope::ImpersonationWrite,
+        permission: "support.impersonation.approve",
+        step_up: Some(Duration::from_mins(5)),
+        handler: |method| on(method, impersonation::approve),
+        words: Words {
+            id: "approveImpersonation",
+            summary: "The clinic lets support act",
+            parameters: impersonation::parameters,
+            takes: None,
+            answer: Body::of::<impersonation::GrantBody>(),
+        },
+    },
+    Route {
+        method: Method::POST,
+        path: "/impersonations/{id}/refuse",
+        scope: Scope::ImpersonationWrite,
+        permission: "support.impersonation.approve",
+        step_up: None,
+        handler: |method| on(method, impersonation::refuse),
+        words: Words {
+            id: "refuseImpersonation",
+            summary: "The clinic does not let support act",
+            parameters: impersonation::parameters,
+            takes: None,
+            answer: Body::of::<impersonation::GrantBody>(),
+        },
+    },
+    Route {
+        method: Method::POST,
+        path: "/impersonations/{id}/start",
+        scope: Scope::ImpersonationWrite,
+        permission: "support.impersonation.request",
+        step_up: Some(Duration::from_mins(5)),
+        handler: |method| on(method, impersonation::start),
+        words: Words {
+            id: "startImpersonation",
+            summary: "The minutes of an approved grant begin; the person is told",
+            parameters: impersonation::parameters,
+            takes: None,
+            answer: Body::of::<impersonation::GrantBody>(),
+        },
+    },
+    Route {
+        method: Method::POST,
+        path: "/impersonations/{id}/end",
+        scope: Scope::ImpersonationWrite,
+        permission: "support.impersonation.end",
+        step_up: None,
+        handler: |method| on(method, impersonation::end),
+        words: Words {
+            id: "endImpersonation",
+            summary: "Ends a grant at once, from either side",
+            parameters: impersonation::parameters,
+            takes: None,
+            answer: Body::of::<impersonation::GrantBody>(),
         },
     },
 ];

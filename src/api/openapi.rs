@@ -80,7 +80,7 @@ const CHALLENGE: Option<(&str, &str)> = Some((
 ));
 
 /// Those of the verifier, and of `http::problem`.
-const REFUSED: [Refused; 6] = [
+const REFUSED: [Refused; 7] = [
     Refused {
         status: "400",
         name: "Malformed",
@@ -109,6 +109,7 @@ const REFUSED: [Refused; 6] = [
             "insufficient_permission",
             "impersonation_forbidden",
             "insufficient_role",
+            "impersonation_refused",
         ],
         header: None,
     },
@@ -117,6 +118,13 @@ const REFUSED: [Refused; 6] = [
         name: "NotFound",
         when: "Nothing there, or another clinic's: the same answer.",
         codes: &["not_found"],
+        header: None,
+    },
+    Refused {
+        status: "409",
+        name: "Conflict",
+        when: "There is such a thing, and it is not in the state for that.",
+        codes: &["wrong_state"],
         header: None,
     },
     Refused {

@@ -66,6 +66,16 @@ pub enum EventType {
     AuditKeyRotated,
     AuditExported,
     AuditViewed,
+    ImpersonationApproved,
+    ImpersonationDenied,
+    ImpersonationEnded,
+    ImpersonationExpired,
+    ImpersonationPolicyChanged,
+    ImpersonationRefused,
+    ImpersonationRequestRecorded,
+    ImpersonationRequested,
+    ImpersonationStarted,
+    ImpersonationTokenIssued,
 }
 
 impl EventType {
@@ -133,6 +143,16 @@ impl EventType {
         Self::AuditKeyRotated,
         Self::AuditExported,
         Self::AuditViewed,
+        Self::ImpersonationApproved,
+        Self::ImpersonationDenied,
+        Self::ImpersonationEnded,
+        Self::ImpersonationExpired,
+        Self::ImpersonationPolicyChanged,
+        Self::ImpersonationRefused,
+        Self::ImpersonationRequestRecorded,
+        Self::ImpersonationRequested,
+        Self::ImpersonationStarted,
+        Self::ImpersonationTokenIssued,
     ];
 
     /// The name in the log.
@@ -200,6 +220,16 @@ impl EventType {
             Self::AuditKeyRotated => "audit.key_rotated",
             Self::AuditExported => "audit.exported",
             Self::AuditViewed => "audit.viewed",
+            Self::ImpersonationApproved => "impersonation.approved",
+            Self::ImpersonationDenied => "impersonation.denied",
+            Self::ImpersonationEnded => "impersonation.ended",
+            Self::ImpersonationExpired => "impersonation.expired",
+            Self::ImpersonationPolicyChanged => "impersonation.policy_changed",
+            Self::ImpersonationRefused => "impersonation.refused",
+            Self::ImpersonationRequestRecorded => "impersonation.request_recorded",
+            Self::ImpersonationRequested => "impersonation.requested",
+            Self::ImpersonationStarted => "impersonation.started",
+            Self::ImpersonationTokenIssued => "impersonation.token_issued",
         }
     }
 }

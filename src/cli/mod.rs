@@ -14,6 +14,7 @@ mod config;
 mod demo;
 mod doctor;
 mod healthcheck;
+mod impersonation;
 mod keys;
 mod migrate;
 mod operator;
@@ -105,6 +106,7 @@ fn run(asked: Lanyard, output: Output) -> Result<Reply, Failure> {
         Command::Keys(action) => keys::run(&action, &Site::enter(&given)?),
         Command::Tenant(action) => tenant::run(&action, &Site::enter(&given)?),
         Command::Account(action) => account::run(action, &Site::enter(&given)?),
+        Command::Impersonation(action) => impersonation::run(&action, &Site::enter(&given)?),
         Command::Client(action) => client::run(action, &Site::enter(&given)?),
         Command::Audit(action) => audit::run(&action, &given),
         Command::Verifiers => verifiers::run(&Site::enter(&given)?),

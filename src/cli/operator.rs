@@ -18,7 +18,8 @@ use crate::identity::model::{
     Account, AccountOutcome, EnrollOutcome, Login, MembershipOutcome, NewAccount, NewMembership,
 };
 use crate::identity::totp::{TotpSecret, service as totp};
-use crate::ids::{AccountId, ClientId, TenantId};
+use crate::ids::{AccountId, ClientId, ImpersonationId, TenantId};
+use crate::impersonation::{Grant, Rule, upkeep as impersonation};
 use crate::keys::epoch::{self, EpochError, Mark};
 use crate::keys::{self, KeysError};
 use crate::oidc::client::service::{self as clients, RegisterOutcome, RotateOutcome};
@@ -295,6 +296,44 @@ impl<'a> Operator<'a> {
             keys: self.keys,
         };
         sessions_end::end_all(means, tenant, reason, most, told).await
+    }
+
+    /// Says what a clinic lets support do; false if it is so already. What stands under a laxer
+    /// rule ends with it.
+    pub async fn set_impersonation_rule(
+        &self,
+        tenant: TenantId,
+        rule: Rule,
+    ) -> Result<bool, StoreError> {
+        let authority = Authority::job_in(Job::AdministerImpersonation, tenant);
+        let work = async |tx: &mut _| {
+            impersonation::save_rule(tx, self.env, self.keys, (tenant, rule)).await
+        };
+        self.db.run(authority, work).await
+    }
+
+    /// What a clinic lets support do, and its newest hundred grants.
+    pub async fn find_impersonations(
+        &self,
+        tenant: TenantId,
+    ) -> Result<(Rule, Vec<Grant>), StoreError> {
+        let authority = Authority::job_in(Job::AdministerImpersonation, tenant).read_only();
+        self.db
+            .run(authority, async |tx| impersonation::look(tx, tenant).await)
+            .await
+    }
+
+    /// Ends one grant of a clinic, or all of them; says how many were not over.
+    pub async fn end_impersonations(
+        &self,
+        tenant: TenantId,
+        id: Option<ImpersonationId>,
+    ) -> Result<usize, StoreError> {
+        let authority = Authority::job_in(Job::AdministerImpersonation, tenant);
+        let work = async |tx: &mut _| {
+            impersonation::end_by_operator(tx, self.env, self.keys, (tenant, id)).await
+        };
+        self.db.run(authority, work).await
     }
 
     /// Gives a made-up person a device of that secret, if she has none.

@@ -57,6 +57,8 @@ pub enum Job {
     AdministerAccounts,
     /// Registering clients, from the command line.
     AdministerClients,
+    /// What clinics let support do; ending it, and the events about what ended.
+    AdministerImpersonation,
     /// Sending what the outbox holds.
     DeliverMail,
     /// Ending everything of one clinic, from the command line.
@@ -90,6 +92,7 @@ impl Job {
         match self {
             Self::AdministerAccounts => "administer_accounts",
             Self::AdministerClients => "administer_clients",
+            Self::AdministerImpersonation => "administer_impersonation",
             Self::DeliverMail => "deliver_mail",
             Self::EndSessions => "end_sessions",
             Self::EraseSuccessors => "erase_successors",
@@ -205,6 +208,29 @@ impl Authority<Identity> {
             c.account = Some(proved.account);
             c.tenant = Some(tenant);
             c.subject = Some(subject);
+        })
+    }
+
+    /// For a caller whose access token was verified, within her own tenant.
+    pub(crate) fn caller(tenant: TenantId, subject: SubjectId) -> Self {
+        Self::new("grant", |c| {
+            c.tenant = Some(tenant);
+            c.subject = Some(subject);
+        })
+    }
+
+    /// For a member of the platform's tenant whose access token was verified: his own grants to act
+    /// as somebody, in whatever clinic, and nothing else.
+    pub(crate) fn agent(actor: SubjectId) -> Self {
+        Self::new("agent", |c| c.subject = Some(actor))
+    }
+
+    /// For who acts, or asks to act, as a member of a tenant: both are named in the log.
+    pub(crate) fn acting(actor: SubjectId, tenant: TenantId, subject: SubjectId) -> Self {
+        Self::new("grant", |c| {
+            c.tenant = Some(tenant);
+            c.subject = Some(subject);
+            c.actor = Some(actor);
         })
     }
 

@@ -38,6 +38,18 @@ pub enum MailKind {
         /// How many are still good.
         left: i64,
     },
+    /// Support wants to act as her, and waits for her yes.
+    SupportAsks {
+        /// The clinic, as it calls itself.
+        clinic: String,
+    },
+    /// Support acts as her from now on.
+    SupportActs {
+        /// The clinic, as it calls itself.
+        clinic: String,
+        /// For how long at most.
+        minutes: i16,
+    },
     /// Somebody asked for a link to set a new password.
     PasswordRecovery {
         /// The link's text, base64 of what [`crate::secret::Keys::wrap`] made for
@@ -66,6 +78,8 @@ impl MailKind {
             Self::FactorsReset {} => "factors_reset",
             Self::RecoveryCodesMade {} => "recovery_codes_made",
             Self::RecoveryCodeUsed { .. } => "recovery_code_used",
+            Self::SupportAsks { .. } => "support_asks",
+            Self::SupportActs { .. } => "support_acts",
             Self::PasswordRecovery { .. } => "password_recovery",
         }
     }

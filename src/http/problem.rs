@@ -19,6 +19,10 @@ pub enum Problem {
     },
     /// The caller's: known, and not in a role for this.
     Forbidden,
+    /// The caller's: support may not act as that person, or not now.
+    ImpersonationRefused,
+    /// The caller's: there is such a thing, and it is not in the state for that.
+    WrongState,
     /// Nothing there, or another tenant's: the same.
     NotFound,
     /// The caller's: there is something, and it does not do that.
@@ -62,7 +66,8 @@ impl Problem {
     const fn status(&self) -> StatusCode {
         match self {
             Self::BadRequest { .. } => StatusCode::BAD_REQUEST,
-            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::ImpersonationRefused => StatusCode::FORBIDDEN,
+            Self::WrongState => StatusCode::CONFLICT,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Busy
@@ -79,6 +84,8 @@ impl Problem {
         match self {
             Self::BadRequest { .. } => "invalid_request",
             Self::Forbidden => "insufficient_role",
+            Self::ImpersonationRefused => "impersonation_refused",
+            Self::WrongState => "wrong_state",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Busy

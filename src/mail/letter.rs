@@ -60,6 +60,10 @@ impl Letter {
                 factors_changed((subject, &what), &when, &account)
             }
             MailKind::PasswordRecovery { .. } => Self::recovery(issuer, None, at),
+            MailKind::SupportAsks { clinic } => support_asks(clinic, &when, &account),
+            MailKind::SupportActs { clinic, minutes } => {
+                support_acts(clinic, *minutes, &when, &account)
+            }
             MailKind::ReusedToken { client_name } => Self {
                 subject: "We signed you out of an app",
                 body: format!(
@@ -155,6 +159,37 @@ fn factors_changed((subject, what): (&'static str, &str), when: &str, account: &
     }
 }
 
+/// What is said when support wants to act as her, and she decides.
+fn support_asks(clinic: &str, when: &str, account: &str) -> Letter {
+    Letter {
+        subject: "Support asks to act for you",
+        body: format!(
+            "Hello,\n\n\
+             the platform's support asks whether it may act as you at {clinic} for a while, to \
+             help with something. It can do nothing until you say yes.\n\n\
+             When: {when}\n\n\
+             See who asks and why, and answer, under \"Support access\" on your account page:\n\
+             {account}\n"
+        ),
+    }
+}
+
+/// What is said when it begins.
+fn support_acts(clinic: &str, minutes: i16, when: &str, account: &str) -> Letter {
+    Letter {
+        subject: "Support acts for you now",
+        body: format!(
+            "Hello,\n\n\
+             the platform's support acts as you at {clinic} from now on, for {minutes} minutes \
+             at most. It can't see or change how you sign in.\n\n\
+             When: {when}\n\n\
+             See who it is, why, and what was opened, and end it at once if you want to, under \
+             \"Support access\" on your account page:\n\
+             {account}\n"
+        ),
+    }
+}
+
 /// Nothing that could begin a header line of its own.
 fn one_line(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
@@ -195,6 +230,13 @@ mod tests {
             MailKind::FactorsReset {},
             MailKind::RecoveryCodesMade {},
             MailKind::RecoveryCodeUsed { left: 9 },
+            MailKind::SupportAsks {
+                clinic: "Juniper Clinic".into(),
+            },
+            MailKind::SupportActs {
+                clinic: "Juniper Clinic".into(),
+                minutes: 15,
+            },
             MailKind::ReusedToken {
                 client_name: "Patient portal".into(),
             },

@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::http::document::Document;
 use crate::oidc::authorize::request::{ACR_MFA, ACR_PASSWORD};
 use crate::oidc::scope::Scope;
+use crate::oidc::token::token_exchange;
 use crate::signing::Alg;
 use crate::signing::ring::KeyRing;
 
@@ -99,7 +100,9 @@ fn document(app: &App) -> Value {
         "scopes_supported": Scope::ALL.map(Scope::name),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+        "grant_types_supported": [
+            "authorization_code", "refresh_token", "client_credentials", token_exchange::GRANT_TYPE
+        ],
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": algorithms,
         "token_endpoint_auth_methods_supported":

@@ -1,5 +1,6 @@
 //! OpenID Connect: one endpoint, one file; one grant, one file.
 
+pub mod acted;
 pub mod activity;
 pub mod authorize;
 pub mod client;
@@ -53,4 +54,5 @@ pub fn routes(app: &App) -> Router<App> {
         .route(paths::LOGOUT_CONFIRM, post(logout::confirm))
         .route("/introspect", post(introspection::introspect))
         .route("/activity", post(activity::activity))
+        .route("/activity/acted", post(acted::acted))
 }

@@ -19,11 +19,15 @@ pub enum Scope {
     VisitsRead,
     /// The clinic's log.
     AuditRead,
+    /// Who of support acted as a member.
+    ImpersonationRead,
+    /// Whether somebody may.
+    ImpersonationWrite,
 }
 
 impl Scope {
     /// All, the most personal last; what writes comes after what reads.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Openid,
         Self::Profile,
         Self::Email,
@@ -31,7 +35,9 @@ impl Scope {
         Self::TenancyRead,
         Self::VisitsRead,
         Self::AuditRead,
+        Self::ImpersonationRead,
         Self::TenancyWrite,
+        Self::ImpersonationWrite,
     ];
 
     /// As it stands in requests and tokens.
@@ -45,6 +51,8 @@ impl Scope {
             Self::TenancyWrite => "tenancy:write",
             Self::VisitsRead => "visits:read",
             Self::AuditRead => "audit:read",
+            Self::ImpersonationRead => "impersonation:read",
+            Self::ImpersonationWrite => "impersonation:write",
         }
     }
 
@@ -57,8 +65,9 @@ impl Scope {
             | Self::ProfileRead
             | Self::TenancyRead
             | Self::VisitsRead
-            | Self::AuditRead => false,
-            Self::TenancyWrite => true,
+            | Self::AuditRead
+            | Self::ImpersonationRead => false,
+            Self::TenancyWrite | Self::ImpersonationWrite => true,
         }
     }
 

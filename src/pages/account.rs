@@ -29,6 +29,10 @@ pub struct AccountPage {
     pub codes_left: u32,
     /// Other parties' apps that may see something, by clinic and name.
     pub apps: Vec<AppRow>,
+    /// Whether support acts for her just now.
+    pub support_acts: bool,
+    /// Whether it asks her.
+    pub support_asks: bool,
     /// What the person has just done, if they come from a form.
     pub notice: Option<AccountNotice>,
 }

@@ -36,6 +36,7 @@ mod qr;
 mod recovery;
 mod roles;
 mod sign_in;
+mod support;
 
 pub use accent::{Accent, UnknownAccent};
 pub use account::{
@@ -69,6 +70,7 @@ pub use sign_in::{
     ChooserPage, ClinicChoice, IdentifierPage, IdentifierProblem, PasswordPage, PasswordProblem,
     WayBack,
 };
+pub use support::{SupportNotice, SupportOpened, SupportPage, SupportRow, SupportStanding};
 
 /// What every page needs from its `Content-Security-Policy`, and nothing more.
 ///

@@ -38,6 +38,12 @@ pub const ACCOUNT_FACTORS_REMOVE: &str = "/account/codes/remove";
 pub const ACCOUNT_FACTORS_RENAME: &str = "/account/codes/rename";
 /// Issuer. `POST csrf`: [`super::RecoveryCodesPage`] with new ones.
 pub const ACCOUNT_RECOVERY_CODES: &str = "/account/codes/recovery";
+/// Issuer. `GET`: [`super::SupportPage`].
+pub const ACCOUNT_SUPPORT: &str = "/account/access";
+/// Issuer. `POST csrf, clinic, grant, decision`: she lets support act, or not.
+pub const ACCOUNT_SUPPORT_ANSWER: &str = "/account/access/answer";
+/// Issuer. `POST csrf, clinic, grant`: ends it, or takes a yes back.
+pub const ACCOUNT_SUPPORT_END: &str = "/account/access/end";
 /// Issuer. `GET ?flow=`: [`super::RecoveryPage`]; `POST csrf, flow, login`.
 pub const RECOVERY: &str = "/recovery";
 /// Issuer. `GET ?key=`: the link in the mail; leads to [`RECOVERY_NEW`].

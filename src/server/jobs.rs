@@ -14,6 +14,7 @@ use super::tls::Certificates;
 use crate::app::App;
 use crate::audit::log::{self, Logs};
 use crate::http::chain;
+use crate::impersonation::upkeep as impersonation;
 use crate::mail;
 use crate::metrics::JobEnd;
 use crate::oidc::family::sweep as families;
@@ -37,6 +38,8 @@ const TELLING: Duration = Duration::from_secs(5);
 const FLEET_COUNT: Duration = Duration::from_secs(15);
 /// A clinic made meanwhile has its apps after this long at the latest.
 const NEW_CLINICS: Duration = Duration::from_secs(20);
+/// What ran out of support's time is over, and on the record, after this long at the latest.
+const IMPERSONATIONS: Duration = Duration::from_secs(5);
 /// How often the outbox is looked into.
 const MAIL: Duration = Duration::from_secs(2);
 /// How old `lanyard_outbox_…` may be.
@@ -80,6 +83,10 @@ pub(super) fn start(app: &App, certificates: Option<Arc<Certificates>>, hangups:
     });
     jobs.each("successors", SUCCESSOR_ERASURE, async |app| {
         families::erase_successors(&app).await?;
+        Ok(())
+    });
+    jobs.each("impersonations", IMPERSONATIONS, async |app| {
+        impersonation::settle(&app).await?;
         Ok(())
     });
     jobs.each("mail", MAIL, async |app| Ok(mail::deliver_all(&app).await?));

@@ -5,6 +5,7 @@ pub(crate) mod factors;
 mod overview;
 mod password;
 mod sessions;
+mod support;
 
 use axum::Router;
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -42,6 +43,9 @@ pub fn routes() -> Router<App> {
         .route(paths::ACCOUNT_END_SESSION, post(self::sessions::end_one))
         .route(paths::ACCOUNT_END_ALL, post(self::sessions::end_all))
         .route(paths::ACCOUNT_REMOVE_APP, post(apps::remove))
+        .route(paths::ACCOUNT_SUPPORT, get(support::show))
+        .route(paths::ACCOUNT_SUPPORT_ANSWER, post(support::answer))
+        .route(paths::ACCOUNT_SUPPORT_END, post(support::end))
 }
 
 /// The live session behind the browser, all of whose proof was given, or where to go instead: to

@@ -11,6 +11,7 @@ use crate::http::page::{PageError, page};
 use crate::http::visit::Visit;
 use crate::identity::membership::Membership;
 use crate::ids::TenantId;
+use crate::impersonation::State;
 use crate::oidc::consent::words;
 use crate::pages::{
     AccountNotice, AccountPage, AppRow, Clinic, ClinicApp, Hidden, MembershipRow, SessionRow,
@@ -73,6 +74,8 @@ async fn look(visit: &Visit) -> Result<Response, PageError> {
         devices: u32::try_from(seen.factors.devices).unwrap_or_default(),
         codes_left: u32::try_from(seen.factors.recovery_codes).unwrap_or_default(),
         apps,
+        support_acts: seen.support == Some(State::Active),
+        support_asks: seen.support == Some(State::Requested),
         notice: match visit.parameter("done").as_deref() {
             Some(SESSION_ENDED) => Some(AccountNotice::SessionEnded),
             Some(PASSWORD_CHANGED) => Some(AccountNotice::PasswordChanged),

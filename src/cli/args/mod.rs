@@ -8,6 +8,7 @@
 mod account;
 mod audit;
 mod client;
+mod impersonation;
 
 use std::path::PathBuf;
 
@@ -17,6 +18,7 @@ use clap_complete::Shell;
 pub(super) use account::{Account, PasswordFrom};
 pub(super) use audit::{Audit, Export, Tail, Verify};
 pub(super) use client::{Client, NewClient, Owner};
+pub(super) use impersonation::Impersonation;
 
 /// One badge for every app of a telehealth platform.
 #[derive(Debug, Parser)]
@@ -83,6 +85,9 @@ pub(super) enum Command {
     /// People.
     #[command(subcommand)]
     Account(Account),
+    /// Support that acts as somebody.
+    #[command(subcommand)]
+    Impersonation(Impersonation),
     /// Apps and APIs that speak with us.
     #[command(subcommand)]
     Client(Client),

@@ -93,6 +93,22 @@ pub(crate) async fn find(
     }))
 }
 
+/// Whose a membership of the transaction's tenant is.
+pub(crate) async fn find_account(
+    tx: &mut Tx<Identity>,
+    tenant: TenantId,
+    subject: SubjectId,
+) -> Result<Option<AccountId>, StoreError> {
+    let account = sqlx::query_scalar(
+        "select account_id from identity.membership where tenant_id = $1 and subject_id = $2",
+    )
+    .bind(tenant)
+    .bind(subject)
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(account)
+}
+
 /// Role and permission key, all pairs: the same for every clinic.
 pub(crate) async fn list_role_permissions(
     tx: &mut Tx<Identity>,

@@ -5,35 +5,10 @@ use time::OffsetDateTime;
 use url::{Host, Url};
 
 use crate::ids::{ClientId, TenantId};
+use crate::words::words;
 
 /// Longest address that is registered, in bytes.
 const MAX_ADDRESS_BYTES: usize = 1000;
-
-/// Makes an enum with the names that the database and the command line use.
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident {
-        $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)?
-    }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $name { $($(#[$variant_doc])* $variant),+ }
-
-        impl $name {
-            /// Every one.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// As stored and as written by operators.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-
-            /// The one of that name.
-            pub fn parse(word: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|known| known.as_str() == word)
-            }
-        }
-    };
-}
 
 words! {
     /// What runs the client: decides whether it can keep a secret (RFC 6749 §2.1).

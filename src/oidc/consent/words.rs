@@ -15,6 +15,12 @@ const fn words(scope: Scope) -> &'static str {
             "Change what this clinic tells all its people, in your name, if you may"
         }
         Scope::AuditRead => "See the record of who did what at this clinic, if you may",
+        Scope::ImpersonationRead => {
+            "See when support acted as somebody of this clinic, and why, if you may"
+        }
+        Scope::ImpersonationWrite => {
+            "Change whether support may act as somebody of this clinic, in your name, if you may"
+        }
         Scope::VisitsRead => "See your visits at this clinic: when, with whom, and how",
     }
 }

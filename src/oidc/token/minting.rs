@@ -8,11 +8,13 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::token_exchange::ACCESS_TOKEN;
 use super::{SessionEndsIn, TokenResponse};
 use crate::app::App;
 use crate::http::line;
 use crate::identity::membership::Member;
-use crate::ids::{TenantId, TenantSessionId};
+use crate::ids::{ImpersonationId, SubjectId, TenantId, TenantSessionId};
+use crate::impersonation::exchange::Lent;
 use crate::oidc::authorize::request::{PROTOCOL_SCOPES, acr_of};
 use crate::oidc::client::Client;
 use crate::sessions::Clocks;
@@ -56,6 +58,17 @@ struct AccessClaims<'a> {
     roles: &'a [String],
     #[serde(flatten)]
     sign_in: Option<SignInClaims<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    act: Option<ActClaim>,
+}
+
+/// Who acts (RFC 8693 §4.1): one level, each member a string.
+#[derive(Serialize)]
+struct ActClaim {
+    /// His membership of the platform's tenant.
+    sub: SubjectId,
+    grant: ImpersonationId,
+    preset: &'static str,
 }
 
 #[derive(Serialize)]
@@ -98,6 +111,7 @@ pub fn person(app: &App, issue: &Issue<'_>, refresh_token: Option<SecretString>)
         id_token: is_openid.then(|| id_token(app, issue, now)),
         refresh_token,
         scope,
+        issued_token_type: None,
         session_ends_in: Some(SessionEndsIn {
             idle: until(issue.clocks.idle_ends_at),
             absolute: until(issue.clocks.session_ends_at),
@@ -139,6 +153,7 @@ fn access_token(app: &App, issue: &Issue<'_>, scope: &str, now: OffsetDateTime) 
         tid: issue.tenant,
         roles: &issue.member.roles,
         sign_in: Some(sign_in),
+        act: None,
     };
     sign(
         app.ring().current(Alg::Es256),
@@ -190,6 +205,7 @@ pub fn service(app: &App, client: &Client, scopes: &[String], audience: &str) ->
         tid: client.tenant,
         roles: &[],
         sign_in: None,
+        act: None,
     };
     TokenResponse {
         access_token: sign(
@@ -202,6 +218,57 @@ pub fn service(app: &App, client: &Client, scopes: &[String], audience: &str) ->
         id_token: None,
         refresh_token: None,
         scope,
+        issued_token_type: None,
+        session_ends_in: None,
+    }
+}
+
+/// Signs the access token of somebody who acts as somebody: the subject's, as far as it is lent,
+/// with a `sid` of its own and the actor's sign-in. No refresh token, no ID token.
+pub(crate) fn acting(app: &App, client: &Client, lent: &Lent, audience: &str) -> TokenResponse {
+    let (grant, now) = (&lent.grant, app.env.now());
+    line::note(|facts| {
+        facts.tenant = Some(grant.tenant);
+        facts.actor = Some(grant.actor.as_uuid());
+    });
+    let life = Life {
+        iat: now.unix_timestamp(),
+        exp: lent.ends_at.unix_timestamp(),
+    };
+    let sid = TenantSessionId::from_uuid(grant.id.as_uuid());
+    let jti = jti(app, grant.tenant, sid, audience, &life);
+    let scope = lent.scopes.join(" ");
+    let claims = AccessClaims {
+        iss: app.issuer(),
+        sub: grant.subject.as_uuid(),
+        aud: audience,
+        exp: life.exp,
+        iat: life.iat,
+        jti: &jti,
+        client_id: client.id.as_str(),
+        scope: &scope,
+        tid: grant.tenant,
+        roles: &lent.roles,
+        sign_in: Some(SignInClaims {
+            sid,
+            auth_time: lent.auth_time.unix_timestamp(),
+            acr: acr_of(&lent.amr),
+            amr: &lent.amr,
+        }),
+        act: Some(ActClaim {
+            sub: grant.actor,
+            grant: grant.id,
+            preset: grant.preset.as_str(),
+        }),
+    };
+    let ring = app.ring();
+    TokenResponse {
+        access_token: sign(ring.current(Alg::Es256), TokenType::AccessToken, &claims).into(),
+        expires_in: life.exp - life.iat,
+        id_token: None,
+        refresh_token: None,
+        scope,
+        issued_token_type: Some(ACCESS_TOKEN),
         session_ends_in: None,
     }
 }

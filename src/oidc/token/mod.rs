@@ -5,6 +5,7 @@ pub mod authorization_code;
 pub mod client_credentials;
 pub mod minting;
 pub mod refresh_token;
+pub mod token_exchange;
 
 use axum::Json;
 use axum::extract::State;
@@ -34,6 +35,8 @@ pub struct TokenResponse {
     pub refresh_token: Option<SecretString>,
     /// What was granted, space-separated.
     pub scope: String,
+    /// What was issued, after an exchange (RFC 8693 §2.2.1).
+    pub issued_token_type: Option<&'static str>,
     /// When the session will end; a service has none.
     pub session_ends_in: Option<SessionEndsIn>,
 }
@@ -60,6 +63,8 @@ struct Wire<'a> {
     refresh_token: Option<&'a str>,
     scope: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    issued_token_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     idle_expires_in: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     session_expires_in: Option<i64>,
@@ -82,6 +87,7 @@ impl IntoResponse for TokenResponse {
                 .as_ref()
                 .map(secrecy::ExposeSecret::expose_secret),
             scope: &self.scope,
+            issued_token_type: self.issued_token_type,
             idle_expires_in: self.session_ends_in.map(|ends| ends.idle),
             session_expires_in: self.session_ends_in.map(|ends| ends.absolute),
             idle_limit: self.session_ends_in.map(|ends| ends.idle_limit),
@@ -124,6 +130,7 @@ fn grant_word(form: &Parameters) -> &'static str {
         Ok(Some("authorization_code")) => "authorization_code",
         Ok(Some("refresh_token")) => "refresh_token",
         Ok(Some("client_credentials")) => "client_credentials",
+        Ok(Some(token_exchange::GRANT_TYPE)) => "token_exchange",
         Ok(_) | Err(_) => "other",
     }
 }
@@ -159,6 +166,10 @@ async fn grant(
         "client_credentials" => {
             let client = authenticate(app, headers, form).await?;
             client_credentials::issue(app, &client.0, form).await
+        }
+        token_exchange::GRANT_TYPE => {
+            let client = authenticate(app, headers, form).await?;
+            token_exchange::exchange(app, &client.0, form).await
         }
         _ => Err(OAuthError::new(
             OAuthErrorCode::UnsupportedGrantType,

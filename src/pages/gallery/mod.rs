@@ -6,6 +6,7 @@ mod consent;
 mod demo;
 mod factor;
 mod recovery;
+mod support;
 
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -67,6 +68,7 @@ pub(super) fn gallery(words: Words) -> Vec<Shown> {
     consent::consent(&mut all, words);
     account(&mut all, words);
     factor::factors(&mut all, words);
+    support::support(&mut all, words);
     notices(&mut all, words);
     apps::apps(&mut all, words);
     demo::demo(&mut all, words);
@@ -236,6 +238,8 @@ fn account(all: &mut Vec<Shown>, words: Words) {
             },
         ],
         apps: consent::apps(words, notice),
+        support_acts: notice.is_some(),
+        support_asks: true,
         notice,
     };
     show!(all, "account", page(None, Accent::Juniper));

@@ -274,6 +274,14 @@ fn clinics_and_people(site: &Site) {
         site.ask_with("tenant resume harbor", "tenant suspend", "")["status"],
         "active"
     );
+    let policy = "impersonation policy juniper approval-by-admin";
+    assert_eq!(site.ask(policy)["changed"], true);
+    assert_eq!(site.ask(policy)["changed"], false);
+    let listed = site.ask("impersonation list juniper");
+    assert_eq!(listed["rule"], "approval_by_admin");
+    assert_eq!(site.ask("impersonation end juniper --all")["ended"], 0);
+    site.refuse("impersonation end juniper", 2);
+    site.refuse("impersonation policy nowhere allowed", 3);
     let ada = "--login ada@juniper.example";
     let made = site.ask(&format!(
         "account create {ada} --name Ada --tenant juniper --role clinician --generate-password"

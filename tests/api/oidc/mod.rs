@@ -11,6 +11,7 @@ mod cuts;
 mod decline;
 mod discovery;
 mod factors;
+mod impersonation;
 mod introspection;
 mod leaks;
 mod log;

@@ -33,11 +33,12 @@ pub(super) const CANARIES: [&str; 6] = [
 ];
 
 /// The same for all, not planted: reference data, and what the build says of itself.
-const REFERENCE: [&str; 6] = [
+const REFERENCE: [&str; 7] = [
     "identity.role",
     "identity.permission",
     "identity.role_permission",
     "audit.erasable_detail",
+    "identity.lent_permission",
     "audit.event_type",
     "lanyard._sqlx_migrations",
 ];

@@ -46,7 +46,7 @@ acl as (
 /// Tables that stand before any tenant, or are the same for all; each with its reason.
 /// A table with people or secrets in it is here only because no tenant's transaction reaches it
 /// but by its own policies.
-pub(super) const WITHOUT_TENANT: [(&str, &str); 25] = [
+pub(super) const WITHOUT_TENANT: [(&str, &str); 26] = [
     (
         "revocation.head",
         "one number of the deployment: the last position that was given",
@@ -104,6 +104,10 @@ pub(super) const WITHOUT_TENANT: [(&str, &str); 25] = [
     (
         "identity.password",
         "an account's, never within a tenant's context",
+    ),
+    (
+        "identity.lent_permission",
+        "reference data, written by migrations",
     ),
     (
         "identity.permission",
