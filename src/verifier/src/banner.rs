@@ -1,6 +1,6 @@
 //! What an app shows while support staff act as a person (design §7).
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -88,8 +88,7 @@ impl Banner {
     /// strictest Content-Security-Policy takes it. Classes begin with `lanyard-banner`.
     pub fn html(&self) -> String {
         let who = |name: &Option<String>, id: SubjectId| {
-            let name = name.clone().unwrap_or_else(|| id.to_string());
-            Escaped(name).to_string()
+            escaped(name.as_ref().unwrap_or(&id.to_string()))
         };
         let minutes = if self.minutes_left == 1 {
             "minute"
@@ -102,12 +101,12 @@ impl Banner {
              <strong>{subject}</strong> ({preset}). <span class=\"lanyard-banner-left\">\
              {left} {minutes} left.</span> <a class=\"lanyard-banner-end\" href=\"{end}\" \
              rel=\"noreferrer\">End now</a></p></div>",
-            preset = self.preset,
+            preset = self.preset.name(),
             grant = self.grant,
             actor = who(&self.actor_name, self.actor),
             subject = who(&self.subject_name, self.subject),
             left = self.minutes_left,
-            end = Escaped(&self.end_url),
+            end = escaped(&self.end_url),
         )
     }
 }
@@ -119,22 +118,19 @@ fn is_link(url: &str) -> bool {
 }
 
 /// Text as it may stand in an element and in a quoted attribute.
-struct Escaped<T>(T);
-
-impl<T: AsRef<str>> fmt::Display for Escaped<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for letter in self.0.as_ref().chars() {
-            match letter {
-                '&' => f.write_str("&amp;")?,
-                '<' => f.write_str("&lt;")?,
-                '>' => f.write_str("&gt;")?,
-                '"' => f.write_str("&quot;")?,
-                '\'' => f.write_str("&#39;")?,
-                _ => f.write_char(letter)?,
-            }
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            _ => safe.push(letter),
         }
-        Ok(())
     }
+    safe
 }
 
 impl fmt::Debug for Banner {

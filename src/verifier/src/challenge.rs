@@ -18,7 +18,8 @@ pub(crate) enum Refusal {
     BadRequest(&'static str),
     /// The one answer for every token that is not good here, another clinic's included.
     InvalidToken,
-    /// The keys or the latest revocations are not at hand, or what may be answered only on record can't be recorded.
+    /// The keys or the latest revocations are not at hand, or what may be answered only on record
+    /// can't be recorded.
     Unavailable,
     /// A scope is missing.
     Scope(String),

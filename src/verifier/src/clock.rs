@@ -26,8 +26,8 @@ impl Clock for SystemClock {
     }
 }
 
-/// An instant by two clocks. How long ago it was is what the one that says more says: the wall clock
-/// can be set back, and the steady one stands still while the machine sleeps.
+/// An instant by two clocks. How long ago it was is what the one that says more says: the wall
+/// clock can be set back, and the steady one stands still while the machine sleeps.
 #[derive(Clone, Copy)]
 pub(crate) struct Moment {
     wall: OffsetDateTime,

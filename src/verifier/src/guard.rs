@@ -53,8 +53,8 @@ impl Guard {
     }
 
     /// One of the person's roles carries this key, `module.resource.action`, in the verifier's
-    /// [`Permissions`](crate::Permissions). Refused with 403; an actor also when the key is one that
-    /// is never lent.
+    /// [`Permissions`](crate::Permissions). Refused with 403; an actor also when the key is one
+    /// that is never lent.
     pub fn permission(key: impl Into<String>) -> Self {
         Self {
             permissions: vec![key.into()],
@@ -122,8 +122,8 @@ impl Guard {
     /// ```
     /// # use std::time::Duration;
     /// # use lanyard_verifier::{Guard, WhenStale};
-    /// let sign_note = Guard::scope("visits:write").and(Guard::when_stale(WhenStale::FailClosed));
-    /// let read_visits = Guard::scope("visits:read").and(Guard::when_stale(WhenStale::Introspect));
+    /// let sign = Guard::scope("visits:write").and(Guard::when_stale(WhenStale::FailClosed));
+    /// let read = Guard::scope("visits:read").and(Guard::when_stale(WhenStale::Introspect));
     /// let opening_hours = Guard::when_stale(WhenStale::AcceptUpTo(Duration::from_secs(300)));
     /// ```
     ///

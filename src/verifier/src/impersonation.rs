@@ -6,7 +6,6 @@
 //! - no route with a permission key of [`NEVER_LENT`] lets an actor pass ([`is_never_lent`]);
 //! - nothing reaches a handler unrecorded (`record.rs`).
 
-use std::fmt;
 use std::str::FromStr;
 
 use http::Method;
@@ -38,12 +37,6 @@ impl Preset {
     /// Whether health information must be masked in what is answered.
     pub const fn masks_health_information(self) -> bool {
         matches!(self, Self::Technical)
-    }
-}
-
-impl fmt::Display for Preset {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }
 

@@ -13,7 +13,7 @@ pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
 /// `typ` of an access token (RFC 9068 §2.1).
 pub(crate) const ACCESS_TOKEN: &str = "at+jwt";
-/// `typ` of a security event token (RFC 8417 §2.3). Never the other's: each is refused as the other.
+/// `typ` of a security event token (RFC 8417 §2.3). Each kind is refused as the other.
 pub(crate) const SECURITY_EVENT: &str = "secevent+jwt";
 
 /// The longest `kid` looked up, in bytes.

@@ -145,7 +145,12 @@ impl Feed {
     ) -> Result<(), VerifyError> {
         self.keep_following();
         self.ask(seen)?;
-        if self.is_current() {
+        let policy = when_stale.unwrap_or(self.when_stale);
+        let bound = match policy {
+            WhenStale::AcceptUpTo(bound) => bound,
+            WhenStale::FailClosed | WhenStale::Introspect => self.bound,
+        };
+        if self.is_within(bound) {
             return Ok(());
         }
         if !*self.first.borrow() {
@@ -153,26 +158,23 @@ impl Feed {
             let mut first = self.first.subscribe();
             let _ = timeout_at(until, first.wait_for(|is_told| *is_told)).await;
             self.ask(seen)?;
-            if self.is_current() {
+            if self.is_within(bound) {
                 return Ok(());
             }
         }
-        match when_stale.unwrap_or(self.when_stale) {
-            WhenStale::AcceptUpTo(bound) if self.lag().is_some_and(|lag| lag <= bound) => Ok(()),
-            WhenStale::FailClosed | WhenStale::AcceptUpTo(_) => Err(VerifyError::RevocationsStale),
-            WhenStale::Introspect => {
-                let Some(introspector) = &self.introspector else {
-                    tracing::error!("a route wants introspection, and none was given");
-                    return Err(VerifyError::RevocationsStale);
-                };
-                let asked = introspector
-                    .ask(token, &seen.answer, &*self.whose.clock)
-                    .await;
-                // What came meanwhile counts.
-                self.ask(seen)?;
-                asked
-            }
+        if policy != WhenStale::Introspect {
+            return Err(VerifyError::RevocationsStale);
         }
+        let Some(introspector) = &self.introspector else {
+            tracing::error!("a route wants introspection, and none was given");
+            return Err(VerifyError::RevocationsStale);
+        };
+        let asked = introspector
+            .ask(token, &seen.answer, &*self.whose.clock)
+            .await;
+        // What came meanwhile counts.
+        self.ask(seen)?;
+        asked
     }
 
     fn ask(&self, seen: &SeenToken) -> Result<(), VerifyError> {
@@ -185,8 +187,8 @@ impl Feed {
         Ok(())
     }
 
-    fn is_current(&self) -> bool {
-        self.lag().is_some_and(|lag| lag <= self.bound)
+    fn is_within(&self, bound: Duration) -> bool {
+        self.lag().is_some_and(|lag| lag <= bound)
     }
 
     fn lag(&self) -> Option<Duration> {
@@ -197,7 +199,7 @@ impl Feed {
         let count = |of: &AtomicU64| of.load(Ordering::Relaxed);
         FeedStatus {
             lag: self.lag(),
-            is_current: self.is_current(),
+            is_current: self.is_within(self.bound),
             position: self.position.load(Ordering::Acquire).checked_sub(1),
             held: self.revocations.len(),
             accepted: count(&self.counts.accepted),

@@ -1,8 +1,8 @@
 //! The one task that follows the issuer.
 //!
-//! A snapshot, then the stream from its position; after a break the stream from where it was; after
-//! a loss a snapshot again. It never gives up, and never holds what it follows alive: only while
-//! a message is taken does it own the feed.
+//! A snapshot, then the stream from its position; after a break the stream from where it was;
+//! after a loss a snapshot again. It never gives up, and never holds what it follows alive: only
+//! while a message is taken does it own the feed.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::Ordering;
@@ -20,8 +20,8 @@ const FOLLOW_TIMEOUT: Duration = Duration::from_secs(10);
 /// Three heartbeats: a connection that says nothing for so long is dead.
 const SILENCE: Duration = Duration::from_secs(15);
 const REPORT_PERIOD: Duration = Duration::from_secs(30);
-/// Before the second try; doubled for each one that fails, up to the longest. Between half of it and
-/// all of it, by chance, so that a restarted issuer is not met by all at once.
+/// Before the second try; doubled for each one that fails, up to the longest. Between half of it
+/// and all of it, by chance, so that a restarted issuer is not met by all at once.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Between two sets of a snapshot, after so many, others may run.
@@ -74,6 +74,10 @@ impl Follower {
             match self.follow().await {
                 Ok(never) => match never {},
                 Err(Left::Deserted) => return,
+                // An issuer ends each stream after a while, so the first time says nothing.
+                Err(Left::Broken(why)) if self.failures == 0 => {
+                    tracing::debug!(why, "the stream of revocations broke: opening another");
+                }
                 Err(Left::Broken(why)) => {
                     tracing::warn!(why, "revocations are not followed: trying again");
                 }

@@ -43,8 +43,9 @@ pub enum WhenStale {
     /// if the issuer does not say. Needs
     /// [`Builder::introspection`](crate::Builder::introspection).
     Introspect,
-    /// Goes on for so long in all since the verifier was last told everything, then answers 503.
-    /// For what does less harm done by a stranger than not done. Never before the first time.
+    /// Goes on for so long in all since the verifier was last told everything, then answers 503: a
+    /// bound of the route's own, longer or shorter than the others'. Longer for what does less harm
+    /// done by a stranger than not done. Never before the first time.
     AcceptUpTo(Duration),
 }
 
@@ -99,7 +100,7 @@ pub(crate) const MOST_HELD: usize = 1_000_000;
 #[derive(Debug)]
 pub(crate) struct Full;
 
-/// The revocations in force. Readers take no lock; writers are the one task that follows the issuer.
+/// The revocations in force. Readers take no lock; the one task that follows the issuer writes.
 pub(crate) struct Revocations {
     /// Tokens minted at or before the instant (Unix seconds) are refused.
     until: HashMap<Mark, i64>,

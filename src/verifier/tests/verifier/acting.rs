@@ -117,11 +117,11 @@ async fn ask(
     let request = || Request::builder().method(method.clone()).uri("/");
     let answer = call(router, bearing(request(), &acting(lab, preset))).await;
     if may {
-        assert_eq!(answer.status, StatusCode::OK, "{method} {preset}");
+        assert_eq!(answer.status, StatusCode::OK, "{method} {preset:?}");
         assert_eq!(ledger.decisions(), [Decision::Admitted]);
     } else {
         let code = answer.refused(StatusCode::FORBIDDEN);
-        assert_eq!(code, "impersonation_forbidden", "{method} {preset}");
+        assert_eq!(code, "impersonation_forbidden", "{method} {preset:?}");
         assert!(answer.challenge().contains(r#"error="insufficient_scope""#));
         assert_eq!(ledger.decisions(), [FORBIDDEN]);
     }

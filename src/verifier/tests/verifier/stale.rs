@@ -70,6 +70,7 @@ async fn each_route_has_its_own_policy() {
         Some(WhenStale::FailClosed),
         Some(WhenStale::Introspect),
         Some(WhenStale::AcceptUpTo(Duration::from_mins(1))),
+        Some(WhenStale::AcceptUpTo(Duration::from_secs(10))),
     ];
     let routers = policies.map(|policy| {
         let guard = policy.map_or_else(Guard::default, Guard::when_stale);
@@ -91,10 +92,12 @@ async fn each_route_has_its_own_policy() {
     followed.issuer.set_partitioned(true);
     let mut passed = 0;
     for (seconds, expected) in [
-        (30, [200, 200, 200, 200]),
-        (31, [503, 503, 200, 200]),
-        (60, [503, 503, 200, 200]),
-        (61, [503, 503, 200, 503]),
+        (10, [200, 200, 200, 200, 200]),
+        (11, [200, 200, 200, 200, 503]),
+        (30, [200, 200, 200, 200, 503]),
+        (31, [503, 503, 200, 200, 503]),
+        (60, [503, 503, 200, 200, 503]),
+        (61, [503, 503, 200, 503, 503]),
     ] {
         followed.pass_in_silence(seconds - passed).await;
         passed = seconds;
