@@ -12,7 +12,8 @@ use super::model::ClinicFacts;
 use crate::pages::Refusal;
 
 /// What the apps ask for; each person gets what her roles allow of it.
-pub const SCOPES: [&str; 5] = [
+pub const SCOPES: [&str; 6] = [
+    "audit:read",
     "profile",
     "profile:read",
     "tenancy:read",
@@ -83,6 +84,8 @@ pub struct Members {
 /// One member.
 #[derive(Debug, Deserialize)]
 pub struct Member {
+    /// Her `sub` in this clinic.
+    pub id: String,
     /// Display name.
     pub name: String,
     /// By their words.
@@ -90,6 +93,13 @@ pub struct Member {
     pub roles: Vec<String>,
     /// `active`, `suspended`, `ended`.
     pub status: String,
+}
+
+impl Member {
+    /// Whether she holds that role.
+    pub fn has_role(&self, role: &str) -> bool {
+        self.roles.iter().any(|held| held == role)
+    }
 }
 
 /// `GET /api/v1/clinic`.
@@ -101,6 +111,91 @@ pub struct ClinicDetails {
     pub name: String,
     /// `active`, `suspended`.
     pub status: String,
+}
+
+/// `GET /api/v1/audit/events`.
+#[derive(Debug, Deserialize)]
+pub struct LogEvents {
+    /// Entries of the whole log.
+    pub size: u64,
+    /// When the oldest one that is kept was written.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub oldest_recorded_at: Option<OffsetDateTime>,
+    /// Years that one is kept at least.
+    pub retention_years: u32,
+    /// The last signature.
+    pub checkpoint: Option<LogCheckpoint>,
+    /// `before` of the next page.
+    pub next: Option<u64>,
+    /// Newest first.
+    pub events: Vec<LogEvent>,
+}
+
+/// A signature over the beginning of a log.
+#[derive(Debug, Deserialize)]
+pub struct LogCheckpoint {
+    /// How many entries it covers.
+    pub size: u64,
+    /// Since when.
+    #[serde(with = "time::serde::rfc3339")]
+    pub made_at: OffsetDateTime,
+    /// Since when it stands outside of the database.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub anchored_at: Option<OffsetDateTime>,
+}
+
+/// One entry of the log.
+#[derive(Debug, Deserialize)]
+pub struct LogEvent {
+    /// Its place, from 0.
+    pub index: u64,
+    /// `noun.past_participle`.
+    #[serde(rename = "type")]
+    pub event: String,
+    /// Her `sub`, if it is about a member.
+    pub subject: Option<String>,
+    /// The `sub` of who acted for her.
+    pub actor: Option<String>,
+    /// When it was written.
+    #[serde(with = "time::serde::rfc3339")]
+    pub recorded_at: OffsetDateTime,
+    /// The request's id.
+    pub trace: Option<String>,
+    /// By label.
+    pub detail: serde_json::Map<String, serde_json::Value>,
+}
+
+/// `GET /api/v1/audit/accesses`.
+#[derive(Debug, Default, Deserialize)]
+pub struct Accesses {
+    /// `before` of the next page.
+    pub next: Option<u64>,
+    /// Newest first.
+    pub accesses: Vec<Access>,
+}
+
+/// One time that somebody saw the caller's record.
+#[derive(Debug, Deserialize)]
+pub struct Access {
+    /// What was done.
+    #[serde(rename = "type")]
+    pub event: String,
+    /// When.
+    #[serde(with = "time::serde::rfc3339")]
+    pub recorded_at: OffsetDateTime,
+    /// Whose right it was.
+    pub by: AccessBy,
+    /// Whether somebody else acted with that right.
+    pub was_acted: bool,
+}
+
+/// Who saw it.
+#[derive(Debug, Deserialize)]
+pub struct AccessBy {
+    /// Display name; none of who is no member any more.
+    pub name: Option<String>,
+    /// Whether it was the caller herself.
+    pub is_you: bool,
 }
 
 /// Why there is nothing to show.

@@ -1,8 +1,12 @@
 //! The API's words as a page says them.
 
-use super::api::{ClinicDetails, Members, Visit, Visits};
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::api::{Access, ClinicDetails, LogEvent, LogEvents, Members, Visit, Visits};
 use super::model::Kind;
-use crate::pages::{Fact, MemberRow, VisitRow};
+use crate::pages::{AccessRow, Fact, LogRow, LogStanding, MemberRow, VisitRow};
 
 /// `Clinician and clinic admin`.
 pub fn roles(roles: &[String]) -> String {
@@ -91,6 +95,68 @@ pub fn members(members: Members) -> Vec<MemberRow> {
         status: capitalized(&member.status),
     };
     members.members.into_iter().map(row).collect()
+}
+
+/// The members' names by their `sub`.
+pub fn names(members: Members) -> BTreeMap<String, String> {
+    let named = |member: super::api::Member| (member.id, member.name);
+    members.members.into_iter().map(named).collect()
+}
+
+/// How much a log holds, and how well it is kept.
+pub fn standing(events: &LogEvents) -> LogStanding {
+    let checkpoint = events.checkpoint.as_ref();
+    LogStanding {
+        size: events.size,
+        oldest_at: events.oldest_recorded_at,
+        retention_years: events.retention_years,
+        signed: checkpoint.map(|signed| (signed.size, signed.made_at)),
+        is_anchored: checkpoint.is_some_and(|signed| signed.anchored_at.is_some()),
+    }
+}
+
+/// One entry of the log; who is a member is told by name.
+pub fn entry(event: LogEvent, names: &BTreeMap<String, String>) -> LogRow {
+    let named = |id: String| names.get(&id).cloned().unwrap_or(id);
+    let value = |value: Value| match value {
+        Value::String(text) => named(text),
+        other => other.to_string(),
+    };
+    let detail = event.detail.into_iter();
+    LogRow {
+        index: event.index,
+        recorded_at: event.recorded_at,
+        event: event.event,
+        who: event
+            .subject
+            .map_or_else(|| "Nobody known".to_owned(), named),
+        actor: event.actor.map(named),
+        trace: event.trace,
+        detail: detail.map(|(label, it)| (label, value(it))).collect(),
+    }
+}
+
+/// One time that somebody saw a patient's record.
+pub fn access(access: Access) -> AccessRow {
+    let by = access.by;
+    let name = by
+        .name
+        .unwrap_or_else(|| "Somebody who is no member any more".to_owned());
+    let who = match (by.is_you, access.was_acted) {
+        (true, false) => "You".to_owned(),
+        (true, true) => "Support, as you".to_owned(),
+        (false, false) => name,
+        (false, true) => format!("Support, as {name}"),
+    };
+    let what = match access.event.as_str() {
+        "visit.listed" => "Your visits, in a list".to_owned(),
+        other => capitalized(&other.replace(['.', '_'], " ")),
+    };
+    AccessRow {
+        at: access.recorded_at,
+        who,
+        what,
+    }
 }
 
 fn capitalized(text: &str) -> String {

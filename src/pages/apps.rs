@@ -118,6 +118,10 @@ pub struct VisitRow {
 }
 
 impl VisitsHomePage {
+    fn shows_accesses(&self) -> bool {
+        self.app == App::Patient && self.refusal.is_none()
+    }
+
     fn with_heading(&self) -> &'static str {
         match self.app {
             App::Patient => "With",
@@ -165,6 +169,8 @@ pub struct ConsoleHomePage {
     pub draft: Option<String>,
     /// What that form has just come to.
     pub notice: Option<AnnouncementNotice>,
+    /// Whether she may see the clinic's log ([`super::LogPage`]).
+    pub reads_log: bool,
     /// Set when the API refused: shown in place of facts and members.
     pub refusal: Option<Refusal>,
 }
@@ -232,7 +238,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    fn words(&self) -> &'static str {
+    pub(super) fn words(&self) -> &'static str {
         match self.status {
             401 => "Your sign-in is no longer good for these records.",
             403 => "You are signed in, but your role does not open these records.",
@@ -242,7 +248,7 @@ impl Refusal {
         }
     }
 
-    fn advice(&self) -> &'static str {
+    pub(super) fn advice(&self) -> &'static str {
         match self.status {
             401 => "Sign in again.",
             403 => "If you need them for your work, ask your clinic's administrator.",

@@ -10,7 +10,7 @@
 //! 2. Every value is escaped; no template switches escaping off.
 //! 3. Every page says its [`Page::sentence`] as its only `h1`, and the clinic's name when there
 //!    is a clinic.
-//! 4. Every form that posts carries `csrf`, has an `id`, and works without JavaScript.
+//! 4. Every form has an `id` and works without JavaScript; it carries `csrf`, unless it only looks.
 //! 5. Every pair of colors that is used together has the contrast of WCAG 2.2 AA in every accent,
 //!    light and dark.
 
@@ -29,6 +29,7 @@ mod gallery;
 mod hidden;
 #[cfg(test)]
 mod invariants;
+mod log;
 mod moment;
 mod notice;
 pub mod paths;
@@ -59,6 +60,7 @@ pub use factor::{
 };
 pub use frame::{Clinic, Frame, SessionFacts};
 pub use hidden::Hidden;
+pub use log::{AccessRow, AccessesPage, LogFilter, LogPage, LogRow, LogStanding};
 pub use moment::{clock_time, day_and_time, time_ago};
 pub use notice::{EndReason, ErrorPage, Link, LogoutConfirmPage, SignedOutPage};
 pub use qr::Qr;

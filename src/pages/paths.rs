@@ -59,6 +59,10 @@ pub const LOGOUT_CONFIRM: &str = "/logout/confirm";
 pub const APP_SIGN_IN: &str = "/sign-in";
 /// Console. `POST csrf, text`: tells the clinic's people something.
 pub const APP_ANNOUNCEMENT: &str = "/announcement";
+/// Console. `GET ?person=&type=&actor=&trace=&before=`: [`super::LogPage`].
+pub const APP_LOG: &str = "/log";
+/// Patient portal. `GET ?before=`: [`super::AccessesPage`].
+pub const APP_ACCESSES: &str = "/accesses";
 /// Apps. `POST csrf`: signs out here and everywhere.
 pub const APP_SIGN_OUT: &str = "/sign-out";
 

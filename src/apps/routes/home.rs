@@ -7,19 +7,17 @@ use http::{HeaderMap, StatusCode};
 use super::announcement;
 use super::browser::Browser;
 use super::outcome::{AppError, frame};
-use super::session::{PATIENCE_OF_A_PAGE, ended_page, facts};
+use super::session::{PATIENCE_OF_A_PAGE, ended_page};
 use super::sign_in;
+use super::surroundings::{Known, Surroundings, known};
 use crate::apps::api::{ApiError, ClinicDetails, Me, Members, Visits};
 use crate::apps::model::{AppSession, Kind};
-use crate::apps::sites::{self, Site};
-use crate::apps::standing::{Standing, note_act, refresh, standing};
+use crate::apps::sites::Site;
+use crate::apps::standing::{Standing, standing};
 use crate::apps::{RelyingParty, policy, words};
 use crate::http::layers::RequestId;
 use crate::http::page;
-use crate::pages::{
-    AnnouncementNotice, AppLink, ConsoleHomePage, Frame, Hidden, Person, Refusal, RefusalPage,
-    VisitsHomePage, WelcomePage, paths,
-};
+use crate::pages::{AnnouncementNotice, ConsoleHomePage, Refusal, VisitsHomePage, WelcomePage};
 
 /// `GET /`. Without a session the issuer is asked once, silently, whether she is signed in
 /// already; `?front` says that it was.
@@ -63,6 +61,12 @@ fn welcome(rp: &RelyingParty, site: &Site, id: &RequestId) -> Response {
     page::page(StatusCode::OK, &shown)
 }
 
+/// A page's own part.
+enum Body {
+    Visits(Visits),
+    Clinic(ClinicDetails, Members),
+}
+
 async fn show(
     rp: &RelyingParty,
     site: &Site,
@@ -71,73 +75,39 @@ async fn show(
     (session, done): (AppSession, Option<AnnouncementNotice>),
     by_person: bool,
 ) -> Response {
-    let outcome = match served(rp, session, by_person).await {
-        Ok(outcome) => outcome,
+    let (session, me) = match known(rp, session, by_person).await {
+        Ok(Known::Here(session, me)) => (session, me),
+        Ok(Known::Over(reason)) => return ended_page(rp, reason),
         Err(error) => return error.respond(rp, site, id),
     };
-    match outcome {
-        Served::Over(reason) => ended_page(rp, reason),
-        Served::Page(session, content) => {
-            let mut surroundings = Surroundings::of(rp, site, browser, id, &session);
-            surroundings.notice = done;
-            surroundings.page(rp, *content)
-        }
-    }
-}
-
-/// What the API gave.
-enum Served {
-    Page(Box<AppSession>, Box<Content>),
-    Over(crate::pages::EndReason),
-}
-
-/// A page's own part.
-struct Content {
-    me: Result<Me, Refusal>,
-    body: Result<Body, Refusal>,
-}
-
-enum Body {
-    Visits(Visits),
-    Clinic(ClinicDetails, Members),
-}
-
-async fn served(
-    rp: &RelyingParty,
-    mut session: AppSession,
-    by_person: bool,
-) -> Result<Served, AppError> {
-    let token = session.tokens.access_token.clone();
-    let mut me = rp.api().get::<Me>("me", &token, by_person).await;
-    if me.as_ref().is_err_and(ApiError::is_dead_token) {
-        // Refused before its time, such as after a rotation of keys: once more with a fresh one.
-        session = match refresh(rp, session).await? {
-            Standing::Live(fresh) => *fresh,
-            Standing::Ended(reason) => return Ok(Served::Over(reason)),
-            Standing::Nobody => return Ok(Served::Over(crate::pages::EndReason::Elsewhere)),
-        };
-        me = rp
-            .api()
-            .get("me", &session.tokens.access_token, by_person)
-            .await;
-    }
-    if by_person && me.is_ok() {
-        note_act(rp, &mut session).await?;
-    }
+    let around = Surroundings::of(rp, site, browser, id, &session);
+    let me = match me {
+        Ok(me) => me,
+        Err(refused) => return around.refusal(rp, refused.shown()),
+    };
     let token = &session.tokens.access_token;
-    let body = match (rp.kind(), &me) {
-        (Kind::Console, _) => clinic(rp, token, by_person).await,
-        (kind, me) => {
-            let roles = me.as_ref().map_or(&[][..], |me| &me.me.roles);
-            let path = words::visits_path(kind, roles);
+    let body = match rp.kind() {
+        Kind::Console => clinic(rp, token, by_person).await,
+        kind => {
+            let path = words::visits_path(kind, &me.me.roles);
             rp.api().get(path, token, by_person).await.map(Body::Visits)
         }
     };
-    let content = Content {
-        me: me.map_err(ApiError::shown),
-        body: body.map_err(ApiError::shown),
-    };
-    Ok(Served::Page(Box::new(session), Box::new(content)))
+    let body = body.map_err(ApiError::shown);
+    let around = around.with(&me);
+    let origin = Some(rp.app().issuer());
+    match rp.kind() {
+        Kind::Console => {
+            let shown = Console {
+                around,
+                body,
+                me,
+                notice: done,
+            };
+            page::page_leading_to(StatusCode::OK, &shown.page(rp, *session), origin)
+        }
+        app => page::page_leading_to(StatusCode::OK, &visits(around, app, body, me), origin),
+    }
 }
 
 async fn clinic(rp: &RelyingParty, token: &str, by_person: bool) -> Result<Body, ApiError> {
@@ -146,145 +116,61 @@ async fn clinic(rp: &RelyingParty, token: &str, by_person: bool) -> Result<Body,
     Ok(Body::Clinic(details, members))
 }
 
-/// What surrounds the content.
-struct Surroundings {
-    frame: Frame,
-    csrf: Hidden,
-    person: Person,
-    apps: Vec<AppLink>,
-    app_origin: String,
-    draft: Option<String>,
+fn visits(around: Surroundings, app: Kind, body: Result<Body, Refusal>, me: Me) -> VisitsHomePage {
+    let (visits, refusal) = match body {
+        Ok(Body::Visits(visits)) => (words::visits(visits, app), None),
+        Ok(Body::Clinic(..)) => (Vec::new(), None),
+        Err(refusal) => (Vec::new(), Some(refusal)),
+    };
+    let Surroundings {
+        frame,
+        csrf,
+        person,
+        apps,
+    } = around;
+    VisitsHomePage {
+        frame,
+        app,
+        csrf,
+        person,
+        apps,
+        announcement: me.announcement.map(|announcement| announcement.text),
+        visits,
+        refusal,
+    }
+}
+
+/// What the console's first page is made of.
+struct Console {
+    around: Surroundings,
+    body: Result<Body, Refusal>,
+    me: Me,
     notice: Option<AnnouncementNotice>,
 }
 
-impl Surroundings {
-    fn of(
-        rp: &RelyingParty,
-        site: &Site,
-        browser: &Browser,
-        id: &RequestId,
-        session: &AppSession,
-    ) -> Self {
-        let csrf = browser.csrf(rp);
-        let clinic = &session.tokens.clinic;
-        let mut frame = frame(rp, site, id);
-        frame.clinic = Some(clinic.shown());
-        frame.session = Some(facts(rp, session, &csrf));
-        let link = |(app, origin): (Kind, String)| AppLink {
-            app,
-            href: format!("{origin}/"),
-            is_current: app == rp.kind(),
-        };
-        Self {
-            frame,
-            csrf: csrf.into(),
-            person: Person {
-                name: session.tokens.name.clone().unwrap_or_default(),
-                roles: String::new(),
-                account_href: format!("{}{}", rp.app().issuer(), paths::ACCOUNT),
-            },
-            apps: sites::addresses(&rp.app().config, clinic.label())
-                .map(link)
-                .collect(),
-            app_origin: rp.sites().origin(clinic.label()),
-            draft: session.draft.clone(),
-            notice: None,
-        }
-    }
-
-    fn page(mut self, rp: &RelyingParty, content: Content) -> Response {
-        let said = match content.me {
-            Ok(me) => {
-                self.person.roles = words::roles(&me.me.roles);
-                self.person.name = me.me.name;
-                let may_write = me.me.roles.iter().any(|role| role == "clinic_admin");
-                let text = me.announcement.map(|announcement| announcement.text);
-                (text, may_write)
-            }
-            Err(refusal) => return self.refusal(rp, refusal),
-        };
-        let origin = Some(rp.app().issuer());
-        match (rp.kind(), content.body) {
-            (Kind::Console, body) => {
-                page::page_leading_to(StatusCode::OK, &self.clinic(body, said), origin)
-            }
-            (app, body) => {
-                page::page_leading_to(StatusCode::OK, &self.visits(app, body, said.0), origin)
-            }
-        }
-    }
-
-    fn refusal(self, rp: &RelyingParty, refusal: Refusal) -> Response {
+impl Console {
+    fn page(self, rp: &RelyingParty, session: AppSession) -> ConsoleHomePage {
         let Self {
-            frame,
-            csrf,
-            person,
-            apps,
-            ..
-        } = self;
-        let shown = RefusalPage {
-            frame,
-            csrf,
-            person,
-            apps,
-            refusal,
-        };
-        page::page_leading_to(StatusCode::OK, &shown, Some(rp.app().issuer()))
-    }
-
-    fn visits(
-        self,
-        app: Kind,
-        body: Result<Body, Refusal>,
-        announcement: Option<String>,
-    ) -> VisitsHomePage {
-        let (visits, refusal) = match body {
-            Ok(Body::Visits(visits)) => (words::visits(visits, app), None),
-            Ok(Body::Clinic(..)) => (Vec::new(), None),
-            Err(refusal) => (Vec::new(), Some(refusal)),
-        };
-        let Self {
-            frame,
-            csrf,
-            person,
-            apps,
-            ..
-        } = self;
-        VisitsHomePage {
-            frame,
-            app,
-            csrf,
-            person,
-            apps,
-            announcement,
-            visits,
-            refusal,
-        }
-    }
-
-    fn clinic(
-        self,
-        body: Result<Body, Refusal>,
-        (announcement, may_write): (Option<String>, bool),
-    ) -> ConsoleHomePage {
-        let Self {
-            frame,
-            csrf,
-            person,
-            apps,
-            app_origin,
-            draft,
+            around,
+            body,
+            me,
             notice,
         } = self;
+        let Surroundings {
+            frame,
+            csrf,
+            person,
+            apps,
+        } = around;
+        let origin = rp.sites().origin(session.tokens.clinic.label());
         let (facts, members, refusal) = match body {
-            Ok(Body::Clinic(details, members)) => (
-                words::facts(details, app_origin),
-                words::members(members),
-                None,
-            ),
+            Ok(Body::Clinic(details, members)) => {
+                (words::facts(details, origin), words::members(members), None)
+            }
             Ok(Body::Visits(_)) => (Vec::new(), Vec::new(), None),
             Err(refusal) => (Vec::new(), Vec::new(), Some(refusal)),
         };
+        let is_admin = me.me.has_role("clinic_admin");
         ConsoleHomePage {
             frame,
             csrf,
@@ -292,9 +178,10 @@ impl Surroundings {
             apps,
             facts,
             members,
-            announcement,
-            draft: may_write.then(|| draft.unwrap_or_default()),
+            announcement: me.announcement.map(|announcement| announcement.text),
+            draft: is_admin.then(|| session.draft.unwrap_or_default()),
             notice,
+            reads_log: is_admin || me.me.has_role("compliance_lead"),
             refusal,
         }
     }

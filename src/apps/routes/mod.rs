@@ -1,13 +1,16 @@
 //! What an app answers: its pages, its sign-in and sign-out, and what its script asks.
 
+mod accesses;
 mod announcement;
 mod browser;
 mod callback;
 mod home;
+mod log;
 mod outcome;
 mod session;
 mod sign_in;
 mod sign_out;
+mod surroundings;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -37,6 +40,8 @@ pub fn router(rp: &RelyingParty) -> Router {
         .route(paths::APP_SIGN_IN, get(sign_in::sign_in))
         .route(CALLBACK, get(callback::callback))
         .route(paths::APP_ANNOUNCEMENT, post(announcement::announce))
+        .route(paths::APP_LOG, get(log::log))
+        .route(paths::APP_ACCESSES, get(accesses::accesses))
         .route(paths::APP_SIGN_OUT, post(sign_out::sign_out))
         .route(paths::SIGNED_OUT, get(sign_out::signed_out))
         .route(paths::SESSION, get(session::session))

@@ -11,7 +11,7 @@ pub(super) fn links(current: App) -> Vec<AppLink> {
     App::ALL.into_iter().map(link).collect()
 }
 
-fn person(words: Words) -> Person {
+pub(super) fn person(words: Words) -> Person {
     Person {
         name: words.person.to_owned(),
         roles: "Patient".to_owned(),
@@ -122,6 +122,7 @@ fn console(words: Words) -> ConsoleHomePage {
         announcement: Some(words.text.to_owned()),
         draft: Some(words.text.to_owned()),
         notice: Some(AnnouncementNotice::Kept),
+        reads_log: true,
         refusal: None,
     }
 }

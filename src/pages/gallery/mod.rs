@@ -5,6 +5,7 @@ mod apps;
 mod consent;
 mod demo;
 mod factor;
+mod log;
 mod recovery;
 mod support;
 
@@ -71,6 +72,7 @@ pub(super) fn gallery(words: Words) -> Vec<Shown> {
     support::support(&mut all, words);
     notices(&mut all, words);
     apps::apps(&mut all, words);
+    log::log(&mut all, words);
     demo::demo(&mut all, words);
     all
 }

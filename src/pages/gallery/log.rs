@@ -1,0 +1,98 @@
+//! What is on the record, with made-up data.
+
+use super::apps::{links, person};
+use super::*;
+
+fn page(words: Words, filter: LogFilter, entries: Vec<LogRow>) -> LogPage {
+    LogPage {
+        frame: live(words, App::Console, Accent::Clay),
+        csrf: "csrf-value".into(),
+        person: person(words),
+        apps: links(App::Console),
+        filter,
+        people: vec![
+            ("0193b2c8-5d1f".to_owned(), words.person.to_owned()),
+            ("0193b2c8-77aa".to_owned(), "Dr. Miriam Okafor".to_owned()),
+        ],
+        entries,
+        standing: Some(LogStanding {
+            size: 48_211,
+            oldest_at: Some(NOW - time::Duration::days(410)),
+            retention_years: 6,
+            signed: Some((48_200, NOW - time::Duration::seconds(12))),
+            is_anchored: true,
+        }),
+        older_href: Some("/log?before=48209".to_owned()),
+        refusal: None,
+    }
+}
+
+fn entries(words: Words) -> Vec<LogRow> {
+    let row = |index, event: &str, who: &str, actor: Option<&str>| LogRow {
+        index,
+        recorded_at: NOW - time::Duration::minutes(48_211_i64 - index.cast_signed()),
+        event: event.to_owned(),
+        who: who.to_owned(),
+        actor: actor.map(str::to_owned),
+        trace: Some("0193b2c8-5d1f-7c3a-9b60-2f4be0a11d52".to_owned()),
+        detail: vec![
+            ("client_id".to_owned(), "clinician-portal".to_owned()),
+            ("reason".to_owned(), words.text.to_owned()),
+        ],
+    };
+    vec![
+        row(48_210, "visit.listed", words.person, Some("Support")),
+        row(48_209, "session.signed_in", "Dr. Miriam Okafor", None),
+    ]
+}
+
+fn accesses(words: Words, refusal: Option<Refusal>) -> AccessesPage {
+    let access = |minutes, who: &str| AccessRow {
+        at: NOW - time::Duration::minutes(minutes),
+        who: who.to_owned(),
+        what: "Your list of visits".to_owned(),
+    };
+    AccessesPage {
+        frame: live(words, App::Patient, Accent::Juniper),
+        csrf: "csrf-value".into(),
+        person: person(words),
+        apps: links(App::Patient),
+        accesses: vec![
+            access(2, "You"),
+            access(55, words.text),
+            access(900, "Support, as Dr. Miriam Okafor"),
+        ],
+        older_href: Some("/accesses?before=12".to_owned()),
+        refusal,
+    }
+}
+
+pub(super) fn log(all: &mut Vec<Shown>, words: Words) {
+    let any = LogFilter::default();
+    let looked_for = LogFilter {
+        person: "0193b2c8-77aa".to_owned(),
+        event: "visit.*".to_owned(),
+        actor: words.text.to_owned(),
+        trace: String::new(),
+    };
+    show!(all, "log", page(words, any.clone(), entries(words)));
+    show!(
+        all,
+        "log-filtered",
+        page(words, looked_for.clone(), entries(words))
+    );
+    show!(all, "log-nothing", page(words, looked_for, Vec::new()));
+    let mut refused = page(words, any, Vec::new());
+    refused.standing = None;
+    refused.refusal = Some(Refusal {
+        status: 403,
+        code: "insufficient_scope".to_owned(),
+    });
+    show!(all, "log-refused", refused);
+    show!(all, "accesses", accesses(words, None));
+    let none = AccessesPage {
+        accesses: Vec::new(),
+        ..accesses(words, None)
+    };
+    show!(all, "accesses-none", none);
+}

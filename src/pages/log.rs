@@ -1,0 +1,129 @@
+//! What is on the record: the clinic's log in its console, and who saw a patient's record.
+
+use askama::Template;
+use time::OffsetDateTime;
+
+use super::{AppLink, Frame, Hidden, Page, Person, Refusal};
+
+/// The clinic's log, newest first. The form's fields and the links are `GET`s of
+/// [`super::paths::APP_LOG`].
+#[derive(Debug, Template)]
+#[template(path = "log.html")]
+pub struct LogPage {
+    /// Around it; `session` is set.
+    pub frame: Frame,
+    /// For the sign-out form.
+    pub csrf: Hidden,
+    /// Who is signed in.
+    pub person: Person,
+    /// All apps of the clinic, this one too.
+    pub apps: Vec<AppLink>,
+    /// What is looked for.
+    pub filter: LogFilter,
+    /// Who may be looked for: id and name, by name.
+    pub people: Vec<(String, String)>,
+    /// Newest first.
+    pub entries: Vec<LogRow>,
+    /// How much there is, and since when.
+    pub standing: Option<LogStanding>,
+    /// Leads to older entries, if there are any.
+    pub older_href: Option<String>,
+    /// Set when the API refused: shown in place of the entries.
+    pub refusal: Option<Refusal>,
+}
+
+/// What is looked for; an empty field looks for anything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LogFilter {
+    /// The `sub` of somebody it concerns.
+    pub person: String,
+    /// A type, or the beginning of one with `*` behind.
+    pub event: String,
+    /// The `sub` of who acted for somebody.
+    pub actor: String,
+    /// A request's id.
+    pub trace: String,
+}
+
+impl LogFilter {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// One entry of the log.
+#[derive(Debug, Clone)]
+pub struct LogRow {
+    /// Its place in the log, from 0.
+    pub index: u64,
+    /// When it was written.
+    pub recorded_at: OffsetDateTime,
+    /// Such as `visit.listed`.
+    pub event: String,
+    /// Whom it is about, by name if she is a member.
+    pub who: String,
+    /// Who acted for her, by name if that can be told.
+    pub actor: Option<String>,
+    /// The request's id.
+    pub trace: Option<String>,
+    /// Label and value, in the order of their labels.
+    pub detail: Vec<(String, String)>,
+}
+
+/// How much is recorded, and how well it is kept.
+#[derive(Debug, Clone)]
+pub struct LogStanding {
+    /// Entries.
+    pub size: u64,
+    /// When the oldest one that is still here was written.
+    pub oldest_at: Option<OffsetDateTime>,
+    /// Years that an entry is kept at least.
+    pub retention_years: u32,
+    /// How many of them a signature covers, and since when.
+    pub signed: Option<(u64, OffsetDateTime)>,
+    /// Whether that signature stands outside of the database too.
+    pub is_anchored: bool,
+}
+
+impl Page for LogPage {
+    fn sentence(&self) -> &'static str {
+        "What is on your clinic's record"
+    }
+}
+
+/// Who saw a patient's record (45 CFR 164.528), newest first.
+#[derive(Debug, Template)]
+#[template(path = "accesses.html")]
+pub struct AccessesPage {
+    /// Around it; `session` is set.
+    pub frame: Frame,
+    /// For the sign-out form.
+    pub csrf: Hidden,
+    /// Who is signed in.
+    pub person: Person,
+    /// All apps of the clinic, this one too.
+    pub apps: Vec<AppLink>,
+    /// Newest first.
+    pub accesses: Vec<AccessRow>,
+    /// Leads to older ones, if there are any.
+    pub older_href: Option<String>,
+    /// Set when the API refused.
+    pub refusal: Option<Refusal>,
+}
+
+/// One time that somebody saw it.
+#[derive(Debug, Clone)]
+pub struct AccessRow {
+    /// When, in the zone that shall be shown.
+    pub at: OffsetDateTime,
+    /// Who, in words: `You`, `Dr. Miriam Okafor`, `Support, as Dr. Miriam Okafor`.
+    pub who: String,
+    /// What of it, in words: `Your list of visits`.
+    pub what: String,
+}
+
+impl Page for AccessesPage {
+    fn sentence(&self) -> &'static str {
+        "Who saw your record"
+    }
+}
