@@ -12,8 +12,9 @@ use super::model::ClinicFacts;
 use crate::pages::Refusal;
 
 /// What the apps ask for; each person gets what her roles allow of it.
-pub const SCOPES: [&str; 6] = [
+pub const SCOPES: [&str; 7] = [
     "audit:read",
+    "audit:write",
     "profile",
     "profile:read",
     "tenancy:read",
@@ -196,6 +197,32 @@ pub struct AccessBy {
     pub name: Option<String>,
     /// Whether it was the caller herself.
     pub is_you: bool,
+}
+
+/// `GET /api/v1/audit/reviews`.
+#[derive(Debug, Default, Deserialize)]
+pub struct Reviews {
+    /// `after` of the next page.
+    pub next: Option<u64>,
+    /// Oldest first.
+    pub reviews: Vec<Review>,
+}
+
+/// An entry of the log that waits to be looked at.
+#[derive(Debug, Deserialize)]
+pub struct Review {
+    /// Its place in the log.
+    pub index: u64,
+    /// `noun.past_participle`.
+    #[serde(rename = "type")]
+    pub event: String,
+    /// `access`, `factor`, `privilege`, `session`, `sign_in`.
+    pub why: String,
+    /// When it was written.
+    #[serde(with = "time::serde::rfc3339")]
+    pub recorded_at: OffsetDateTime,
+    /// Whom it is about.
+    pub subject: Option<String>,
 }
 
 /// Why there is nothing to show.

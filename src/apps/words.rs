@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::api::{Access, ClinicDetails, LogEvent, LogEvents, Members, Visit, Visits};
+use super::api::{Access, ClinicDetails, LogEvent, LogEvents, Members, Review, Visit, Visits};
 use super::model::Kind;
-use crate::pages::{AccessRow, Fact, LogRow, LogStanding, MemberRow, VisitRow};
+use crate::pages::{AccessRow, Fact, LogRow, LogStanding, MemberRow, ReviewRow, VisitRow};
 
 /// `Clinician and clinic admin`.
 pub fn roles(roles: &[String]) -> String {
@@ -133,6 +133,27 @@ pub fn entry(event: LogEvent, names: &BTreeMap<String, String>) -> LogRow {
         actor: event.actor.map(named),
         trace: event.trace,
         detail: detail.map(|(label, it)| (label, value(it))).collect(),
+    }
+}
+
+/// One entry that waits to be looked at.
+pub fn review(review: Review, names: &BTreeMap<String, String>) -> ReviewRow {
+    let named = |id: String| names.get(&id).cloned().unwrap_or(id);
+    ReviewRow {
+        index: review.index,
+        recorded_at: review.recorded_at,
+        why: match review.why.as_str() {
+            "access" => "A record was opened out of turn",
+            "factor" => "Sign-in codes were changed",
+            "privilege" => "Rights were changed",
+            "session" => "A sign-in may have been stolen",
+            "sign_in" => "Somebody guesses",
+            _ => "Something unusual",
+        },
+        event: review.event,
+        who: review
+            .subject
+            .map_or_else(|| "your clinic".to_owned(), named),
     }
 }
 

@@ -127,3 +127,74 @@ impl Page for AccessesPage {
         "Who saw your record"
     }
 }
+
+/// What of the log waits for somebody to look at it, oldest first.
+#[derive(Debug, Template)]
+#[template(path = "reviews.html")]
+pub struct ReviewsPage {
+    /// Around it; `session` is set.
+    pub frame: Frame,
+    /// For all forms.
+    pub csrf: Hidden,
+    /// Who is signed in.
+    pub person: Person,
+    /// All apps of the clinic, this one too.
+    pub apps: Vec<AppLink>,
+    /// Oldest first.
+    pub reviews: Vec<ReviewRow>,
+    /// Leads to later ones, if there are any.
+    pub later_href: Option<String>,
+    /// What a form has just come to.
+    pub notice: Option<ReviewNotice>,
+    /// Set when the API refused.
+    pub refusal: Option<Refusal>,
+}
+
+/// One entry that waits. Its form posts `csrf`, `index`, `verdict` to
+/// [`super::paths::APP_REVIEWS`].
+#[derive(Debug, Clone)]
+pub struct ReviewRow {
+    /// Its place in the log.
+    pub index: u64,
+    /// When it was written.
+    pub recorded_at: OffsetDateTime,
+    /// As the log names it.
+    pub event: String,
+    /// Why somebody has to look, in words.
+    pub why: &'static str,
+    /// Whom it is about.
+    pub who: String,
+}
+
+/// What a form of the queue has just come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReviewNotice {
+    /// It is signed off.
+    Signed,
+    /// It is about who wanted to sign it.
+    OwnDeed,
+    /// Somebody else was faster, or it could not be sent.
+    NotSigned,
+}
+
+impl ReviewNotice {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Signed => "Signed off. Your name and the hour are on the record.",
+            Self::OwnDeed => "This is about you: somebody else has to sign it off.",
+            Self::NotSigned => {
+                "Nothing was signed. Somebody else may have done it already: look at the list."
+            }
+        }
+    }
+
+    const fn is_problem(self) -> bool {
+        !matches!(self, Self::Signed)
+    }
+}
+
+impl Page for ReviewsPage {
+    fn sentence(&self) -> &'static str {
+        "What waits for your eyes"
+    }
+}

@@ -60,7 +60,10 @@ pub use factor::{
 };
 pub use frame::{Clinic, Frame, SessionFacts};
 pub use hidden::Hidden;
-pub use log::{AccessRow, AccessesPage, LogFilter, LogPage, LogRow, LogStanding};
+pub use log::{
+    AccessRow, AccessesPage, LogFilter, LogPage, LogRow, LogStanding, ReviewNotice, ReviewRow,
+    ReviewsPage,
+};
 pub use moment::{clock_time, day_and_time, time_ago};
 pub use notice::{EndReason, ErrorPage, Link, LogoutConfirmPage, SignedOutPage};
 pub use qr::Qr;

@@ -61,6 +61,8 @@ pub const APP_SIGN_IN: &str = "/sign-in";
 pub const APP_ANNOUNCEMENT: &str = "/announcement";
 /// Console. `GET ?person=&type=&actor=&trace=&before=`: [`super::LogPage`].
 pub const APP_LOG: &str = "/log";
+/// Console. `GET ?after=&done=`: [`super::ReviewsPage`]; `POST csrf, index, verdict`.
+pub const APP_REVIEWS: &str = "/reviews";
 /// Patient portal. `GET ?before=`: [`super::AccessesPage`].
 pub const APP_ACCESSES: &str = "/accesses";
 /// Apps. `POST csrf`: signs out here and everywhere.

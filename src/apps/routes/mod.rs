@@ -7,6 +7,7 @@ mod callback;
 mod home;
 mod log;
 mod outcome;
+mod reviews;
 mod session;
 mod sign_in;
 mod sign_out;
@@ -42,6 +43,7 @@ pub fn router(rp: &RelyingParty) -> Router {
         .route(paths::APP_ANNOUNCEMENT, post(announcement::announce))
         .route(paths::APP_LOG, get(log::log))
         .route(paths::APP_ACCESSES, get(accesses::accesses))
+        .route(paths::APP_REVIEWS, get(reviews::list).post(reviews::sign))
         .route(paths::APP_SIGN_OUT, post(sign_out::sign_out))
         .route(paths::SIGNED_OUT, get(sign_out::signed_out))
         .route(paths::SESSION, get(session::session))

@@ -67,6 +67,26 @@ fn accesses(words: Words, refusal: Option<Refusal>) -> AccessesPage {
     }
 }
 
+fn reviews(words: Words, notice: Option<ReviewNotice>, count: u64) -> ReviewsPage {
+    let row = |index: u64| ReviewRow {
+        index,
+        recorded_at: NOW - time::Duration::hours(20 - index.cast_signed()),
+        event: "refresh.reuse_detected".to_owned(),
+        why: "A sign-in may have been stolen",
+        who: words.person.to_owned(),
+    };
+    ReviewsPage {
+        frame: live(words, App::Console, Accent::Clay),
+        csrf: "csrf-value".into(),
+        person: person(words),
+        apps: links(App::Console),
+        reviews: (0..count).map(row).collect(),
+        later_href: (count > 0).then(|| "/reviews?after=1".to_owned()),
+        notice,
+        refusal: None,
+    }
+}
+
 pub(super) fn log(all: &mut Vec<Shown>, words: Words) {
     let any = LogFilter::default();
     let looked_for = LogFilter {
@@ -95,4 +115,15 @@ pub(super) fn log(all: &mut Vec<Shown>, words: Words) {
         ..accesses(words, None)
     };
     show!(all, "accesses-none", none);
+    show!(
+        all,
+        "reviews",
+        reviews(words, Some(ReviewNotice::Signed), 2)
+    );
+    show!(
+        all,
+        "reviews-own",
+        reviews(words, Some(ReviewNotice::OwnDeed), 1)
+    );
+    show!(all, "reviews-none", reviews(words, None, 0));
 }
