@@ -117,32 +117,29 @@ pub struct ClinicDetails {
 /// `GET /api/v1/audit/events`.
 #[derive(Debug, Deserialize)]
 pub struct LogEvents {
+    /// `before` of the next page.
+    pub next: Option<u64>,
+    /// Newest first.
+    pub entries: Vec<LogEvent>,
+}
+
+/// `GET /api/v1/audit/standing`.
+#[derive(Debug, Deserialize)]
+pub struct LogHeld {
     /// Entries of the whole log.
     pub size: u64,
+    /// How many of them are signed.
+    pub signed: u64,
+    /// How many of them are signed outside of the database.
+    pub anchored: u64,
+    /// Since when.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub signed_at: Option<OffsetDateTime>,
     /// When the oldest one that is kept was written.
     #[serde(with = "time::serde::rfc3339::option")]
     pub oldest_recorded_at: Option<OffsetDateTime>,
     /// Years that one is kept at least.
     pub retention_years: u32,
-    /// The last signature.
-    pub checkpoint: Option<LogCheckpoint>,
-    /// `before` of the next page.
-    pub next: Option<u64>,
-    /// Newest first.
-    pub events: Vec<LogEvent>,
-}
-
-/// A signature over the beginning of a log.
-#[derive(Debug, Deserialize)]
-pub struct LogCheckpoint {
-    /// How many entries it covers.
-    pub size: u64,
-    /// Since when.
-    #[serde(with = "time::serde::rfc3339")]
-    pub made_at: OffsetDateTime,
-    /// Since when it stands outside of the database.
-    #[serde(with = "time::serde::rfc3339::option")]
-    pub anchored_at: Option<OffsetDateTime>,
 }
 
 /// One entry of the log.

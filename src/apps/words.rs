@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::api::{Access, ClinicDetails, LogEvent, LogEvents, Members, Review, Visit, Visits};
+use super::api::{Access, ClinicDetails, LogEvent, LogHeld, Members, Review, Visit, Visits};
 use super::model::Kind;
 use crate::pages::{AccessRow, Fact, LogRow, LogStanding, MemberRow, ReviewRow, VisitRow};
 
@@ -104,14 +104,13 @@ pub fn names(members: Members) -> BTreeMap<String, String> {
 }
 
 /// How much a log holds, and how well it is kept.
-pub fn standing(events: &LogEvents) -> LogStanding {
-    let checkpoint = events.checkpoint.as_ref();
+pub fn standing(held: &LogHeld) -> LogStanding {
     LogStanding {
-        size: events.size,
-        oldest_at: events.oldest_recorded_at,
-        retention_years: events.retention_years,
-        signed: checkpoint.map(|signed| (signed.size, signed.made_at)),
-        is_anchored: checkpoint.is_some_and(|signed| signed.anchored_at.is_some()),
+        size: held.size,
+        oldest_at: held.oldest_recorded_at,
+        retention_years: held.retention_years,
+        signed: held.signed_at.map(|at| (held.signed, at)),
+        is_anchored: held.anchored == held.signed,
     }
 }
 

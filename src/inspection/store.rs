@@ -117,3 +117,31 @@ pub(super) async fn consistency(
     let proof = proof.bind(tenant).bind(from).bind(to);
     Ok(proof.fetch_one(tx.conn()).await?)
 }
+
+/// How much of a log there is.
+#[derive(Debug, Default, sqlx::FromRow)]
+pub(super) struct Held {
+    pub(super) size: i64,
+    pub(super) signed_size: i64,
+    pub(super) anchored_size: i64,
+    pub(super) signed_at: Option<OffsetDateTime>,
+    pub(super) oldest_recorded_at: Option<OffsetDateTime>,
+}
+
+/// What is held of the clinic's log; `None` before its first entry.
+pub(super) async fn held(
+    tx: &mut Tx<Tenancy>,
+    tenant: TenantId,
+) -> Result<Option<Held>, StoreError> {
+    let held = sqlx::query_as(
+        "select l.size, l.signed_size, l.anchored_size,
+                (select c.made_at from audit.checkpoint c
+                 where c.tenant_id = $1 and c.size = l.signed_size) as signed_at,
+                (select e.recorded_at from audit.entry e
+                 where e.tenant_id = $1
+                 order by e.leaf_index limit 1) as oldest_recorded_at
+         from audit.log l
+         where l.tenant_id = $1",
+    );
+    Ok(held.bind(tenant).fetch_optional(tx.conn()).await?)
+}

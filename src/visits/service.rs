@@ -55,7 +55,10 @@ pub async fn list(tx: &mut Tx<Tenancy>, app: &App, client_id: &str) -> Result<Li
         .map(|member| (member.subject_id, member.display_name))
         .collect();
     let ids: Vec<_> = visits.iter().map(|stored| stored.visit.id).collect();
-    let detail = json!({ "visits": ids, "client_id": client_id });
+    let mut patients: Vec<_> = visits.iter().map(|stored| stored.visit.patient).collect();
+    patients.sort_unstable();
+    patients.dedup();
+    let detail = json!({ "visits": ids, "patients": patients, "client_id": client_id });
     audit::append(tx, &app.env, &app.keys, EventType::VisitListed, detail).await?;
     let name = |who: SubjectId| names.get(&who).cloned().unwrap_or_default();
     let with_names = |stored: StoredVisit| {

@@ -12,7 +12,7 @@ use url::form_urlencoded::Serializer;
 use super::browser::Browser;
 use super::outcome::AppError;
 use super::surroundings::{Opened, Surroundings, open};
-use crate::apps::api::{ApiError, LogEvents, Members};
+use crate::apps::api::{ApiError, LogEvents, LogHeld, Members};
 use crate::apps::model::Kind;
 use crate::apps::sites::Site;
 use crate::apps::{RelyingParty, words};
@@ -58,7 +58,7 @@ impl LogQuery {
     /// Where the API gives it.
     fn path(&self) -> String {
         let mut address = self.encoded(self.before);
-        address.append_pair("limit", PAGE);
+        address.append_pair("most", PAGE);
         format!("audit/events?{}", address.finish())
     }
 
@@ -95,10 +95,12 @@ pub(super) async fn log(
     };
     let path = query.path();
     let events = rp.api().get::<LogEvents>(&path, &token, false);
+    let held = rp.api().get::<LogHeld>("audit/standing", &token, false);
     let members = rp.api().get::<Members>("members", &token, false);
-    let (events, members) = tokio::join!(events, members);
+    let (events, held, members) = tokio::join!(events, held, members);
     let names = members.map(words::names).unwrap_or_default();
-    let shown = shown(*around, query, events, names);
+    let mut shown = shown(*around, query, events, names);
+    shown.standing = held.ok().as_ref().map(words::standing);
     page::page_leading_to(StatusCode::OK, &shown, Some(rp.app().issuer()))
 }
 
@@ -122,9 +124,8 @@ fn shown(
         .as_ref()
         .and_then(|events| events.next)
         .map(|next| query.older(next));
-    let standing = events.as_ref().map(words::standing);
     let entries = events
-        .map(|events| events.events)
+        .map(|events| events.entries)
         .unwrap_or_default()
         .into_iter()
         .map(|event| words::entry(event, &names))
@@ -139,7 +140,7 @@ fn shown(
         filter: query.filter(),
         people,
         entries,
-        standing,
+        standing: None,
         older_href,
         refusal,
     }
@@ -159,7 +160,7 @@ mod tests {
         };
         assert_eq!(
             query.path(),
-            "audit/events?type=visit.*&trace=a%26limit%3D9&before=7&limit=50"
+            "audit/events?type=visit.*&trace=a%26limit%3D9&before=7&most=50"
         );
         assert_eq!(
             query.older(3),

@@ -9,7 +9,7 @@ use super::World;
 /// What a synthetic patient says.
 const REASON: &str = "A cough that stays";
 
-async fn plant(
+pub(super) async fn plant(
     world: &World,
     patient: lanyard::ids::SubjectId,
     practitioner: lanyard::ids::SubjectId,

@@ -17,6 +17,7 @@ mod leaks;
 mod log;
 mod logout;
 mod refresh;
+mod reviews;
 mod revocation;
 mod sessions_end;
 mod standing;
@@ -165,8 +166,12 @@ impl World {
 
     /// Signs in on our pages, beginning with a client's request; gives the redirect back.
     pub(crate) async fn sign_in(&self, browser: &Browser, request: &str) -> Url {
+        self.sign_in_as(browser, &self.person, request).await
+    }
+
+    async fn sign_in_as(&self, browser: &Browser, person: &Person, request: &str) -> Url {
         let page = browser.visit(request).await.page("Sign in to continue");
-        let login = [("login", self.person.login.as_str())];
+        let login = [("login", person.login.as_str())];
         let answer = browser.submit(&page, "identifier-form", &login).await;
         let page = browser.follow(answer).await.page("Enter your password");
         let answer = browser
