@@ -23,8 +23,11 @@ use crate::app::App;
 use crate::db::{Authority, Identity, Job, StoreError};
 use crate::http::problem::Problem;
 use crate::identity::membership::store as membership;
-use crate::inspection::routes as inspection;
 use crate::impersonation::routes as impersonation;
+use crate::inspection::accesses::routes as accesses;
+use crate::inspection::review::routes as reviews;
+use crate::inspection::routes as inspection;
+use crate::inspection::standing;
 use crate::oidc::authorize::request::ACR_MFA;
 use crate::oidc::scope::Scope;
 use crate::tenancy::announcement::routes as announcement;
@@ -49,7 +52,7 @@ pub struct Route {
 }
 
 /// The list.
-pub static ROUTES: [Route; 15] = [
+pub static ROUTES: [Route; 19] = [
     Route {
         method: Method::POST,
         path: "/announcement",
@@ -138,6 +141,66 @@ pub static ROUTES: [Route; 15] = [
             parameters: inspection::events_parameters,
             takes: None,
             answer: Body::of::<inspection::EventsBody>(),
+        },
+    },
+    Route {
+        method: Method::GET,
+        path: "/audit/accesses",
+        scope: Scope::ProfileRead,
+        permission: "audit.access.read",
+        step_up: None,
+        handler: |method| on(method, accesses::list),
+        words: Words {
+            id: "listAccesses",
+            summary: "Who saw the caller's record at the clinic, the latest first",
+            parameters: accesses::parameters,
+            takes: None,
+            answer: Body::of::<accesses::AccessesBody>(),
+        },
+    },
+    Route {
+        method: Method::GET,
+        path: "/audit/reviews",
+        scope: Scope::AuditRead,
+        permission: "audit.review.read",
+        step_up: None,
+        handler: |method| on(method, reviews::list),
+        words: Words {
+            id: "listReviews",
+            summary: "What of the clinic's log waits to be looked at, the oldest first",
+            parameters: reviews::list_parameters,
+            takes: None,
+            answer: Body::of::<reviews::ReviewsBody>(),
+        },
+    },
+    Route {
+        method: Method::POST,
+        path: "/audit/reviews/{index}",
+        scope: Scope::AuditWrite,
+        permission: "audit.review.sign",
+        step_up: None,
+        handler: |method| on(method, reviews::sign),
+        words: Words {
+            id: "signReview",
+            summary: "Signs one off, once; nobody signs what is about herself",
+            parameters: reviews::sign_parameters,
+            takes: Some(Body::of::<reviews::SignatureWanted>()),
+            answer: Body::of::<reviews::SignatureBody>(),
+        },
+    },
+    Route {
+        method: Method::GET,
+        path: "/audit/standing",
+        scope: Scope::AuditRead,
+        permission: "audit.log.read",
+        step_up: None,
+        handler: |method| on(method, standing::standing),
+        words: Words {
+            id: "readLogStanding",
+            summary: "How much the clinic's log holds, and how well it is kept",
+            parameters: Vec::new,
+            takes: None,
+            answer: Body::of::<standing::StandingBody>(),
         },
     },
     Route {

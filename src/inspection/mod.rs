@@ -6,7 +6,11 @@
 //! 2. Whoever reads entries leaves one: the reading is an event before it is an answer.
 //! 3. A page is found by an index, whatever is filtered by; its cost grows with the page.
 
+pub mod accesses;
 pub mod keys;
 pub mod model;
+mod page;
+pub mod review;
 pub mod routes;
+pub mod standing;
 mod store;

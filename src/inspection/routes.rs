@@ -26,7 +26,7 @@ use crate::http::problem::Problem;
 /// Entries on a page, if nothing is said of it, and at most.
 const MOST: i64 = 100;
 /// The largest number that every reader of JSON takes for what it is (RFC 7493 §2.2).
-const LARGEST: i64 = (1 << 53) - 1;
+pub(super) const LARGEST: i64 = (1 << 53) - 1;
 
 /// Which entries.
 #[derive(Debug, Deserialize)]
@@ -95,7 +95,7 @@ fn parameter(name: &str, description: &str, schema: Object) -> Parameter {
         .build()
 }
 
-fn number(name: &str, range: RangeInclusive<i64>, description: &str) -> Parameter {
+pub(super) fn number(name: &str, range: RangeInclusive<i64>, description: &str) -> Parameter {
     let schema = Object::builder()
         .schema_type(Type::Integer)
         .minimum(Some(*range.start()))

@@ -19,6 +19,8 @@ pub enum Scope {
     VisitsRead,
     /// The clinic's log.
     AuditRead,
+    /// What somebody says of entries that wait for her.
+    AuditWrite,
     /// Who of support acted as a member.
     ImpersonationRead,
     /// Whether somebody may.
@@ -27,7 +29,7 @@ pub enum Scope {
 
 impl Scope {
     /// All, the most personal last; what writes comes after what reads.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Openid,
         Self::Profile,
         Self::Email,
@@ -37,6 +39,7 @@ impl Scope {
         Self::AuditRead,
         Self::ImpersonationRead,
         Self::TenancyWrite,
+        Self::AuditWrite,
         Self::ImpersonationWrite,
     ];
 
@@ -51,6 +54,7 @@ impl Scope {
             Self::TenancyWrite => "tenancy:write",
             Self::VisitsRead => "visits:read",
             Self::AuditRead => "audit:read",
+            Self::AuditWrite => "audit:write",
             Self::ImpersonationRead => "impersonation:read",
             Self::ImpersonationWrite => "impersonation:write",
         }
@@ -67,7 +71,7 @@ impl Scope {
             | Self::VisitsRead
             | Self::AuditRead
             | Self::ImpersonationRead => false,
-            Self::TenancyWrite | Self::ImpersonationWrite => true,
+            Self::TenancyWrite | Self::AuditWrite | Self::ImpersonationWrite => true,
         }
     }
 

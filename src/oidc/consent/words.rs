@@ -15,6 +15,9 @@ const fn words(scope: Scope) -> &'static str {
             "Change what this clinic tells all its people, in your name, if you may"
         }
         Scope::AuditRead => "See the record of who did what at this clinic, if you may",
+        Scope::AuditWrite => {
+            "Sign off what is unusual on this clinic\u{2019}s record, in your name, if you may"
+        }
         Scope::ImpersonationRead => {
             "See when support acted as somebody of this clinic, and why, if you may"
         }

@@ -52,7 +52,9 @@ impl World {
     async fn sign_off(&self, token: &str, index: &Value, verdict: &str) -> Answer {
         let path = format!("/api/v1/audit/reviews/{index}");
         let machine = self.lab.browser_in(9);
-        let request = machine.request(http::Method::POST, &path).bearer_auth(token);
+        let request = machine
+            .request(http::Method::POST, &path)
+            .bearer_auth(token);
         let request = request.json(&json!({ "verdict": verdict }));
         machine.send(&path, request).await
     }
@@ -108,14 +110,20 @@ async fn a_patient_is_told_who_saw_her_record() {
 async fn what_is_unusual_waits_until_somebody_else_has_signed_it() {
     let world = world().await;
     let client = world.auditing().await;
-    let (admin, admins) = world.someone(&client, "Tina Admin", &["clinic_admin"]).await;
-    let (_, leads) = world.someone(&client, "Lea Lead", &["compliance_lead"]).await;
+    let (admin, admins) = world
+        .someone(&client, "Tina Admin", &["clinic_admin"])
+        .await;
+    let (_, leads) = world
+        .someone(&client, "Lea Lead", &["compliance_lead"])
+        .await;
     let (_, nurses) = world.someone(&client, "Nora Nurse", &["nurse"]).await;
     let tina = World {
         person: world.lab.person("Tina Again").await,
         ..world
     };
-    tina.lab.join(&tina.person, tina.clinic.id, &["clinic_admin"]).await;
+    tina.lab
+        .join(&tina.person, tina.clinic.id, &["clinic_admin"])
+        .await;
     let world = tina;
     let (_, tokens) = world.tokens(&client).await;
     let first = tokens["refresh_token"].as_str().unwrap();
@@ -152,7 +160,10 @@ async fn what_is_unusual_waits_until_somebody_else_has_signed_it() {
     }
     assert_eq!(world.waiting(&leads).await.len(), waiting.len() - 1);
     let events = world.lab.events_in(world.clinic.id).await;
-    let signatures: Vec<_> = events.iter().filter(|e| e.kind == "review.signed").collect();
+    let signatures: Vec<_> = events
+        .iter()
+        .filter(|e| e.kind == "review.signed")
+        .collect();
     assert_eq!(signatures.len(), 1);
     assert_eq!(signatures[0].detail["verdict"], "incident");
 }
@@ -162,7 +173,9 @@ async fn what_is_unusual_waits_until_somebody_else_has_signed_it() {
 async fn an_auditor_is_told_how_well_the_log_is_kept() {
     let world = world().await;
     let client = world.auditing().await;
-    let (_, leads) = world.someone(&client, "Lea Lead", &["compliance_lead"]).await;
+    let (_, leads) = world
+        .someone(&client, "Lea Lead", &["compliance_lead"])
+        .await;
     let before = world.call("/api/v1/audit/standing", &leads).await.json();
     assert_eq!((&before["size"], &before["signed"]), (&json!(0), &json!(0)));
     assert_eq!(before["retention_years"], 6);

@@ -8,22 +8,48 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
+use utoipa::openapi::Required;
+use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::openapi::schema::{Object, Schema, Type};
 
 use super::model::Verdict;
 use super::store::{self, Signing, Waiting};
 use crate::app::App;
-use crate::audit::page::{self, Page};
 use crate::audit::{self, EventType};
 use crate::db::{AccessClass, Authority, StoreError, Tenancy};
 use crate::http::problem::Problem;
 use crate::ids::SubjectId;
+use crate::inspection::page::{self, Page};
+use crate::inspection::routes::{LARGEST, number};
 
 /// Which page.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReviewQuery {
     after: Option<i64>,
+}
+
+/// What the description of the API says of [`ReviewQuery`].
+pub fn list_parameters() -> Vec<Parameter> {
+    vec![number(
+        "after",
+        0..=LARGEST,
+        "Those after this index; without it the oldest.",
+    )]
+}
+
+/// What it says of [`Place`].
+pub fn sign_parameters() -> Vec<Parameter> {
+    let index = Object::builder()
+        .schema_type(Type::Integer)
+        .minimum(Some(0));
+    let place = Parameter::builder()
+        .name("index")
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .description(Some("The entry's place in the clinic's log."))
+        .schema(Some(index.build()));
+    vec![place.build()]
 }
 
 /// Entries of the log that wait to be looked at, oldest first.

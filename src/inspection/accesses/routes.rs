@@ -9,13 +9,15 @@ use lanyard_verifier::Verified;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
+use utoipa::openapi::path::Parameter;
 
 use super::store::{self, Seen};
 use crate::app::App;
-use crate::audit::page::{self, Page};
 use crate::db::{AccessClass, Authority, StoreError, Tenancy};
 use crate::http::problem::Problem;
 use crate::ids::SubjectId;
+use crate::inspection::page::{self, Page};
+use crate::inspection::routes::{LARGEST, number};
 use crate::tenancy::members::store as members;
 
 /// Which page.
@@ -23,6 +25,15 @@ use crate::tenancy::members::store as members;
 #[serde(deny_unknown_fields)]
 pub struct AccessQuery {
     before: Option<i64>,
+}
+
+/// What the description of the API says of [`AccessQuery`].
+pub fn parameters() -> Vec<Parameter> {
+    vec![number(
+        "before",
+        0..=LARGEST,
+        "Those before this index; without it the latest.",
+    )]
 }
 
 /// Each time that somebody saw the caller's record at this clinic, newest first.
