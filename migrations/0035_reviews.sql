@@ -21,7 +21,7 @@ create table audit.concern (
   subject_id uuid not null, -- the patient
   leaf_index bigint not null,
   recorded_at timestamptz not null,
-  type text not null references audit.event_type,
+  type text not null,
   by_subject uuid not null, -- whose right it was
   was_acted boolean not null, -- somebody else used that right
   primary key (tenant_id, subject_id, leaf_index)
@@ -29,7 +29,7 @@ create table audit.concern (
 create table audit.review (
   tenant_id uuid not null,
   leaf_index bigint not null,
-  type text not null references audit.event_type,
+  type text not null,
   recorded_at timestamptz not null,
   subject_id uuid, -- null: nobody's
   signed_at timestamptz, -- null: it waits
