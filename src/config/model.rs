@@ -364,7 +364,11 @@ impl Default for Config {
                 network_window: Duration::minutes(15),
             },
             mail: Mail::default(),
-            retention: RETENTION,
+            retention: Retention {
+                sessions: Duration::days(7),
+                known_places: Duration::days(180),
+                mail: Duration::days(30),
+            },
             audit: Audit::default(),
             log: Log {
                 format: LogFormat::Text,
@@ -374,12 +378,6 @@ impl Default for Config {
         }
     }
 }
-
-const RETENTION: Retention = Retention {
-    sessions: Duration::days(7),
-    known_places: Duration::days(180),
-    mail: Duration::days(30),
-};
 
 /// Both loopback addresses, so that `localhost` is met whichever way it resolves.
 fn loopback(port: u16) -> Vec<SocketAddr> {

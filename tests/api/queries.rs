@@ -255,8 +255,9 @@ fn crowd() -> String {
            select gen_random_uuid() id from generate_series(1, {TENANTS});
          do $$ declare r record; begin
            for r in select conrelid::regclass t, conname from pg_constraint
-             where contype = 'c' and conrelid <> 0 and conislocal and connamespace::regnamespace::text
-               in ('identity', 'tenancy', 'visits', 'apps', 'audit', 'outbox')
+             where contype = 'c' and conrelid <> 0 and conislocal
+               and connamespace::regnamespace::text
+                 in ('identity', 'tenancy', 'visits', 'apps', 'audit', 'outbox')
            loop execute format('alter table %s drop constraint %I', r.t, r.conname); end loop;
            for r in select a.attrelid::regclass t,
                string_agg(quote_ident(a.attname), ', ' order by attnum) columns,

@@ -56,7 +56,7 @@ async fn filled(count: usize) -> (Lab, PgConnection) {
     (lab, boss)
 }
 
-/// Issue 4: an export of all or of a part is whole to whoever has the keys, and making it is on the
+/// AUD-10: an export of all or of a part is whole to whoever has the keys, and making it is on the
 /// record.
 #[tokio::test]
 async fn an_export_is_whole_and_on_the_record() {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::command::Site;
 
-/// Issue 4: what an operator exports an auditor checks with nothing but the file and the keys; a
+/// AUD-02: what an operator exports an auditor checks with nothing but the file and the keys; a
 /// flipped byte is named; the export is on the record, and so is whoever looks at a log's end.
 #[test]
 fn a_clinics_log_is_exported_checked_and_shown() {

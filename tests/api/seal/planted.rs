@@ -198,13 +198,14 @@ fn rows(table: &str, columns: &[Column]) -> Vec<String> {
     rows
 }
 
-/// Every table of ours, schema-qualified; what is planted in partitions comes there by the whole.
+/// Every table of ours, schema-qualified. What is planted in partitions comes there by the whole.
 pub(super) async fn tables(boss: &mut PgConnection) -> Vec<String> {
     let names: Vec<String> = sqlx::query_scalar(
         "select n.nspname || '.' || c.relname from pg_class c
            join pg_namespace n on n.oid = c.relnamespace
          where c.relkind in ('r', 'p') and not c.relispartition
-           and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname not like 'pg\\_t%'
+           and n.nspname not in ('pg_catalog', 'information_schema')
+           and n.nspname not like 'pg\\_t%'
          order by 1",
     )
     .fetch_all(boss)
