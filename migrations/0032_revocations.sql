@@ -338,9 +338,9 @@ grant select, insert, update (version, keys_age_seconds, position, lag_milliseco
   on revocation.standing to lanyard_identity;
 
 -- What is dead (0017): the least that any configuration keeps is the longest token's life, the clocks'
--- leeway, and ten minutes in which a verifier may come back.
+-- leeway, and ten minutes in which a verifier may come back: an hour holds all of them.
 create policy dead on revocation.published for all to lanyard_retention
-  using (seal.is_purging() and published_at < now() - interval '20 minutes')
+  using (seal.is_purging() and published_at < now() - interval '1 hour')
   with check (false);
 create policy dead on revocation.standing for all to lanyard_retention
   using (seal.is_purging() and reported_at < now() - interval '1 hour')

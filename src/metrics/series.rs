@@ -115,6 +115,7 @@ impl Series {
         series.register_people();
         series.register_database();
         series.register_work();
+        series.register_revocations();
         series
     }
 
@@ -215,6 +216,31 @@ impl Series {
         );
     }
 
+    fn register_revocations(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "lanyard_revocation_subscribers",
+            "Resource servers that are told by this process what ends",
+            self.subscribers.clone(),
+        );
+        registry.register(
+            "lanyard_revocation_events",
+            "Ends that were read to be told of",
+            self.revocations.clone(),
+        );
+        registry.register(
+            "lanyard_verifiers",
+            "Verifiers that reported within a day, by how they stand",
+            self.verifiers.clone(),
+        );
+        registry.register_with_unit(
+            "lanyard_verifier_longest_lag",
+            "The longest lag behind the stream that a verifier reported",
+            Unit::Seconds,
+            self.verifier_lag.clone(),
+        );
+    }
+
     fn register_work(&mut self) {
         let registry = &mut self.registry;
         registry.register(
@@ -274,27 +300,6 @@ impl Series {
             "How long the oldest waiting letter has waited",
             Unit::Seconds,
             self.outbox_oldest.clone(),
-        );
-        registry.register(
-            "lanyard_revocation_subscribers",
-            "Resource servers that are told by this process what ends",
-            self.subscribers.clone(),
-        );
-        registry.register(
-            "lanyard_revocation_events",
-            "Ends that were read to be told of",
-            self.revocations.clone(),
-        );
-        registry.register(
-            "lanyard_verifiers",
-            "Verifiers that reported within a day, by how they stand",
-            self.verifiers.clone(),
-        );
-        registry.register_with_unit(
-            "lanyard_verifier_longest_lag",
-            "The longest lag behind the stream that a verifier reported",
-            Unit::Seconds,
-            self.verifier_lag.clone(),
         );
         registry.register(
             "lanyard_job_runs",

@@ -65,10 +65,16 @@ async fn begin(app: &App, headers: &HeaderMap) -> Result<Told, OAuthError> {
     };
     let place = app.feed.join(app).ok_or_else(full)?;
     let named = last_event_id(headers)?;
-    let kept = service::kept(app, named.unwrap_or_default()).await?;
-    let cursor = named.unwrap_or(kept.head);
+    let (cursor, may_go_on) = match named {
+        Some(cursor) => {
+            let kept = service::kept(app, cursor).await?;
+            (cursor, policy::may_resume(cursor, kept, app.env.now()))
+        }
+        // From now on: what was committed before has a position first.
+        None => (service::sequence(app).await?, true),
+    };
     let (to, told) = mpsc::channel(1);
-    if named.is_none() || policy::may_resume(cursor, kept, app.env.now()) {
+    if may_go_on {
         let telling = Telling {
             app: app.clone(),
             subscriber,
@@ -179,7 +185,7 @@ impl Telling {
         loop {
             let events = match self.app.feed.after(self.cursor) {
                 Some(events) => events,
-                None => self.from_the_table().await?,
+                None => self.older().await?,
             };
             if events.is_empty() {
                 return Ok(());
@@ -202,7 +208,7 @@ impl Telling {
     }
 
     /// What was published before the reader began, or is kept in memory no more.
-    async fn from_the_table(&mut self) -> Result<Vec<Arc<Event>>, Cut> {
+    async fn older(&mut self) -> Result<Vec<Arc<Event>>, Cut> {
         let read: Result<Vec<Event>, StoreError> = service::page(&self.app, self.cursor).await;
         match read {
             Ok(events) if events.is_empty() => Err(Cut),

@@ -100,6 +100,7 @@ impl Owner {
             // Some digests must be 32 bytes long; so are all.
             "bytea" => format!("convert_to(rpad('{text}', 32, '{n}'), 'UTF8')"),
             "integer" | "bigint" => format!("{number}"),
+            "bigint[]" => format!("array[{number}::bigint]"),
             "smallint" => format!("{n}"), // too small to be known again
             "boolean" => "true".to_owned(),
             "timestamp with time zone" => format!("'{year}-07-07 07:07:0{}Z'", n % 10),
