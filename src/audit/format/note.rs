@@ -67,7 +67,7 @@ impl Vkey {
         format!("{}+{id}+{}", self.name, STANDARD.encode(key))
     }
 
-    /// Its name; that of a deployment's log keys is its issuer's host and `/audit`.
+    /// Its name; that of a deployment's log keys is its issuer's host and path, and `/audit`.
     pub fn name(&self) -> &str {
         &self.name
     }

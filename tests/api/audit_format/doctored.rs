@@ -1,4 +1,5 @@
-//! Broken logs: what was done to each is named, at the first entry that it concerns (attacks AUD-02).
+//! Broken logs: what was done to each is named, at the first entry that it concerns (attacks
+//! AUD-02).
 
 use std::ops::Range;
 
