@@ -6,8 +6,8 @@
 -- clerk's functions is not shown what has ended, so each of them takes the slower way, which says
 -- why; none of them had to change.
 --
--- The previous release does not know the column: its faster ways heed it, since the policy does, and
--- its slower ones refuse by the families, which end in the same transaction.
+-- The previous release does not know the column: its faster ways heed it, since the policy does,
+-- and its slower ones refuse by the families, which end in the same transaction.
 
 alter table identity.tenant_session
   add column ended_at timestamptz; -- null: as long as the session itself lasts
@@ -28,8 +28,8 @@ end $$;
 create trigger tenant_session_stays_ended before update of ended_at on identity.tenant_session
   for each row execute function identity.tenant_session_stays_ended();
 
--- The instants at which a clinic ended everything: no token from before the last is good, a service's
--- neither, which hangs on no session. Nothing here is ever changed or taken back.
+-- The instants at which a clinic ended everything: no token from before the last is good, a
+-- service's neither, which hangs on no session. Nothing here is ever changed or taken back.
 create table identity.sessions_end (
   tenant_id uuid not null references tenancy.tenant,
   order_id uuid not null,

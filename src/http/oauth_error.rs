@@ -34,8 +34,8 @@ pub enum OAuthErrorCode {
 }
 
 impl OAuthErrorCode {
-    /// RFC 6749 §5.2; RFC 7009 §2.2.1; RFC 8707 §2. The last two are borrowed from §4.1.2.1: §5.2 has no word for
-    /// our own failures.
+    /// RFC 6749 §5.2; RFC 7009 §2.2.1; RFC 8707 §2. The last two are borrowed from §4.1.2.1: §5.2
+    /// has no word for our own failures.
     pub const fn wire(self) -> (&'static str, StatusCode) {
         match self {
             Self::InvalidRequest => ("invalid_request", StatusCode::BAD_REQUEST),

@@ -1,7 +1,8 @@
 //! `POST /revoke` (RFC 7009): a client is done with a token, and so with everything of its family.
 //!
 //! A hint of the wrong type changes nothing: the two types can't be taken for one another. Success
-//! is said after the commit alone (fosite CVE-2020-15223): what fails is 503, and may be tried again.
+//! is said after the commit alone (fosite CVE-2020-15223): what fails is 503, and may be tried
+//! again.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};

@@ -56,8 +56,8 @@ pub(crate) struct EndedPage {
     pub(crate) ended: Vec<SessionId>,
 }
 
-/// Ends at most so many of the sessions that the transaction's tenant had at `until`, after this one,
-/// for that tenant alone. Elsewhere they go on.
+/// Ends at most so many of the sessions that the transaction's tenant had at `until`, after this
+/// one, for that tenant alone. Elsewhere they go on.
 pub(crate) async fn end_page(
     tx: &mut Tx<Identity>,
     until: OffsetDateTime,

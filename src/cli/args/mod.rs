@@ -263,8 +263,8 @@ pub(super) enum Tenant {
     /// End everything of a clinic at once: sessions there, grants, codes, tokens from before now.
     #[command(
         after_help = "Example:\n  lanyard tenant end-sessions juniper --reason suspected-breach\n\n\
-        Whoever signs in afterwards is let in; whoever is signed in at other clinics stays so there. \
-        It may be interrupted and run again at any point."
+        Whoever signs in afterwards is let in; whoever is signed in at other clinics stays so \
+        there. It may be interrupted and run again at any point."
     )]
     EndSessions {
         /// Its slug.

@@ -1,8 +1,8 @@
 //! `POST /introspect` (RFC 7662): a resource server asks whether an access token still holds.
 //!
 //! Invariants
-//! 1. Only a registered resource server is told anything, and of a token for another audience, or of
-//!    a clinic that is not its own, exactly `{"active":false}`.
+//! 1. Only a registered resource server is told anything, and of a token for another audience, or
+//!    of a clinic that is not its own, exactly `{"active":false}`.
 //! 2. Active is what the database says now, in one statement: session, family, account, membership,
 //!    clinic, client and key. Of scope and roles no more is told than its subject still has.
 //! 3. Nothing is written, and nothing of it may be kept by caches (docs/decisions/0026).
@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -39,7 +39,7 @@ struct Standing {
 
 /// RFC 7662 §2.2, of a token that holds.
 #[derive(Serialize)]
-struct Active<'a> {
+struct Told<'a> {
     active: bool,
     scope: String,
     client_id: &'a str,
@@ -60,12 +60,6 @@ struct Active<'a> {
     auth_time: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     act: Option<&'a Value>,
-}
-
-/// RFC 7662 §2.2, of everything else: no word of why.
-#[derive(Serialize)]
-struct Inactive {
-    active: bool,
 }
 
 /// `POST /introspect`, by HTTP Basic or the like of a resource server.
@@ -111,8 +105,9 @@ fn may_know(caller: &Client, claims: &Claims) -> bool {
     serves && caller.audiences.contains(&claims.aud)
 }
 
+/// RFC 7662 §2.2, of everything else: no word of why.
 fn inactive() -> Response {
-    Json(Inactive { active: false }).into_response()
+    Json(json!({ "active": false })).into_response()
 }
 
 fn active(app: &App, claims: &Claims, standing: &Standing) -> Response {
@@ -124,7 +119,7 @@ fn active(app: &App, claims: &Claims, standing: &Standing) -> Response {
         .collect();
     let roles = claims.roles.iter();
     let roles = roles.filter(|role| standing.roles.contains(role));
-    let told = Active {
+    let told = Told {
         active: true,
         scope: scopes.join(" "),
         client_id: &claims.client_id,
@@ -176,7 +171,7 @@ async fn stand_person(
         session,
         member,
     } = found.of(subject, platform_limits(app));
-    if !rest.holds() || !member.is_active {
+    if !rest.holds || !member.is_active {
         return Ok(None);
     }
     let now = app.env.now();
@@ -197,7 +192,7 @@ async fn stand_service(
 ) -> Result<Option<Standing>, StoreError> {
     let asked = store::Asked::of(token, issued_at);
     let found = store::find_service(tx, &asked).await?;
-    let holds = found.filter(store::Rest::holds);
+    let holds = found.filter(|rest| rest.holds);
     Ok(holds.map(|rest| Standing {
         scopes: rest.client_scopes,
         roles: Vec::new(),

@@ -33,17 +33,9 @@ impl<'a> Asked<'a> {
 /// What a person's token and a service's hang on alike.
 #[derive(Debug, sqlx::FromRow)]
 pub(super) struct Rest {
-    client_is_active: bool,
+    /// An active client in an active clinic, by a key that is published, and nothing ended since.
+    pub(super) holds: bool,
     pub(super) client_scopes: Vec<String>,
-    clinic_is_active: bool,
-    key_stands: bool,
-    is_ended: bool,
-}
-
-impl Rest {
-    pub(super) const fn holds(&self) -> bool {
-        self.client_is_active && self.clinic_is_active && self.key_stands && !self.is_ended
-    }
 }
 
 #[derive(sqlx::FromRow)]
@@ -85,9 +77,9 @@ impl PersonRow {
 
 /// The session of a person's token with all that it needs to stand; `None` if it was never there.
 ///
-/// A family that ended since the token was issued ends it: the token does not say of which family of
-/// its client it is, so one that ended takes its siblings' tokens of before with it, and those are
-/// refreshed (docs/decisions/0026).
+/// A family that ended since the token was issued ends it: the token does not say of which family
+/// of its client it is, so one that ended takes its siblings' tokens of before with it, and those
+/// are refreshed (docs/decisions/0026).
 pub(super) async fn find_person(
     tx: &mut Tx<Identity>,
     asked: &Asked<'_>,
@@ -100,18 +92,18 @@ pub(super) async fn find_person(
                 s.proved_at, s.factor_proved_at, s.graced_at, s.active_at, s.silences,
                 s.ended_at is not null or o.ended_at is not null as session_is_ended,
                 a.status = 'active' as account_is_active, a.password_epoch as account_epoch,
-                m.status = 'active' as membership_is_active, d.status = 'active' as tenant_is_active,
+                m.status = 'active' as membership_is_active,
+                d.status = 'active' as tenant_is_active,
                 m.display_name, a.login, r.roles, r.scopes as role_scopes,
                 least(r.idle_seconds, l.idle_seconds) as idle_seconds,
                 least(r.absolute_seconds, l.absolute_seconds) as absolute_seconds,
-                c.status = 'active' as client_is_active, c.scopes as client_scopes,
-                d.status = 'active' as clinic_is_active,
-                identity.is_published($5) as key_stands,
-                exists (select from identity.token_family f
-                        where f.tenant_id = $1 and f.session_id = o.session_id
-                          and f.client_id = $4 and f.ended_at >= $6)
-                  or exists (select from identity.sessions_end e
-                             where e.tenant_id = $1 and e.ended_at >= $6) as is_ended
+                c.scopes as client_scopes,
+                c.status = 'active' and d.status = 'active' and identity.is_published($5)
+                  and not exists (select from identity.token_family f
+                                  where f.tenant_id = $1 and f.session_id = o.session_id
+                                    and f.client_id = $4 and f.ended_at >= $6)
+                  and not exists (select from identity.sessions_end e
+                                  where e.tenant_id = $1 and e.ended_at >= $6) as holds
          from identity.tenant_session o
          join identity.session s on s.session_id = o.session_id
          join identity.membership m on m.tenant_id = $1 and m.subject_id = o.subject_id
@@ -155,11 +147,10 @@ pub(super) async fn find_service(
     asked: &Asked<'_>,
 ) -> Result<Option<Rest>, StoreError> {
     let row = sqlx::query_as(
-        "select c.status = 'active' as client_is_active, c.scopes as client_scopes,
-                d.status = 'active' as clinic_is_active,
-                identity.is_published($3) as key_stands,
-                exists (select from identity.sessions_end e
-                        where e.tenant_id = $1 and e.ended_at >= $4) as is_ended
+        "select c.scopes as client_scopes,
+                c.status = 'active' and d.status = 'active' and identity.is_published($3)
+                  and not exists (select from identity.sessions_end e
+                                  where e.tenant_id = $1 and e.ended_at >= $4) as holds
          from identity.client c
          join identity.clinic d on d.tenant_id = $1
          where c.tenant_id = $1 and c.client_id = $2",

@@ -1,5 +1,5 @@
-//! Ending everything of one clinic at once: its sessions as it sees them, its grants, its codes, and
-//! every token from before.
+//! Ending everything of one clinic at once: its sessions as it sees them, its grants, its codes,
+//! and every token from before.
 //!
 //! Invariants
 //! 1. One clinic's alone: a session that is open elsewhere goes on there, and its person stays
@@ -7,8 +7,8 @@
 //! 2. What is done is done in batches, each with its event: it may be interrupted anywhere, and
 //!    begun again.
 //! 3. Nothing that begins afterwards is touched: whoever signs in anew is let in.
-//! 4. It is complete when the database, asked last, has nothing left, and nobody writes any more who
-//!    had not seen the end; that is the proof.
+//! 4. It is complete when the database, asked last, has nothing left, and nobody writes any more
+//!    who had not seen the end; that is the proof.
 
 mod store;
 
@@ -28,7 +28,7 @@ use store::Left;
 
 /// How long a transaction that was under way when the end began is waited for. None of a server's
 /// takes half as long; an administrator's may.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+const PATIENCE: std::time::Duration = std::time::Duration::from_mins(1);
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
 
 /// Why, as the log says it: a word, since what is typed may name somebody.

@@ -259,8 +259,8 @@ async fn a_role_that_was_taken_away_is_told_no_longer_nor_what_it_opens() {
     assert_eq!(told["scope"], "email openid profile");
 }
 
-/// A session that its clocks ended is over for a token too; and a withdrawn key takes what it signed
-/// with it, though this server has not yet heard of it.
+/// A session that its clocks ended is over for a token too; and a withdrawn key takes what it
+/// signed with it, though this server has not yet heard of it.
 #[tokio::test]
 async fn clocks_and_keys_end_tokens() {
     let world = World::on(crate::lab::Lab::apart(|_| ()).await, &["patient"]).await;

@@ -36,8 +36,8 @@ fn text<'a>(tokens: &'a Value, name: &str) -> &'a str {
     tokens[name].as_str().unwrap()
 }
 
-/// INTR-06, RFC 7009 §2.1: whichever token is shown, and whatever is said of its type, the family is
-/// dead with all that it gave; once more changes nothing. Another sign-in of hers goes on.
+/// INTR-06, RFC 7009 §2.1: whichever token is shown, and whatever is said of its type, the family
+/// is dead with all that it gave; once more changes nothing. Another sign-in of hers goes on.
 #[tokio::test]
 async fn whichever_token_is_shown_all_of_its_family_is_dead() {
     let world = World::new().await;
@@ -86,7 +86,7 @@ async fn whichever_token_is_shown_all_of_its_family_is_dead() {
     assert_eq!(goes_on.status, 200, "another client's family");
 }
 
-/// A refresh token of an older generation is its client's to revoke too: it is the family that ends.
+/// A refresh token of an older generation is its client's to revoke too: the family ends.
 #[tokio::test]
 async fn a_spent_refresh_token_ends_its_family_as_well() {
     let world = World::new().await;
@@ -165,7 +165,7 @@ async fn a_services_access_token_is_told_not_to_be_revocable() {
 }
 
 /// Two sign-ins of one client in one session: an access token ends both, a refresh token its own
-/// family; the access tokens from before of the other are refused with it, and its next one is good.
+/// family; the other's access tokens from before are refused with it, and its next one is good.
 #[tokio::test]
 async fn a_sibling_family_goes_on_with_its_next_token() {
     let world = World::new().await;

@@ -57,10 +57,10 @@ async fn all_of_a_clinic_is_over_and_nothing_of_another() {
     let harbor = world.lab.clinic("Harbor Clinic").await;
     world.lab.join(&world.person, harbor.id, &["patient"]).await;
     let slug = world.clinic.slug.clone();
-    let here = [("organization", slug.as_str())];
+    let at_home = [("organization", slug.as_str())];
     let browser = world.lab.browser();
     let back = world
-        .sign_in(&browser, &world.request(&client, &here))
+        .sign_in(&browser, &world.request(&client, &at_home))
         .await;
     let hers = world.redeem(&client, &code_of(&back)).await.json();
     let back = silently(&world, &browser, &client, &harbor.slug).await;
@@ -111,7 +111,7 @@ async fn all_of_a_clinic_is_over_and_nothing_of_another() {
 
     world.lab.clock.advance(Duration::SECOND);
     let back = world
-        .sign_in(&browser, &world.request(&client, &here))
+        .sign_in(&browser, &world.request(&client, &at_home))
         .await;
     let anew = world.redeem(&client, &code_of(&back)).await.json();
     assert!(world.holds(&api, text(&anew, "access_token")).await);
@@ -121,8 +121,8 @@ async fn all_of_a_clinic_is_over_and_nothing_of_another() {
     assert!(world.holds(&api, text(&again, "access_token")).await);
 }
 
-/// Interrupted in the middle, what was ended stays so, the rest goes on, and nothing says that it is
-/// complete; begun again, it is.
+/// Interrupted in the middle, what was ended stays so, the rest goes on, and nothing says that it
+/// is complete; begun again, it is.
 #[tokio::test(flavor = "multi_thread")]
 async fn it_may_be_interrupted_and_begun_again() {
     let world = World::new().await;

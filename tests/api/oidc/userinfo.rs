@@ -45,8 +45,8 @@ async fn a_person_s_token_opens_what_its_scopes_say_and_other_tokens_nothing() {
     assert_eq!(world.call("/userinfo", access).await.status, 401, "over");
 }
 
-/// INTR-08: a service is nobody, though its token says `openid`; and a session that its clocks ended
-/// is over for a token that is not.
+/// INTR-08: a service is nobody, though its token says `openid`; and a session that its clocks
+/// ended is over for a token that is not.
 #[tokio::test]
 async fn a_services_token_and_an_idle_persons_open_nothing() {
     let world = World::new().await;
