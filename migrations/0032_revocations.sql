@@ -188,8 +188,8 @@ begin
         values (seal.platform_tenant(), 'key', array[new.kid], 'gone', new.gone_at);
     when 'impersonation' then
       insert into revocation.event (tenant_id, kind, subject_id, sid, reason, occurred_at)
-        values (new.tenant_id, 'impersonation', new.subject_id, new.sid, new.end_reason,
-          new.ended_at);
+        values (new.tenant_id, 'impersonation', new.subject_id, new.impersonation_id,
+          new.end_cause, new.ended_at);
   end case;
   set local lanyard.telling = '';
   notify lanyard_revocation;
@@ -231,16 +231,11 @@ create trigger told after update of standing on identity.signing_key for each ro
   execute function revocation.tell('key');
 
 -- What a clinic ends for itself (0031).
-do $$
-begin
-  if to_regclass('identity.sessions_end') is not null then
-    create trigger told after update of ended_at on identity.tenant_session for each row
-      when (old.ended_at is null and new.ended_at is not null)
-      execute function revocation.tell('session_there');
-    create trigger told after insert on identity.sessions_end for each row
-      execute function revocation.tell('sessions_end');
-  end if;
-end $$;
+create trigger told after update of ended_at on identity.tenant_session for each row
+  when (old.ended_at is null and new.ended_at is not null)
+  execute function revocation.tell('session_there');
+create trigger told after insert on identity.sessions_end for each row
+  execute function revocation.tell('sessions_end');
 
 -- What a role may no longer do, in every clinic. What it may do beside is no revocation: a release
 -- that adds a permission sends nobody for another token.

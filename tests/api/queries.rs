@@ -257,7 +257,7 @@ fn crowd() -> String {
            for r in select conrelid::regclass t, conname from pg_constraint
              where contype = 'c' and conrelid <> 0 and conislocal
                and connamespace::regnamespace::text
-                 in ('identity', 'tenancy', 'visits', 'apps', 'audit', 'outbox')
+                 in ('identity', 'tenancy', 'visits', 'apps', 'audit', 'outbox', 'revocation')
            loop execute format('alter table %s drop constraint %I', r.t, r.conname); end loop;
            for r in select a.attrelid::regclass t,
                string_agg(quote_ident(a.attname), ', ' order by attnum) columns,

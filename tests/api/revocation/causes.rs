@@ -138,6 +138,59 @@ async fn each_cause_is_told_once_to_exactly_those_whom_it_concerns() {
             ],
         ),
         (
+            "an impersonation, and one that never began",
+            format!(
+                "begin;
+                 set local session_replication_role = replica;
+                 create temp table grants on commit drop as
+                   select gen_random_uuid() as id, began from unnest(array[now(), null]) began;
+                 insert into identity.impersonation (tenant_id, impersonation_id, subject_id,
+                     account_id, actor_id, actor_account_id, actor_name, client_id, reason,
+                     ticket, preset, minutes, rule, state, requested_at, start_by, approved_at,
+                     started_at, ends_at, actor_session_id)
+                   select '{tenant}', id, '{subject}', '{account}', id, id, 'Sam', 'support',
+                     'to see what she sees', 'T-1', 'read-only', 10, 'allowed',
+                     case when began is null then 'approved' else 'active' end, now(),
+                     now() + interval '1 minute', now(), began, began + interval '10 minutes',
+                     case when began is not null then id end
+                   from grants;
+                 set local session_replication_role = origin;
+                 update identity.impersonation
+                   set state = 'ended', ended_at = now(), end_cause = 'stopped_by_actor'
+                   {of_member};
+                 commit"
+            ),
+            [
+                &["impersonation-ended"],
+                none,
+                &["impersonation-ended"],
+                &["impersonation-ended"],
+            ],
+        ),
+        (
+            "a session, in one clinic",
+            format!("update identity.tenant_session set ended_at = now() {of_member}"),
+            [
+                &["session-revoked"],
+                none,
+                &["session-revoked"],
+                &["session-revoked"],
+            ],
+        ),
+        (
+            "all sessions of a clinic",
+            format!(
+                "insert into identity.sessions_end (tenant_id, order_id, ended_at, reason)
+                 values ('{tenant}', gen_random_uuid(), now(), 'incident')"
+            ),
+            [
+                &["tenant-revoked"],
+                none,
+                &["tenant-revoked"],
+                &["tenant-revoked"],
+            ],
+        ),
+        (
             "a membership",
             format!("update identity.membership set status = 'suspended' {of_member}"),
             [
