@@ -61,12 +61,14 @@ insert into identity.lent_permission (role, preset, permission)
     ('technical', 'tenancy.profile.read')
   ) p (preset, permission);
 
--- One grant: one actor, one subject, one time. Its id is the `sid` of its tokens.
+-- One grant: one actor, one subject, one time.
 create table identity.impersonation (
   tenant_id uuid not null references tenancy.tenant
     constraint impersonation_is_never_of_the_platform
       check (tenant_id <> '00000000-0000-0000-0000-000000000001'),
   impersonation_id uuid not null,
+  -- As its tokens name it, so that one end reaches them all.
+  sid uuid not null generated always as (impersonation_id) stored,
   subject_id uuid not null,
   account_id uuid not null, -- the subject's
   -- The actor's membership of the platform's tenant, and its account. No foreign key: it would
@@ -91,7 +93,7 @@ create table identity.impersonation (
   ends_at timestamptz,
   actor_session_id uuid,   -- the actor's session when it started; no foreign key: it is purged
   ended_at timestamptz,    -- null: it is not over
-  end_cause text,
+  end_reason text,
   end_recorded_at timestamptz, -- null: its end is not in the log yet
   primary key (tenant_id, impersonation_id),
   foreign key (tenant_id, subject_id) references identity.membership,
@@ -126,7 +128,7 @@ create table identity.impersonation (
   ),
   constraint impersonation_end_is_whole check (
     (state in ('refused', 'expired', 'ended')) = (ended_at is not null)
-    and (ended_at is null) = (end_cause is null)
+    and (ended_at is null) = (end_reason is null)
     and (end_recorded_at is null or ended_at is not null)
   )
 );
@@ -147,8 +149,8 @@ alter table identity.impersonation force row level security;
 create function identity.impersonation_only_advances() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
-  if old.ended_at is not null and (new.state, new.ended_at, new.end_cause)
-      is distinct from (old.state, old.ended_at, old.end_cause) then
+  if old.ended_at is not null and (new.state, new.ended_at, new.end_reason)
+      is distinct from (old.state, old.ended_at, old.end_reason) then
     raise exception 'an ended grant stays as it ended' using errcode = '23514',
       constraint = 'impersonation_end_is_final';
   end if;
@@ -224,7 +226,7 @@ create policy ended_by_triggers on identity.impersonation for all to lanyard_own
   with check (case when pg_trigger_depth() > 0 then true else tenant_id = seal.tenant() end);
 -- Neither who, as whom, why nor for how long is among the columns that may change.
 grant select, insert, update (state, approved_at, approved_by, started_at, ends_at,
-  actor_session_id, ended_at, end_cause, end_recorded_at) on identity.impersonation
+  actor_session_id, ended_at, end_reason, end_recorded_at) on identity.impersonation
   to lanyard_identity;
 
 -- Ends: whatever takes the ground from under a grant ends it in its own transaction. The event about
@@ -234,7 +236,7 @@ create function identity.impersonation_ends_with_session() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   update identity.impersonation i
-    set state = 'ended', ended_at = new.ended_at, end_cause = 'actor_signed_out'
+    set state = 'ended', ended_at = new.ended_at, end_reason = 'actor_signed_out'
     where i.actor_session_id = new.session_id and i.ended_at is null;
   return null;
 end $$;
@@ -247,7 +249,7 @@ create function identity.impersonation_ends_with_membership() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   update identity.impersonation i
-    set state = 'ended', ended_at = clock_timestamp(), end_cause = 'membership_changed'
+    set state = 'ended', ended_at = clock_timestamp(), end_reason = 'membership_changed'
     where i.ended_at is null and (
       i.tenant_id = new.tenant_id and i.subject_id = new.subject_id
       or new.tenant_id = seal.platform_tenant() and i.actor_id = new.subject_id);
@@ -265,7 +267,7 @@ declare
   of_subject constant uuid := coalesce(new.subject_id, old.subject_id);
 begin
   update identity.impersonation i
-    set state = 'ended', ended_at = clock_timestamp(), end_cause = 'roles_changed'
+    set state = 'ended', ended_at = clock_timestamp(), end_reason = 'roles_changed'
     where i.ended_at is null and (
       i.tenant_id = of_tenant and i.subject_id = of_subject
       or of_tenant = seal.platform_tenant() and i.actor_id = of_subject);
@@ -280,7 +282,7 @@ create function identity.impersonation_ends_with_account() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   update identity.impersonation i
-    set state = 'ended', ended_at = clock_timestamp(), end_cause = 'account_changed'
+    set state = 'ended', ended_at = clock_timestamp(), end_reason = 'account_changed'
     where i.ended_at is null and (
       new.status <> 'active' and i.account_id = new.account_id
       or i.actor_account_id = new.account_id);
@@ -297,7 +299,7 @@ create function identity.impersonation_ends_with_clinic() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   update identity.impersonation i
-    set state = 'ended', ended_at = clock_timestamp(), end_cause = 'clinic_suspended'
+    set state = 'ended', ended_at = clock_timestamp(), end_reason = 'clinic_suspended'
     where i.ended_at is null and i.tenant_id = new.tenant_id;
   return null;
 end $$;
@@ -310,7 +312,7 @@ create function identity.impersonation_ends_with_policy() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   update identity.impersonation i
-    set state = 'ended', ended_at = new.changed_at, end_cause = 'policy_changed'
+    set state = 'ended', ended_at = new.changed_at, end_reason = 'policy_changed'
     where i.ended_at is null and i.tenant_id = new.tenant_id
       and new.rule <> i.rule and new.rule <> 'allowed';
   return null;
@@ -325,6 +327,16 @@ revoke execute on function
   identity.impersonation_ends_with_account(), identity.impersonation_ends_with_clinic(),
   identity.impersonation_ends_with_policy()
   from public;
+
+-- Where revocations are pushed (0032), an end is one of them: of what gave tokens.
+do $$
+begin
+  if to_regprocedure('revocation.tell()') is not null then
+    create trigger told after update of ended_at on identity.impersonation for each row
+      when (old.ended_at is null and new.ended_at is not null and new.started_at is not null)
+      execute function revocation.tell('impersonation');
+  end if;
+end $$;
 
 insert into identity.permission (permission, scope) values
   ('support.impersonation.approve', 'impersonation:write'),

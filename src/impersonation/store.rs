@@ -186,14 +186,14 @@ struct GrantRow {
     ends_at: Option<OffsetDateTime>,
     actor_session_id: Option<SessionId>,
     ended_at: Option<OffsetDateTime>,
-    end_cause: Option<String>,
+    end_reason: Option<String>,
 }
 
 impl TryFrom<GrantRow> for Grant {
     type Error = StoreError;
 
     fn try_from(row: GrantRow) -> Result<Self, StoreError> {
-        let cause = row.end_cause.map(|word| EndCause::parse(&word));
+        let cause = row.end_reason.map(|word| EndCause::parse(&word));
         Ok(Self {
             id: row.impersonation_id,
             tenant: row.tenant_id,
@@ -232,7 +232,7 @@ pub(super) async fn find_held(
     let row: Option<GrantRow> = sqlx::query_as(
         "select tenant_id, impersonation_id, subject_id, account_id, actor_id, actor_account_id,
                 actor_name, reason, ticket, preset, minutes, rule, state, requested_at, start_by,
-                started_at, ends_at, actor_session_id, ended_at, end_cause
+                started_at, ends_at, actor_session_id, ended_at, end_reason
          from identity.impersonation
          where tenant_id = $1 and impersonation_id = $2
          for no key update",
@@ -270,7 +270,7 @@ pub(super) async fn list(
     let rows: Vec<GrantRow> = sqlx::query_as(
         "select tenant_id, impersonation_id, subject_id, account_id, actor_id, actor_account_id,
                 actor_name, reason, ticket, preset, minutes, rule, state, requested_at, start_by,
-                started_at, ends_at, actor_session_id, ended_at, end_cause
+                started_at, ends_at, actor_session_id, ended_at, end_reason
          from identity.impersonation
          where tenant_id = $1 and ($2::uuid is null or subject_id = $2)
          order by requested_at desc, impersonation_id
@@ -291,7 +291,7 @@ pub(super) async fn list_of_actor(
     let rows: Vec<GrantRow> = sqlx::query_as(
         "select tenant_id, impersonation_id, subject_id, account_id, actor_id, actor_account_id,
                 actor_name, reason, ticket, preset, minutes, rule, state, requested_at, start_by,
-                started_at, ends_at, actor_session_id, ended_at, end_cause
+                started_at, ends_at, actor_session_id, ended_at, end_reason
          from identity.impersonation
          where actor_id = $1
          order by requested_at desc, impersonation_id
@@ -312,7 +312,7 @@ pub(super) async fn list_open(
     let rows: Vec<GrantRow> = sqlx::query_as(
         "select tenant_id, impersonation_id, subject_id, account_id, actor_id, actor_account_id,
                 actor_name, reason, ticket, preset, minutes, rule, state, requested_at, start_by,
-                started_at, ends_at, actor_session_id, ended_at, end_cause
+                started_at, ends_at, actor_session_id, ended_at, end_reason
          from identity.impersonation
          where tenant_id = $1 and ended_at is null and ($2::uuid is null or impersonation_id = $2)
          order by requested_at
@@ -379,7 +379,7 @@ pub(super) async fn mark_ended(
 ) -> Result<bool, StoreError> {
     let done = sqlx::query(
         "update identity.impersonation
-         set state = $3, ended_at = $5, end_cause = $4, end_recorded_at = $5
+         set state = $3, ended_at = $5, end_reason = $4, end_recorded_at = $5
          where tenant_id = $1 and impersonation_id = $2 and ended_at is null
            and ($3 <> 'refused' or state = 'requested')",
     )
@@ -436,13 +436,13 @@ pub(super) async fn settle(
         "update identity.impersonation
          set state = case when ended_at is not null then state
                when started_at is not null then 'ended' else 'expired' end,
-             end_cause = coalesce(end_cause,
+             end_reason = coalesce(end_reason,
                case when started_at is not null then 'time' else 'unanswered' end),
              ended_at = coalesce(ended_at, ends_at, start_by),
              end_recorded_at = $3
          where tenant_id = $1 and impersonation_id = $2 and end_recorded_at is null
            and (ended_at is not null or ends_at <= $3 or started_at is null and start_by <= $3)
-         returning state, end_cause",
+         returning state, end_reason",
     )
     .bind(tenant)
     .bind(id)

@@ -33,6 +33,7 @@ said("its examples are what they are examples of")
 def run(title: str, *more: str, config: str = ""):
     """One run, its seed and its number of calls fixed; what it finds is a failure."""
     scopes = "openid profile:read tenancy:read tenancy:write visits:read audit:read"
+    scopes += " impersonation:read impersonation:write"
     token = badge(scopes)["access_token"]
     with tempfile.TemporaryDirectory() as folder:
         settings = Path(folder) / "schemathesis.toml"

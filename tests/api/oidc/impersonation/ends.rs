@@ -201,7 +201,7 @@ async fn the_database_keeps_grants_in_order() {
     let ended = help.post(&sam, &format!("/{id}/end"), None).await;
     assert_eq!(ended.json()["end_cause"], "by_actor");
     let revived = sqlx::query(
-        "update identity.impersonation set state = 'requested', ended_at = null, end_cause = null,
+        "update identity.impersonation set state = 'requested', ended_at = null, end_reason = null,
            end_recorded_at = null where impersonation_id = $1::text::uuid",
     )
     .bind(&id)

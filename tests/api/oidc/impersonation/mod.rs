@@ -189,10 +189,10 @@ impl Help {
         .unwrap()
     }
 
-    /// `(state, end_cause, end_recorded_at is not null)` of a grant.
+    /// `(state, end_reason, end_recorded_at is not null)` of a grant.
     async fn stored(&self, id: &str) -> (String, Option<String>, bool) {
         sqlx::query_as(
-            "select state, end_cause, end_recorded_at is not null from identity.impersonation
+            "select state, end_reason, end_recorded_at is not null from identity.impersonation
              where impersonation_id = $1::text::uuid",
         )
         .bind(id)
