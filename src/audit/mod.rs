@@ -9,6 +9,7 @@
 mod event;
 pub mod format;
 pub mod log;
+pub mod siem;
 mod store;
 
 use serde_json::Value;

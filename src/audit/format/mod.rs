@@ -14,12 +14,14 @@
 pub mod checkpoint;
 pub mod export;
 pub mod hash;
+pub mod line;
 pub mod note;
 pub mod proof;
 pub mod tree;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use hash::TreeHash;
+pub use line::Line;
 pub use note::{Note, NoteError, NoteSigner, Vkey};
 pub use proof::{Missing, Plan};
 pub use tree::{Frontier, Subtree};

@@ -47,7 +47,7 @@ mod tests {
         .to_string()
     }
 
-    pub(super) fn entry(event: &str, detail: Value) -> Line {
-        Line::parse(&text(event, &detail)).expect("a line")
+    pub(super) fn entry(event: &str, detail: &Value) -> Line {
+        Line::parse(&text(event, detail)).expect("a line")
     }
 }

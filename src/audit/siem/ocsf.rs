@@ -89,8 +89,9 @@ fn mapped(event: &str) -> (Class, u32) {
     use Class::{AccountChange, ApiActivity, Authentication, EntityManagement, UserAccess};
     let (noun, participle) = event.split_once('.').unwrap_or((event, ""));
     match (noun, participle) {
-        ("session", "signed_in") | ("sign_in", _) => (Authentication, 1),
-        ("factor", "proved" | "refused" | "throttled") => (Authentication, 1),
+        ("session", "signed_in")
+        | ("sign_in", _)
+        | ("factor", "proved" | "refused" | "throttled") => (Authentication, 1),
         ("session", "ended") => (Authentication, 2),
         ("authorize" | "code" | "token", _) => (Authentication, 4),
         ("refresh", _) => (Authentication, 5),
@@ -139,7 +140,9 @@ fn metadata(line: &Line) -> Value {
 /// The account that a sign-in before any session was for, if it was one of ours.
 fn named(line: &Line) -> Option<Uuid> {
     let names = ["account", "account_id", "subject_id"];
-    let found = names.iter().find_map(|name| line.detail.get(*name)?.as_str());
+    let found = names
+        .iter()
+        .find_map(|name| line.detail.get(*name)?.as_str());
     found?.parse().ok()
 }
 
@@ -161,7 +164,10 @@ mod tests {
 
     #[test]
     fn a_sign_in_is_an_authentication() {
-        let line = entry("session.signed_in", json!({ "amr": ["pwd"], "again": false }));
+        let line = entry(
+            "session.signed_in",
+            &json!({ "amr": ["pwd"], "again": false }),
+        );
         let event = ocsf(&line);
         assert_eq!(event["class_uid"], 3002);
         assert_eq!(event["category_uid"], 3);
@@ -171,7 +177,10 @@ mod tests {
         assert_eq!(event["actor"], json!({ "user": { "uid": line.account } }));
         assert_eq!(event["service"]["name"], "Lanyard");
         assert_eq!(event["is_new_logon"], true);
-        assert_eq!((&event["severity_id"], &event["status_id"]), (&json!(1), &json!(1)));
+        assert_eq!(
+            (&event["severity_id"], &event["status_id"]),
+            (&json!(1), &json!(1))
+        );
         assert_eq!(event["metadata"]["sequence"], 17);
         assert_eq!(event["metadata"]["uid"], json!(line.id));
         assert_eq!(event["unmapped"]["detail"]["amr"], json!(["pwd"]));
@@ -179,20 +188,23 @@ mod tests {
 
     #[test]
     fn what_is_refused_failed_and_what_is_stolen_is_severe() {
-        let mut line = entry("sign_in.refused", json!({ "reason": "password" }));
+        let mut line = entry("sign_in.refused", &json!({ "reason": "password" }));
         (line.account, line.subject) = (None, None);
         let event = ocsf(&line);
-        assert_eq!((&event["severity_id"], &event["status_id"]), (&json!(2), &json!(2)));
+        assert_eq!(
+            (&event["severity_id"], &event["status_id"]),
+            (&json!(2), &json!(2))
+        );
         assert_eq!(event["status_detail"], "password");
         assert_eq!(event["user"], json!({ "name": "unknown" }));
         assert_eq!(event.get("actor"), None);
-        let event = ocsf(&entry("refresh.reuse_detected", json!({})));
+        let event = ocsf(&entry("refresh.reuse_detected", &json!({})));
         assert_eq!(event["severity_id"], 4);
     }
 
     #[test]
     fn a_reading_is_a_call_of_an_api() {
-        let event = ocsf(&entry("visit.listed", json!({ "visits": ["a"] })));
+        let event = ocsf(&entry("visit.listed", &json!({ "visits": ["a"] })));
         assert_eq!(event["type_uid"], 600_302);
         assert_eq!(event["api"]["operation"], "visit.listed");
         assert!(event["actor"]["user"]["uid"].is_string());
@@ -202,7 +214,7 @@ mod tests {
     #[test]
     fn every_event_has_what_its_class_requires() {
         for event in EventType::ALL {
-            let mut line = entry(event.name(), json!({}));
+            let mut line = entry(event.name(), &json!({}));
             (line.account, line.subject, line.actor) = (None, None, None);
             let said = ocsf(&line);
             let (class, activity) = mapped(event.name());

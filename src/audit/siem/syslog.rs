@@ -23,7 +23,10 @@ pub fn syslog(hostname: &str, line: &Line, text: &str) -> String {
         Weight::Alarming => 4,
     };
     let priority = LOG_AUDIT * 8 + severity;
-    let at = line.occurred_at.format(&Rfc3339).unwrap_or_else(|_| "-".to_owned());
+    let at = line
+        .occurred_at
+        .format(&Rfc3339)
+        .unwrap_or_else(|_| "-".to_owned());
     let host = printable(hostname, LONGEST_HOSTNAME);
     let kind = printable(&line.event, LONGEST_MSGID);
     let sequence = line.index % LAST_SEQUENCE_ID + 1;
@@ -44,7 +47,11 @@ pub fn framed(message: &str) -> String {
 fn printable(word: &str, most: usize) -> String {
     let visible = word.chars().filter(char::is_ascii_graphic);
     let word: String = visible.take(most).collect();
-    if word.is_empty() { "-".to_owned() } else { word }
+    if word.is_empty() {
+        "-".to_owned()
+    } else {
+        word
+    }
 }
 
 #[cfg(test)]
@@ -57,7 +64,7 @@ mod tests {
     #[test]
     fn a_message_has_the_header_of_the_standard_and_the_line_as_it_is() {
         let text = text("session.signed_in", &json!({ "words": "Zürich \"]\n" }));
-        let line = entry("session.signed_in", json!({ "words": "Zürich \"]\n" }));
+        let line = entry("session.signed_in", &json!({ "words": "Zürich \"]\n" }));
         let version = env!("CARGO_PKG_VERSION");
         assert_eq!(
             syslog("id.example.test", &line, &text),
@@ -77,7 +84,7 @@ mod tests {
             ("code.replayed", "<108>"),
             ("tenant.created", "<110>"),
         ] {
-            let message = syslog("host", &entry(event, json!({})), "{}");
+            let message = syslog("host", &entry(event, &json!({})), "{}");
             assert!(message.starts_with(priority), "{message}");
         }
     }
@@ -85,11 +92,11 @@ mod tests {
     #[test]
     fn what_no_header_can_hold_is_left_out() {
         let long = format!("a.{}", "b".repeat(40));
-        let message = syslog("h o\nst\u{e9}", &entry(&long, json!({})), "{}");
+        let message = syslog("h o\nst\u{e9}", &entry(&long, &json!({})), "{}");
         let words: Vec<_> = message.split(' ').collect();
         assert_eq!(words[2], "host");
         assert_eq!(words[5], &long[..32]);
-        assert!(syslog("", &entry("a.b", json!({})), "{}").contains("Z - lanyard "));
+        assert!(syslog("", &entry("a.b", &json!({})), "{}").contains("Z - lanyard "));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Audit {
@@ -25,7 +25,8 @@ pub(in crate::cli) enum Audit {
     Export(Export),
     /// Show the end of a log, one entry a line. Itself on the record.
     #[command(after_help = "Examples:\n  \
-        lanyard audit tail --tenant juniper\n  lanyard audit tail --follow")]
+        lanyard audit tail --tenant juniper\n  lanyard audit tail --follow\n  \
+        lanyard audit tail --follow --as syslog")]
     Tail(Tail),
 }
 
@@ -58,6 +59,20 @@ pub(in crate::cli) struct Tail {
     /// Go on with what comes, until Ctrl-C.
     #[arg(long)]
     pub(in crate::cli) follow: bool,
+    /// In whose words.
+    #[arg(long = "as", value_enum, default_value_t = Words::Line)]
+    pub(in crate::cli) words: Words,
+}
+
+/// How an entry is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum Words {
+    /// As it is in the log.
+    Line,
+    /// An event of the Open Cybersecurity Schema Framework, as JSON.
+    Ocsf,
+    /// A message of RFC 5424.
+    Syslog,
 }
 
 #[derive(Debug, Args)]

@@ -16,7 +16,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub(super) use account::{Account, PasswordFrom};
-pub(super) use audit::{Audit, Export, Tail, Verify};
+pub(super) use audit::{Audit, Export, Tail, Verify, Words};
 pub(super) use client::{Client, NewClient, Owner};
 pub(super) use impersonation::Impersonation;
 

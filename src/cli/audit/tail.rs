@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::unread;
-use crate::cli::args::Tail;
+use crate::audit::format::Line;
+use crate::audit::siem::{ocsf, syslog};
+use crate::cli::args::{Tail, Words};
 use crate::cli::operator::Operator;
 use crate::cli::output::{Failure, Output, Reply};
 use crate::cli::site::Site;
@@ -27,12 +29,14 @@ async fn tail(asked: &Tail, site: &Site, operator: &Operator<'_>) -> Result<Repl
     recorded.await.map_err(|e| unread(&e))?;
     let stop = asked_to_stop();
     tokio::pin!(stop);
+    let host = site.config.issuer.url().host_str().unwrap_or_default();
     let (mut after, last) = (None, i64::from(asked.last));
     loop {
         let read = logs.tail(owner.id, after, last);
         let (lines, end) = read.await.map_err(|e| unread(&e))?;
         for line in &lines {
-            Output::raw(format!("{line}\n").as_bytes());
+            let said = said(asked.words, host, line);
+            Output::raw(format!("{said}\n").as_bytes());
         }
         after = end;
         if !asked.follow {
@@ -42,5 +46,14 @@ async fn tail(asked: &Tail, site: &Site, operator: &Operator<'_>) -> Result<Repl
             () = &mut stop => return Ok(Reply::silent()),
             () = tokio::time::sleep(PAUSE) => {}
         }
+    }
+}
+
+/// An entry in the words that were asked for; one that can't be read, as it is.
+fn said(words: Words, host: &str, line: &str) -> String {
+    match (words, Line::parse(line)) {
+        (Words::Line, _) | (_, None) => line.to_owned(),
+        (Words::Ocsf, Some(entry)) => ocsf(&entry).to_string(),
+        (Words::Syslog, Some(entry)) => syslog(host, &entry, line),
     }
 }
