@@ -61,6 +61,8 @@ uuid_id! {
     FamilyId,
     /// A telehealth encounter.
     VisitId,
+    /// A clinician's access in an emergency.
+    EmergencyId,
     /// A device that makes time-based codes.
     TotpId,
     /// A grant to act as somebody: the `sid` of its tokens.

@@ -11,6 +11,7 @@ pub mod cli;
 pub mod config;
 pub mod db;
 pub mod demo;
+pub mod emergency;
 pub mod env;
 pub mod http;
 pub mod identity;

@@ -187,6 +187,18 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
         "a domain module knows its caller as a Principal alone",
     ),
     (
+        "src/emergency/",
+        &[
+            "crate::oidc",
+            "crate::sessions",
+            "crate::identity",
+            "crate::sign_in",
+            "crate::apps",
+            "crate::visits",
+        ],
+        "visits ask whether a record is open, and not the other way round",
+    ),
+    (
         "src/tenancy/",
         &[
             "crate::oidc",

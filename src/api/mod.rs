@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use self::openapi::{Body, Words};
 use crate::app::App;
 use crate::db::{Authority, Identity, Job, StoreError};
+use crate::emergency::routes as emergency;
 use crate::http::problem::Problem;
 use crate::identity::membership::store as membership;
 use crate::impersonation::routes as impersonation;
@@ -52,7 +53,7 @@ pub struct Route {
 }
 
 /// The list.
-pub static ROUTES: [Route; 19] = [
+pub static ROUTES: [Route; 23] = [
     Route {
         method: Method::POST,
         path: "/announcement",
@@ -336,6 +337,66 @@ pub static ROUTES: [Route; 19] = [
             parameters: impersonation::parameters,
             takes: None,
             answer: Body::of::<impersonation::GrantBody>(),
+        },
+    },
+    Route {
+        method: Method::POST,
+        path: "/emergency-accesses",
+        scope: Scope::VisitsRead,
+        permission: "visits.emergency.open",
+        step_up: Some(Duration::from_mins(5)),
+        handler: |method| on(method, emergency::open),
+        words: Words {
+            id: "openEmergencyAccess",
+            summary: "Opens a record to a clinician in an emergency; who reviews is told at once",
+            parameters: Vec::new,
+            takes: Some(Body::of::<emergency::NewAccess>()),
+            answer: Body::of::<emergency::AccessBody>(),
+        },
+    },
+    Route {
+        method: Method::GET,
+        path: "/emergency-accesses",
+        scope: Scope::VisitsRead,
+        permission: "visits.emergency.read",
+        step_up: None,
+        handler: |method| on(method, emergency::list),
+        words: Words {
+            id: "listEmergencyAccesses",
+            summary: "The caller's open ones, or what waits for a review; on the record",
+            parameters: emergency::parameters,
+            takes: None,
+            answer: Body::of::<emergency::AccessesBody>(),
+        },
+    },
+    Route {
+        method: Method::POST,
+        path: "/emergency-accesses/{id}/close",
+        scope: Scope::VisitsRead,
+        permission: "visits.emergency.open",
+        step_up: None,
+        handler: |method| on(method, emergency::close),
+        words: Words {
+            id: "closeEmergencyAccess",
+            summary: "Closes the caller's own before its time",
+            parameters: emergency::which,
+            takes: None,
+            answer: Body::of::<emergency::AccessBody>(),
+        },
+    },
+    Route {
+        method: Method::POST,
+        path: "/emergency-accesses/{id}/review",
+        scope: Scope::VisitsRead,
+        permission: "visits.emergency.review",
+        step_up: Some(Duration::from_mins(5)),
+        handler: |method| on(method, emergency::review),
+        words: Words {
+            id: "reviewEmergencyAccess",
+            summary: "Signs off another's that is over, once",
+            parameters: emergency::which,
+            takes: Some(Body::of::<emergency::NewReview>()),
+            answer: Body::of::<emergency::AccessBody>(),
         },
     },
 ];

@@ -123,8 +123,9 @@ const REFUSED: [Refused; 7] = [
     Refused {
         status: "409",
         name: "Conflict",
-        when: "There is such a thing, and it is not in the state for that.",
-        codes: &["wrong_state"],
+        when: "There is such a thing, and it is not in the state for that; or nobody at the clinic \
+               could review it.",
+        codes: &["wrong_state", "nobody_to_review"],
         header: None,
     },
     Refused {

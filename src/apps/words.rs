@@ -170,6 +170,7 @@ pub fn access(access: Access) -> AccessRow {
     };
     let what = match access.event.as_str() {
         "visit.listed" => "Your visits, in a list".to_owned(),
+        "emergency_access.read" => "Your visits, in an emergency".to_owned(),
         other => capitalized(&other.replace(['.', '_'], " ")),
     };
     AccessRow {

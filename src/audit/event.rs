@@ -77,6 +77,11 @@ pub enum EventType {
     ImpersonationRequested,
     ImpersonationStarted,
     ImpersonationTokenIssued,
+    EmergencyAccessOpened,
+    EmergencyAccessRead,
+    EmergencyAccessClosed,
+    EmergencyAccessListed,
+    EmergencyAccessReviewed,
 }
 
 impl EventType {
@@ -155,6 +160,11 @@ impl EventType {
         Self::ImpersonationRequested,
         Self::ImpersonationStarted,
         Self::ImpersonationTokenIssued,
+        Self::EmergencyAccessOpened,
+        Self::EmergencyAccessRead,
+        Self::EmergencyAccessClosed,
+        Self::EmergencyAccessListed,
+        Self::EmergencyAccessReviewed,
     ];
 
     /// The name in the log.
@@ -233,6 +243,11 @@ impl EventType {
             Self::ImpersonationRequested => "impersonation.requested",
             Self::ImpersonationStarted => "impersonation.started",
             Self::ImpersonationTokenIssued => "impersonation.token_issued",
+            Self::EmergencyAccessOpened => "emergency_access.opened",
+            Self::EmergencyAccessRead => "emergency_access.read",
+            Self::EmergencyAccessClosed => "emergency_access.closed",
+            Self::EmergencyAccessListed => "emergency_access.listed",
+            Self::EmergencyAccessReviewed => "emergency_access.reviewed",
         }
     }
 }

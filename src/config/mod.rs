@@ -9,6 +9,7 @@
 mod audit;
 mod checks;
 mod error;
+mod lifetimes;
 mod load;
 mod mail;
 mod model;
@@ -20,12 +21,13 @@ mod value;
 
 pub use audit::Audit;
 pub use error::{ConfigError, Problem};
+pub use lifetimes::Lifetimes;
 pub(crate) use load::FILE_VARIABLE;
 pub use load::{Effective, Given, ShownSetting, Source};
 pub use mail::{Mail, MailDelivery, MailTls};
 pub use model::{
-    App, Apps, Config, Database, Issuer, Lifetimes, Listen, Log, LogFormat, PasswordHashing,
-    PlaneName, Planes, Retention, SessionCeiling, Throttle,
+    App, Apps, Config, Database, Issuer, Listen, Log, LogFormat, PasswordHashing, PlaneName,
+    Planes, Retention, SessionCeiling, Throttle,
 };
 pub use reference::{Explanation, explain, reference};
 pub(crate) use serving::half_the_cores;

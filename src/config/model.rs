@@ -11,6 +11,7 @@ use time::Duration;
 use url::Url;
 
 use super::audit::Audit;
+use super::lifetimes::Lifetimes;
 use super::mail::Mail;
 use super::serving::{Limits, Proxy, Shutdown, Tls};
 use crate::db::embedded::privilege;
@@ -213,25 +214,6 @@ pub struct Database {
     pub connections: u32,
 }
 
-/// How long what we issue is good.
-#[derive(Clone, Debug)]
-pub struct Lifetimes {
-    /// Access tokens of a person (design §2).
-    pub access_token: Duration,
-    /// ID tokens.
-    pub id_token: Duration,
-    /// Authorization codes (RFC 6749 §4.1.2 allows ten minutes; we do not).
-    pub authorization_code: Duration,
-    /// Access tokens of a service itself (`client_credentials`).
-    pub client_credentials_token: Duration,
-    /// An authorization request waiting for its person.
-    pub interaction: Duration,
-    /// A refresh token family of a client with a secret; the session's end comes first.
-    pub refresh_confidential: Duration,
-    /// A refresh token family of a public client; the session's end comes first.
-    pub refresh_public: Duration,
-}
-
 /// The signing keys' schedule.
 #[derive(Clone, Copy, Debug)]
 pub struct Signing {
@@ -336,15 +318,7 @@ impl Default for Config {
                 postgres_bin: None,
                 connections: 16,
             },
-            lifetimes: Lifetimes {
-                access_token: Duration::minutes(5),
-                id_token: Duration::minutes(5),
-                authorization_code: Duration::seconds(60),
-                client_credentials_token: Duration::minutes(5),
-                interaction: Duration::minutes(10),
-                refresh_confidential: Duration::hours(24),
-                refresh_public: Duration::hours(24),
-            },
+            lifetimes: Lifetimes::default(),
             signing: Signing {
                 rotate_every: Duration::days(30),
             },

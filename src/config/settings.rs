@@ -210,6 +210,16 @@ const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        key: "lifetimes.emergency_access",
+        meaning: "How long a clinician may read the record of a patient who is not assigned to \
+            him, once he has opened it in an emergency.",
+        kind: Kind::Length {
+            least: minutes(5),
+            most: hours(4),
+            at: |c| &mut c.lifetimes.emergency_access,
+        },
+    },
+    Setting {
         key: "signing.rotate_every",
         meaning: "How long a key signs before the next one, published all the while, takes its \
             turn.",

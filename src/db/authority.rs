@@ -138,6 +138,31 @@ impl AccessClass {
     }
 }
 
+/// What a clinic's records are used for (45 CFR 164.501; `emergency`: 164.312(a)(2)(ii)). Chosen by
+/// the route, and asked by the policies beside the class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Caring for who is assigned to the caller; a patient's look at her own.
+    Treatment,
+    /// Being paid for care. No policy names it: it sees no record.
+    Payment,
+    /// Running the clinic, its log and its reviews.
+    Operations,
+    /// Caring for who is not assigned to him, under an access that he opened.
+    Emergency,
+}
+
+impl Purpose {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Treatment => "treatment",
+            Self::Payment => "payment",
+            Self::Operations => "operations",
+            Self::Emergency => "emergency",
+        }
+    }
+}
+
 /// The right to open one transaction in plane `P`.
 #[derive(Debug)]
 pub struct Authority<P> {
@@ -154,7 +179,7 @@ impl<P: Plane> Authority<P> {
             subject: None,
             actor: None,
             locator: None,
-            purpose: "operations".into(),
+            purpose: Purpose::Operations.name().into(),
             mode: Mode::ReadWrite,
         };
         fill(&mut context);
@@ -248,7 +273,7 @@ impl Authority<Identity> {
 }
 
 impl Authority<Tenancy> {
-    /// For a caller whose access token was verified, with one class of access, to treat.
+    /// For a caller whose access token was verified, with one class of access, to run the clinic.
     pub fn of(principal: &Principal, class: AccessClass) -> Self {
         Self::new(class.name(), |c| {
             c.tenant = Some(TenantId::from_uuid(principal.tenant().as_uuid()));
@@ -256,8 +281,14 @@ impl Authority<Tenancy> {
             c.actor = principal
                 .actor()
                 .map(|a| SubjectId::from_uuid(a.sub.as_uuid()));
-            c.purpose = "treatment".into();
         })
+    }
+
+    /// The same for another purpose.
+    #[must_use]
+    pub fn to(mut self, purpose: Purpose) -> Self {
+        self.context.purpose = purpose.name().into();
+        self
     }
 }
 

@@ -34,7 +34,7 @@ use sqlx::{Connection as _, PgConnection};
 
 pub(crate) use authority::Proved;
 pub use authority::{
-    AccessClass, Apps, Authority, Identity, Job, Plane, Platform, Sequencer, Tenancy,
+    AccessClass, Apps, Authority, Identity, Job, Plane, Platform, Purpose, Sequencer, Tenancy,
 };
 pub use connect::{Connect, Login};
 use context::{Context, SealKey};

@@ -50,6 +50,14 @@ pub enum MailKind {
         /// For how long at most.
         minutes: i16,
     },
+    /// A clinician opened a record in an emergency: told to who reviews it. Written by the database
+    /// alone (`clerk.alert_of_emergency`), with the access itself.
+    EmergencyOpened {
+        /// The clinician, as the clinic calls him.
+        clinician: String,
+        /// The clinic, as it calls itself.
+        clinic: String,
+    },
     /// Somebody asked for a link to set a new password.
     PasswordRecovery {
         /// The link's text, base64 of what [`crate::secret::Keys::wrap`] made for
@@ -80,6 +88,7 @@ impl MailKind {
             Self::RecoveryCodeUsed { .. } => "recovery_code_used",
             Self::SupportAsks { .. } => "support_asks",
             Self::SupportActs { .. } => "support_acts",
+            Self::EmergencyOpened { .. } => "emergency_opened",
             Self::PasswordRecovery { .. } => "password_recovery",
         }
     }

@@ -12,7 +12,7 @@ use crate::db::StoreError;
 /// What went wrong, in a constant word; the reason is in the log.
 #[derive(Debug)]
 pub enum Problem {
-    /// The caller's: a query parameter can't be read.
+    /// The caller's: a query parameter or a member of the body can't be read.
     BadRequest {
         /// Which.
         field: &'static str,
@@ -23,10 +23,14 @@ pub enum Problem {
     ImpersonationRefused,
     /// The caller's: there is such a thing, and it is not in the state for that.
     WrongState,
+    /// The caller's: not while support acts as the person.
+    Acted,
     /// Nothing there, or another tenant's: the same.
     NotFound,
     /// The caller's: there is something, and it does not do that.
     MethodNotAllowed,
+    /// The clinic's: nobody there would be told of it and could review it.
+    NobodyToReview,
     /// Ours: more requests than can be served.
     Busy,
     /// Ours: the database failed.
@@ -50,7 +54,7 @@ pub struct ProblemBody {
     /// A constant word, for programs.
     #[schema(value_type = String, examples("not_found"))]
     code: &'static str,
-    /// The query parameter that can't be read.
+    /// The query parameter or the member of the body that can't be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, examples("as"))]
     field: Option<&'static str>,
@@ -66,10 +70,10 @@ impl Problem {
     const fn status(&self) -> StatusCode {
         match self {
             Self::BadRequest { .. } => StatusCode::BAD_REQUEST,
-            Self::Forbidden | Self::ImpersonationRefused => StatusCode::FORBIDDEN,
-            Self::WrongState => StatusCode::CONFLICT,
+            Self::Forbidden | Self::Acted | Self::ImpersonationRefused => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::WrongState | Self::NobodyToReview => StatusCode::CONFLICT,
             Self::Busy
             | Self::Store(StoreError::Unavailable(_) | StoreError::TransactionPooler) => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -86,8 +90,10 @@ impl Problem {
             Self::Forbidden => "insufficient_role",
             Self::ImpersonationRefused => "impersonation_refused",
             Self::WrongState => "wrong_state",
+            Self::Acted => "impersonation_forbidden",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
+            Self::NobodyToReview => "nobody_to_review",
             Self::Busy
             | Self::Store(StoreError::Unavailable(_) | StoreError::TransactionPooler) => {
                 "temporarily_unavailable"

@@ -64,6 +64,9 @@ impl Letter {
             MailKind::SupportActs { clinic, minutes } => {
                 support_acts(clinic, *minutes, &when, &account)
             }
+            MailKind::EmergencyOpened { clinician, clinic } => {
+                emergency_opened(clinician, clinic, &when)
+            }
             MailKind::ReusedToken { client_name } => Self {
                 subject: "We signed you out of an app",
                 body: format!(
@@ -190,6 +193,26 @@ fn support_acts(clinic: &str, minutes: i16, when: &str, account: &str) -> Letter
     }
 }
 
+/// Who, when and where to look, and nothing of the patient.
+fn emergency_opened(clinician: &str, clinic: &str, when: &str) -> Letter {
+    Letter {
+        subject: "Emergency access was opened at your clinic",
+        body: format!(
+            "Hello,\n\n\
+             a clinician opened the record of a patient who is not assigned to them, in an \
+             emergency. It waits for your review.\n\n\
+             Who:    {}\n\
+             When:   {when}\n\
+             Clinic: {}\n\n\
+             Sign in to your clinic's console as you always do: it says whose record, why, and \
+             until when. It waits there until someone other than the clinician has signed it \
+             off.\n",
+            one_line(clinician),
+            one_line(clinic),
+        ),
+    }
+}
+
 /// Nothing that could begin a header line of its own.
 fn one_line(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
@@ -236,6 +259,10 @@ mod tests {
             MailKind::SupportActs {
                 clinic: "Juniper Clinic".into(),
                 minutes: 15,
+            },
+            MailKind::EmergencyOpened {
+                clinician: "Doctor Vale".into(),
+                clinic: "Juniper Clinic".into(),
             },
             MailKind::ReusedToken {
                 client_name: "Patient portal".into(),

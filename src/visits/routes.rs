@@ -8,22 +8,23 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa::openapi::path::{Parameter, ParameterIn};
-use utoipa::openapi::schema::{Object, Schema, Type};
+use utoipa::openapi::schema::{KnownFormat, Object, Schema, SchemaFormat, Type};
 
 use super::model::{VisitKind, VisitState};
-use super::policy;
+use super::policy::{self, MayNot};
 use super::service::{self, NamedVisit};
 use crate::app::App;
 use crate::db::{Authority, Tenancy};
 use crate::http::problem::Problem;
 use crate::ids::{SubjectId, VisitId};
 
-/// In which role the caller looks.
+/// In which role the caller looks, and in an emergency at whom.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ListQuery {
     #[serde(rename = "as")]
-    as_class: Option<String>,
+    as_look: Option<String>,
+    patient: Option<SubjectId>,
 }
 
 /// Somebody of a visit.
@@ -74,14 +75,23 @@ fn one_of<const N: usize>(words: [&'static str; N]) -> Schema {
 
 /// What the description of the API says of [`ListQuery`].
 pub fn parameters() -> Vec<Parameter> {
-    let class = Parameter::builder()
+    let look = Parameter::builder()
         .name("as")
         .parameter_in(ParameterIn::Query)
         .description(Some(
-            "In which of her roles the caller looks. Without it, in the one that shows least.",
+            "In which of her roles the caller looks. Without it, in the one that shows least. \
+             `emergency`: a clinician, at one patient whose record he has opened.",
         ))
-        .schema(Some(one_of(policy::CLASS_NAMES)));
-    vec![class.build()]
+        .schema(Some(one_of(policy::LOOK_NAMES)));
+    let id = Object::builder()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)));
+    let patient = Parameter::builder()
+        .name("patient")
+        .parameter_in(ParameterIn::Query)
+        .description(Some("With `as=emergency`, and then always: whose visits."))
+        .schema(Some(Schema::from(id.build())));
+    vec![look.build(), patient.build()]
 }
 
 impl From<NamedVisit> for VisitBody {
@@ -116,7 +126,8 @@ pub struct VisitsBody {
     visits: Vec<VisitBody>,
 }
 
-/// `GET /api/v1/visits?as=`: the visits that one of the caller's roles shows, latest first.
+/// `GET /api/v1/visits?as=&patient=`: the visits that one of the caller's roles shows, latest
+/// first.
 pub async fn list(
     State(app): State<App>,
     caller: Verified,
@@ -125,18 +136,25 @@ pub async fn list(
     let Ok(Query(query)) = query else {
         return Err(Problem::BadRequest { field: "as" });
     };
-    let class =
-        policy::may_list(caller.roles(), query.as_class.as_deref()).map_err(|why| match why {
-            policy::MayNot::NoSuchClass => Problem::BadRequest { field: "as" },
-            policy::MayNot::NotInThatRole => Problem::Forbidden,
-        })?;
-    let authority = Authority::<Tenancy>::of(&caller, class);
-    let listed = app
-        .db
-        .run(authority, async |tx| {
-            service::list(tx, &app, caller.client_id()).await
-        })
-        .await?;
+    let is_acted = caller.actor().is_some();
+    let asked = query.as_look.as_deref();
+    let look =
+        policy::may_list(caller.roles(), asked, query.patient, is_acted).map_err(
+            |why| match why {
+                MayNot::NoSuchLook => Problem::BadRequest { field: "as" },
+                MayNot::OfNoPatient => Problem::BadRequest { field: "patient" },
+                MayNot::NotInThatRole => Problem::Forbidden,
+                MayNot::Acted => Problem::Acted,
+            },
+        )?;
+    let authority = Authority::<Tenancy>::of(&caller, look.class).to(look.purpose);
+    let by = SubjectId::from_uuid(caller.subject().as_uuid());
+    let client_id = caller.client_id();
+    let run = app.db.run(authority, async |tx| match look.patient {
+        Some(patient) => service::list_in_emergency(tx, &app, client_id, (by, patient)).await,
+        None => service::list(tx, &app, client_id).await.map(Some),
+    });
+    let listed = run.await?.ok_or(Problem::NotFound)?;
     let visits = service::reveal(&app, listed).await?;
     Ok(Json(VisitsBody {
         visits: visits.into_iter().map(VisitBody::from).collect(),

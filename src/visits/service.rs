@@ -9,7 +9,8 @@ use super::store::{self, StoredVisit};
 use crate::app::App;
 use crate::audit::{self, EventType};
 use crate::db::{Authority, Job, StoreError, Tenancy, Tx};
-use crate::ids::{SubjectId, TenantId};
+use crate::emergency::service as emergency;
+use crate::ids::{SubjectId, TenantId, VisitId};
 use crate::keys::KeysError;
 use crate::tenancy::data_key::StoredKey;
 use crate::tenancy::data_key::{TenantKey, service as data_key};
@@ -43,6 +44,48 @@ pub struct Listed {
 pub async fn list(tx: &mut Tx<Tenancy>, app: &App, client_id: &str) -> Result<Listed, StoreError> {
     let tenant = tx.tenant()?;
     let visits = store::list(tx, tenant, MOST_VISITS).await?;
+    let mut patients: Vec<_> = visits.iter().map(|stored| stored.visit.patient).collect();
+    patients.sort_unstable();
+    patients.dedup();
+    let detail = json!({ "visits": ids(&visits), "patients": patients, "client_id": client_id });
+    audit::append(tx, &app.env, &app.keys, EventType::VisitListed, detail).await?;
+    with_names(tx, tenant, visits).await
+}
+
+/// The visits of one patient, to a clinician who has opened her record; `None` if he has not, or
+/// not any more. The reading is on the record, with the access that it was under.
+pub async fn list_in_emergency(
+    tx: &mut Tx<Tenancy>,
+    app: &App,
+    client_id: &str,
+    (clinician, patient): (SubjectId, SubjectId),
+) -> Result<Option<Listed>, StoreError> {
+    let tenant = tx.tenant()?;
+    let access = emergency::find_live(tx, &app.env, clinician, patient).await?;
+    let Some(access) = access else {
+        return Ok(None);
+    };
+    let visits = store::list_of_patient(tx, tenant, patient, MOST_VISITS).await?;
+    let detail = json!({
+        "access": access,
+        "patients": [patient],
+        "visits": ids(&visits),
+        "client_id": client_id,
+    });
+    let event = EventType::EmergencyAccessRead;
+    audit::append(tx, &app.env, &app.keys, event, detail).await?;
+    with_names(tx, tenant, visits).await.map(Some)
+}
+
+fn ids(visits: &[StoredVisit]) -> Vec<VisitId> {
+    visits.iter().map(|stored| stored.visit.id).collect()
+}
+
+async fn with_names(
+    tx: &mut Tx<Tenancy>,
+    tenant: TenantId,
+    visits: Vec<StoredVisit>,
+) -> Result<Listed, StoreError> {
     let mut people: Vec<SubjectId> = visits
         .iter()
         .flat_map(|stored| [stored.visit.patient, stored.visit.practitioner])
@@ -54,12 +97,6 @@ pub async fn list(tx: &mut Tx<Tenancy>, app: &App, client_id: &str) -> Result<Li
         .into_iter()
         .map(|member| (member.subject_id, member.display_name))
         .collect();
-    let ids: Vec<_> = visits.iter().map(|stored| stored.visit.id).collect();
-    let mut patients: Vec<_> = visits.iter().map(|stored| stored.visit.patient).collect();
-    patients.sort_unstable();
-    patients.dedup();
-    let detail = json!({ "visits": ids, "patients": patients, "client_id": client_id });
-    audit::append(tx, &app.env, &app.keys, EventType::VisitListed, detail).await?;
     let name = |who: SubjectId| names.get(&who).cloned().unwrap_or_default();
     let with_names = |stored: StoredVisit| {
         let visit = stored.visit;

@@ -68,6 +68,28 @@ pub(super) async fn list(
     rows.into_iter().map(StoredVisit::try_from).collect()
 }
 
+/// One patient's visits, as far as the transaction's class and purpose show them, latest first.
+pub(super) async fn list_of_patient(
+    tx: &mut Tx<Tenancy>,
+    tenant: TenantId,
+    patient: SubjectId,
+    most: i64,
+) -> Result<Vec<StoredVisit>, StoreError> {
+    let rows: Vec<VisitRow> = sqlx::query_as(
+        "select visit_id, patient_id, practitioner_id, starts_at, kind, state, reason_sealed
+         from visits.visit
+         where tenant_id = $1 and patient_id = $2
+         order by starts_at desc, visit_id
+         limit $3",
+    )
+    .bind(tenant)
+    .bind(patient)
+    .bind(most)
+    .fetch_all(tx.conn())
+    .await?;
+    rows.into_iter().map(StoredVisit::try_from).collect()
+}
+
 pub(super) async fn insert(
     tx: &mut Tx<Tenancy>,
     tenant: TenantId,

@@ -131,6 +131,7 @@ fn the_lifetimes_are_the_configurations_defaults() {
                 lifetimes.refresh_confidential,
             ),
             ("lifetimes.refresh_public", lifetimes.refresh_public),
+            ("lifetimes.emergency_access", lifetimes.emergency_access),
             ("session.idle", session.idle),
             ("session.absolute", session.absolute),
         ]

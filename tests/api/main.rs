@@ -19,6 +19,7 @@ mod clients;
 mod demo;
 mod docs;
 mod embedded;
+mod emergency;
 mod factors;
 mod fuzz;
 mod guides;

@@ -12,31 +12,33 @@ use crate::lab::cluster::Database;
 /// A key of the tests' own, registered as a server registers its own. The MAC is made here a
 /// second time, from design §3 and not from the server's code.
 #[derive(Debug)]
-pub(super) struct Forge {
+pub(crate) struct Forge {
     secret: [u8; 32],
     key_id: String,
 }
 
 /// What a context says.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Said {
-    pub(super) class: &'static str,
-    pub(super) tenant: String,
-    pub(super) account: String,
-    pub(super) subject: String,
-    pub(super) locator: String,
-    pub(super) purpose: String,
-    pub(super) is_read_only: bool,
+pub(crate) struct Said {
+    pub(crate) class: &'static str,
+    pub(crate) tenant: String,
+    pub(crate) account: String,
+    pub(crate) subject: String,
+    pub(crate) actor: String,
+    pub(crate) locator: String,
+    pub(crate) purpose: String,
+    pub(crate) is_read_only: bool,
 }
 
 impl Said {
-    /// Of `class`, in A, for its first member.
+    /// Of `class`, in A, for its first member, to treat.
     pub(super) fn member(class: &'static str) -> Self {
         Self {
             class,
             tenant: Owner::A.tenant(),
             account: Owner::A.id("account_id", 1),
             subject: Owner::A.id("subject_id", 1),
+            purpose: "treatment".to_owned(),
             ..Self::default()
         }
     }
@@ -83,7 +85,7 @@ impl Said {
 
 impl Forge {
     /// Registers a key that lives for `lifetime` (an SQL interval).
-    pub(super) fn registered(database: &Database, key: u8, lifetime: &str) -> Self {
+    pub(crate) fn registered(database: &Database, key: u8, lifetime: &str) -> Self {
         let forge = Self {
             secret: [key; 32],
             key_id: format!("{:016x}", 0xfeed_0000 + u32::from(key)),
@@ -112,7 +114,7 @@ impl Forge {
     }
 
     /// A sealed context that ends `seconds` from now.
-    pub(super) fn seal(&self, said: &Said, seconds: i64) -> String {
+    pub(crate) fn seal(&self, said: &Said, seconds: i64) -> String {
         let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
         let expiry = (i64::try_from(now).unwrap() + seconds).to_string();
         let mode = if said.is_read_only { "ro" } else { "rw" };
@@ -123,7 +125,7 @@ impl Forge {
             &said.tenant,
             &said.account,
             &said.subject,
-            "",
+            &said.actor,
             &said.locator,
             &said.purpose,
             mode,
@@ -284,6 +286,12 @@ static CONTEXTS: LazyLock<Vec<(&'static str, Vec<Said>)>> = LazyLock::new(|| {
     let tenant = tenant.map(Said::member);
     let mut tenant = tenant.to_vec();
     tenant.push(Said::job("seed_visits"));
+    for (class, purpose) in [("clinician", "emergency"), ("auditor", "operations")] {
+        tenant.push(Said {
+            purpose: purpose.to_owned(),
+            ..Said::member(class)
+        });
+    }
     let jobs = ["administer_tenants", "read_log", "keep_log"].map(Said::job);
     let platform = [vec![Said::member("support")], jobs.to_vec()].concat();
     let apps = vec![

@@ -3,7 +3,7 @@
 //! The claim: arbitrary SQL run as a serving role in one tenant's transaction yields no row, value
 //! or identifier of another tenant. Total volumes and availability are outside it.
 
-mod attacker;
+pub(crate) mod attacker;
 mod begin;
 mod catalog;
 mod clerk;
@@ -20,5 +20,5 @@ mod reading;
 mod rules;
 mod sessions;
 mod standing;
-mod wire;
+pub(crate) mod wire;
 mod writing;

@@ -76,7 +76,7 @@ impl Owner {
     /// The id that stands in every column of this name in its `n`th rows.
     pub(super) fn id(self, column: &str, n: u32) -> String {
         let name = match column {
-            "patient_id" | "practitioner_id" | "actor_id" => "subject_id",
+            "patient_id" | "practitioner_id" | "clinician_id" | "actor_id" => "subject_id",
             other => other,
         };
         let hash = name

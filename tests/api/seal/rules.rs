@@ -172,6 +172,7 @@ const USAGE: &str = "(values
   ('seal', 'lanyard_directory'), ('identity', 'lanyard_identity'),
   ('clerk', 'lanyard_identity'), ('clerk', 'lanyard_clerk'), ('seal', 'lanyard_clerk'),
   ('identity', 'lanyard_clerk'), ('tenancy', 'lanyard_clerk'), ('audit', 'lanyard_clerk'),
+  ('outbox', 'lanyard_clerk'),
   ('seal', 'lanyard_retention'), ('identity', 'lanyard_retention'),
   ('outbox', 'lanyard_retention'), ('apps', 'lanyard_retention'),
   ('identity', 'lanyard_directory'), ('tenancy', 'lanyard_tenant'),

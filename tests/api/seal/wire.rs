@@ -7,39 +7,39 @@ use std::os::unix::net::UnixStream;
 use crate::lab::cluster::Database;
 
 /// One session.
-pub(super) struct Wire {
+pub(crate) struct Wire {
     stream: UnixStream,
     answers: BufReader<UnixStream>,
 }
 
 /// All that came back for one or more messages.
 #[derive(Debug, Default)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     /// Of all result sets, in order; as text.
-    pub(super) rows: Vec<Vec<Option<String>>>,
+    pub(crate) rows: Vec<Vec<Option<String>>>,
     /// SQLSTATE and message of each error.
-    pub(super) errors: Vec<(String, String)>,
+    pub(crate) errors: Vec<(String, String)>,
     /// Command tags, such as `UPDATE 0`.
-    pub(super) tags: Vec<String>,
+    pub(crate) tags: Vec<String>,
     /// Every byte, for the search for canaries.
     pub(super) raw: Vec<u8>,
 }
 
 impl Answer {
     /// The first value of the first row.
-    pub(super) fn first(&self) -> Option<&str> {
+    pub(crate) fn first(&self) -> Option<&str> {
         self.rows.first()?.first()?.as_deref()
     }
 
     /// The first error's SQLSTATE, or 00000.
-    pub(super) fn state(&self) -> &str {
+    pub(crate) fn state(&self) -> &str {
         self.errors.first().map_or("00000", |(state, _)| state)
     }
 }
 
 impl Wire {
     /// Logs in as `role`.
-    pub(super) fn login(database: &Database, role: &str) -> Self {
+    pub(crate) fn login(database: &Database, role: &str) -> Self {
         Self::try_login(database, role).unwrap_or_else(|refused| panic!("{role}: {refused:?}"))
     }
 
@@ -64,12 +64,12 @@ impl Wire {
     }
 
     /// Sends one message, which may hold several statements, and reads to its end.
-    pub(super) fn ask(&mut self, sql: &str) -> Answer {
+    pub(crate) fn ask(&mut self, sql: &str) -> Answer {
         self.ask_all(&[sql])
     }
 
     /// Sends all messages at once, then reads all answers. Keep them few: a full socket waits.
-    pub(super) fn ask_all(&mut self, messages: &[&str]) -> Answer {
+    pub(crate) fn ask_all(&mut self, messages: &[&str]) -> Answer {
         self.send(messages);
         let mut answer = Answer::default();
         for _ in messages {
