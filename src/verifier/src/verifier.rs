@@ -61,8 +61,8 @@ impl Verifier {
     /// Verifies one token, as it stands behind `Bearer `.
     ///
     /// A token seen before costs a hash and some look-ups; its times, its key's standing and what
-    /// was revoked are asked again. Nothing is taken from the token before its signature is verified
-    /// but `kid`.
+    /// was revoked are asked again. Nothing is taken from the token before its signature is
+    /// verified but `kid`.
     ///
     /// # Errors
     /// [`VerifyError`]; for the log, not for the caller.
