@@ -328,16 +328,6 @@ revoke execute on function
   identity.impersonation_ends_with_policy()
   from public;
 
--- Where revocations are pushed (0032), an end is one of them: of what gave tokens.
-do $$
-begin
-  if to_regprocedure('revocation.tell()') is not null then
-    create trigger told after update of ended_at on identity.impersonation for each row
-      when (old.ended_at is null and new.ended_at is not null and new.started_at is not null)
-      execute function revocation.tell('impersonation');
-  end if;
-end $$;
-
 insert into identity.permission (permission, scope) values
   ('support.impersonation.approve', 'impersonation:write'),
   ('support.impersonation.end', 'impersonation:write'),

@@ -6,8 +6,9 @@ use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
 use lanyard_verifier::{
-    ActivityDelivery, ActivityError, ActivityEvent, ActivitySink, Clock, DirectoryUnavailable,
-    JwkSet, KeyFetch, KeySource, Principal, TenantDirectory, TenantLookup,
+    ActedRequest, ActivityDelivery, ActivityError, ActivityEvent, ActivitySink, Clock, Decision,
+    DirectoryUnavailable, JwkSet, KeyFetch, KeySource, Principal, RecordError, Recorder, Recording,
+    TenantDirectory, TenantLookup,
 };
 use time::OffsetDateTime;
 
@@ -15,8 +16,9 @@ use crate::app::App;
 use crate::db::{Authority, Identity};
 use crate::http::line;
 use crate::identity::membership::store as membership;
-use crate::ids::{ClientId, TenantId, TenantSessionId};
-use crate::oidc::activity;
+use crate::ids::{ClientId, ImpersonationId, TenantId, TenantSessionId};
+use crate::impersonation::model::Acted;
+use crate::oidc::{acted, activity};
 
 /// Says in the request's log line who calls: behind the verifier, so it is proved.
 pub(super) async fn note_caller(request: Request, next: Next) -> Response {
@@ -67,6 +69,40 @@ impl ActivitySink for InsideSink {
                     .map_err(|error| ActivityError::Lost(error.to_string()))?;
             }
             Ok(())
+        })
+    }
+}
+
+/// As which API ours reports; no client has that name, so nobody else does.
+const OWN_NAME: &str = "lanyard-api";
+/// What an admitted request has for a status: its handler has yet to answer (RFC 9110 §15.2.1).
+const NOT_YET_ANSWERED: u16 = 100;
+
+/// Requests under `act` go where `POST /activity/acted` takes those of other APIs.
+pub(super) struct InsideRecorder(pub(super) App);
+
+impl Recorder for InsideRecorder {
+    fn record<'a>(&'a self, request: &'a ActedRequest) -> Recording<'a> {
+        Box::pin(async move {
+            let lost = |why: &str| RecordError::Lost(why.to_owned());
+            let tenant = TenantId::from_uuid(request.tid.as_uuid());
+            let id: ImpersonationId = request.sid.parse().map_err(|_| lost("no grant's sid"))?;
+            let acted = Acted {
+                audience: super::audience(&self.0),
+                method: request.method.clone(),
+                route: request.route.clone(),
+                status: match request.decision {
+                    Decision::Admitted => NOT_YET_ANSWERED,
+                    Decision::Refused { status, .. } => status,
+                },
+                at: request.at,
+            };
+            let api = ClientId::parse(OWN_NAME).expect("a client's name");
+            match acted::record_all(&self.0, &api, &[((tenant, id), acted)]).await {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(lost("no such grant")),
+                Err(error) => Err(lost(&crate::http::chain(&error))),
+            }
         })
     }
 }

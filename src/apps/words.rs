@@ -116,9 +116,9 @@ pub fn standing(held: &LogHeld) -> LogStanding {
 
 /// One entry of the log; who is a member is told by name.
 pub fn entry(event: LogEvent, names: &BTreeMap<String, String>) -> LogRow {
-    let named = |id: String| names.get(&id).cloned().unwrap_or(id);
+    let known = |id: String| names.get(&id).cloned().unwrap_or(id);
     let value = |value: Value| match value {
-        Value::String(text) => named(text),
+        Value::String(text) => known(text),
         other => other.to_string(),
     };
     let detail = event.detail.into_iter();
@@ -128,8 +128,8 @@ pub fn entry(event: LogEvent, names: &BTreeMap<String, String>) -> LogRow {
         event: event.event,
         who: event
             .subject
-            .map_or_else(|| "Nobody known".to_owned(), named),
-        actor: event.actor.map(named),
+            .map_or_else(|| "Nobody known".to_owned(), known),
+        actor: event.actor.map(known),
         trace: event.trace,
         detail: detail.map(|(label, it)| (label, value(it))).collect(),
     }
@@ -137,7 +137,7 @@ pub fn entry(event: LogEvent, names: &BTreeMap<String, String>) -> LogRow {
 
 /// One entry that waits to be looked at.
 pub fn review(review: Review, names: &BTreeMap<String, String>) -> ReviewRow {
-    let named = |id: String| names.get(&id).cloned().unwrap_or(id);
+    let known = |id: String| names.get(&id).cloned().unwrap_or(id);
     ReviewRow {
         index: review.index,
         recorded_at: review.recorded_at,
@@ -152,7 +152,7 @@ pub fn review(review: Review, names: &BTreeMap<String, String>) -> ReviewRow {
         event: review.event,
         who: review
             .subject
-            .map_or_else(|| "your clinic".to_owned(), named),
+            .map_or_else(|| "your clinic".to_owned(), known),
     }
 }
 

@@ -128,6 +128,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::env::Env;
 
     fn checkpoint(size: i64) -> Unanchored {
         Unanchored {
@@ -141,7 +142,8 @@ mod tests {
     /// Two servers, and one that died in the middle of a line.
     #[test]
     fn sizes_only_rise_and_half_a_line_is_cut_off() {
-        let folder = std::env::temp_dir().join(format!("lanyard-anchor-{}", Uuid::new_v4()));
+        let folder =
+            std::env::temp_dir().join(format!("lanyard-anchor-{}", Env::system().random_uuid()));
         reach(&folder).unwrap();
         reach(&folder).unwrap();
         for size in [3, 5, 4, 5] {

@@ -137,10 +137,10 @@ impl<'a> Logs<'a> {
             let checkpoint = self.checkpoint(&log)?;
             Ok::<_, LogError>((log, checkpoint.sign(&signer)?))
         };
-        let signed = grown.into_iter().map(sign).collect::<Result<Vec<_>, _>>()?;
-        let count = signed.len() as u64;
+        let notes = grown.into_iter().map(sign).collect::<Result<Vec<_>, _>>()?;
+        let count = notes.len() as u64;
         let key = id_of(signer.vkey());
-        store::keep_checkpoints(tx, signed, &key, self.env.now()).await?;
+        store::keep_checkpoints(tx, notes, &key, self.env.now()).await?;
         Ok(Some((count, last)))
     }
 

@@ -278,8 +278,8 @@ pub(super) async fn subtrees(
     .bind(stops)
     .fetch_all(tx.conn())
     .await?;
-    let hashed = |(subtree, hash): (Subtree, Vec<u8>)| Ok((subtree, tree_hash(&hash)?));
-    which.into_iter().zip(hashes).map(hashed).collect()
+    let pair = |(subtree, hash): (Subtree, Vec<u8>)| Ok((subtree, tree_hash(&hash)?));
+    which.into_iter().zip(hashes).map(pair).collect()
 }
 
 /// Some entries, to be exported.

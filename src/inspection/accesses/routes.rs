@@ -94,8 +94,8 @@ pub async fn list(
             let mut who: Vec<_> = page.rows.iter().map(|one| one.by_subject).collect();
             who.sort_unstable();
             who.dedup();
-            let named = members::list_named(tx, tenant, &who).await?;
-            let names: HashMap<_, _> = named
+            let who = members::list_named(tx, tenant, &who).await?;
+            let names: HashMap<_, _> = who
                 .into_iter()
                 .map(|member| (member.subject_id, member.display_name))
                 .collect();

@@ -10,9 +10,9 @@ use time::Duration;
 use uuid::Uuid;
 
 use super::{PLATFORM, append, begun, lab, lines, member, sequence};
-use crate::lab::Lab;
 use crate::lab::cluster::tell;
 use crate::lab::world::PASSWORD;
+use crate::lab::{Lab, some_id};
 use crate::serving::operations;
 
 const TENANT: Uuid = Uuid::from_u128(0xa);
@@ -43,7 +43,7 @@ async fn published(lab: &Lab) -> (Vec<Vkey>, Value) {
 async fn write(lab: &Lab, count: usize) {
     let mut login = begun(&lab.database, "lanyard_identity", &member(TENANT)).await;
     for _ in 0..count {
-        append(&mut login, Uuid::new_v4(), "{}").await;
+        append(&mut login, some_id(), "{}").await;
     }
     tell(&mut login, "commit").await;
     sequence(lab).await;

@@ -10,8 +10,8 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{append, begun, lab, lines, member, sequence};
-use crate::lab::Lab;
 use crate::lab::cluster::tell;
+use crate::lab::{Lab, some_id};
 
 const TENANT: Uuid = Uuid::from_u128(0xa);
 
@@ -48,7 +48,7 @@ async fn filled(count: usize) -> (Lab, PgConnection) {
     let mut login = begun(&lab.database, "lanyard_identity", &member(TENANT)).await;
     for number in 0..count {
         let detail = format!("{{\"number\": {number}, \"login_digest\": \"digest {number}\"}}");
-        append(&mut login, Uuid::new_v4(), &detail).await;
+        append(&mut login, some_id(), &detail).await;
     }
     tell(&mut login, "commit").await;
     sequence(&lab).await;
@@ -184,7 +184,7 @@ async fn a_log_that_was_rewritten_as_a_whole_is_found_by_its_anchor() {
     // The checkpoint that stands in the database is the old one: it signed another root.
     assert!(matches!(verdict, Verdict::Broken(_)), "{verdict:?}");
     let mut login = begun(&lab.database, "lanyard_identity", &member(TENANT)).await;
-    append(&mut login, Uuid::new_v4(), "{}").await;
+    append(&mut login, some_id(), "{}").await;
     tell(&mut login, "commit").await;
     let bytes = written(&lab, 0, None).await.unwrap();
     assert!(

@@ -13,8 +13,8 @@ use lanyard::ids::TenantId;
 use sqlx::{AssertSqlSafe, Error, PgConnection, Row as _};
 use uuid::Uuid;
 
-use crate::lab::Lab;
 use crate::lab::cluster::{Database, tell};
+use crate::lab::{Lab, some_id};
 use crate::queries::{register, seal};
 
 /// A login with a transaction open under a context that says this.
@@ -64,7 +64,7 @@ fn member(tenant: Uuid) -> String {
 /// A lab whose database knows the tests' own seal key.
 async fn lab() -> Lab {
     let lab = Lab::apart(|config| {
-        let name = format!("lanyard-anchor-{}", Uuid::new_v4());
+        let name = format!("lanyard-anchor-{}", some_id());
         config.audit.anchor = Some(std::env::temp_dir().join(name));
     })
     .await;

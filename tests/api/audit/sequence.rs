@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::{PLATFORM, append, as_job, begun, lab, lines, member, sequence};
 use crate::lab::cluster::tell;
+use crate::lab::some_id;
 use crate::lab::world::PASSWORD;
 
 /// The root over lines, by the format alone.
@@ -55,7 +56,7 @@ async fn many_writers_and_two_sequencers_of_which_one_dies_make_one_line() {
                 let open = format!("begin; set local lanyard.context = '{context}'");
                 tell(&mut login, &open).await;
                 let detail = format!("{{\"writer\": {writer}, \"number\": {number}}}");
-                append(&mut login, Uuid::new_v4(), &detail).await;
+                append(&mut login, some_id(), &detail).await;
                 tell(&mut login, "commit").await;
             }
         });
@@ -125,9 +126,9 @@ async fn a_transaction_held_open_comes_later_and_is_not_lost() {
     let lab = lab().await;
     let tenant = Uuid::from_u128(0xa);
     let mut held = begun(&lab.database, "lanyard_identity", &member(tenant)).await;
-    append(&mut held, Uuid::new_v4(), "{\"which\": \"held\"}").await;
+    append(&mut held, some_id(), "{\"which\": \"held\"}").await;
     let mut later = begun(&lab.database, "lanyard_identity", &member(tenant)).await;
-    append(&mut later, Uuid::new_v4(), "{\"which\": \"later\"}").await;
+    append(&mut later, some_id(), "{\"which\": \"later\"}").await;
     tell(&mut later, "commit").await;
     sequence(&lab).await;
     let seen = lines(&lab.database, tenant).await;
@@ -140,7 +141,7 @@ async fn a_transaction_held_open_comes_later_and_is_not_lost() {
     assert!(seen[1].contains("held"), "{}", seen[1]);
     // Rolled back, it never was.
     let mut undone = begun(&lab.database, "lanyard_identity", &member(tenant)).await;
-    append(&mut undone, Uuid::new_v4(), "{}").await;
+    append(&mut undone, some_id(), "{}").await;
     tell(&mut undone, "rollback").await;
     assert_eq!(sequence(&lab).await, 0);
 }
@@ -250,7 +251,7 @@ async fn nobody_but_the_sequencer_moves_events_and_it_only_moves_them() {
     let refused = Err("42501".to_owned());
     let database = &lab.database;
     let mut writer = begun(database, "lanyard_identity", &member(PLATFORM)).await;
-    append(&mut writer, Uuid::new_v4(), "{}").await;
+    append(&mut writer, some_id(), "{}").await;
     tell(&mut writer, "commit").await;
     sequence(&lab).await;
     for role in [

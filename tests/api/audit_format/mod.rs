@@ -24,16 +24,28 @@ use made::signer;
 type Said = Option<(String, Option<u64>, Option<u64>)>;
 
 /// The finding of this kind at this entry.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "what is expected has the shape of what is said"
+)]
 fn at(kind: &str, index: u64) -> Said {
     Some((kind.to_owned(), Some(index), None))
 }
 
 /// The finding of this kind that may concern these entries.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "what is expected has the shape of what is said"
+)]
 fn among(kind: &str, first: u64, until: u64) -> Said {
     Some((kind.to_owned(), Some(first), Some(until)))
 }
 
 /// The finding of this kind that concerns no entry.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "what is expected has the shape of what is said"
+)]
 fn whole_file(kind: &str) -> Said {
     Some((kind.to_owned(), None, None))
 }

@@ -73,11 +73,11 @@ impl Ward {
 
     /// A token as the issuer gives one to a person who has just proved a second factor.
     fn token(&self, of: &Member) -> String {
-        self.token_with(of, json!({}))
+        self.token_with(of, &json!({}))
     }
 
     /// The same, with `more` claims in place of or beside the usual ones.
-    fn token_with(&self, of: &Member, more: Value) -> String {
+    fn token_with(&self, of: &Member, more: &Value) -> String {
         let now = self.lab.now().unix_timestamp();
         let audience = lanyard::api::audience(&self.lab.app);
         let random = || self.lab.app.env.random_uuid().to_string();

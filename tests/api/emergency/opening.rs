@@ -119,7 +119,7 @@ async fn opening_and_reviewing_want_a_fresh_second_factor() {
             json!({ "acr": "urn:lanyard:acr:password", "amr": ["pwd"] }),
             json!({ "auth_time": now - 301 }),
         ] {
-            let token = ward.token_with(who, weak);
+            let token = ward.token_with(who, &weak);
             let refused = ward.post(path, &token, body).await;
             assert_problem(&refused, 401, "insufficient_user_authentication");
             let challenge = refused.header("www-authenticate");
@@ -129,7 +129,7 @@ async fn opening_and_reviewing_want_a_fresh_second_factor() {
             );
             assert!(challenge.contains("max_age=\"300\""), "{challenge}");
         }
-        let token = ward.token_with(who, json!({ "auth_time": now - 300 }));
+        let token = ward.token_with(who, &json!({ "auth_time": now - 300 }));
         assert_eq!(ward.post(path, &token, body).await.status, 200, "{path}");
     }
 }
@@ -190,8 +190,8 @@ async fn none_of_it_is_possible_while_support_acts_as_the_person() {
         "grant": ward.lab.app.env.random_uuid(),
         "preset": "read-only",
     } });
-    let doctor = ward.token_with(&ward.doctor, support.clone());
-    let lead = ward.token_with(&ward.lead, support);
+    let doctor = ward.token_with(&ward.doctor, &support);
+    let lead = ward.token_with(&ward.lead, &support);
     let close = format!("{OPEN}/{id}/close");
     let review = format!("{OPEN}/{id}/review");
     let visits = format!("/api/v1/visits?as=emergency&patient={}", ward.other.0);

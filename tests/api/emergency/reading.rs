@@ -57,13 +57,13 @@ async fn the_patient_is_told_and_the_opening_waits_in_the_console() {
         roles: &["patient"],
         ..ward.doctor.clone()
     };
-    let hers = ward.token_with(&patient, json!({ "scope": "openid profile:read" }));
+    let hers = ward.token_with(&patient, &json!({ "scope": "openid profile:read" }));
     let told = ward.get("/api/v1/audit/accesses", &hers).await.json();
     let told = told["accesses"].as_array().unwrap();
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!(told[0]["type"], "emergency_access.read");
     assert_eq!(told[0]["by"]["name"], "Doctor Vale");
-    let leads = ward.token_with(&ward.lead, json!({ "scope": "openid audit:read" }));
+    let leads = ward.token_with(&ward.lead, &json!({ "scope": "openid audit:read" }));
     let waiting = ward.get("/api/v1/audit/reviews", &leads).await.json();
     let waiting = waiting["reviews"].as_array().unwrap();
     let opening = waiting

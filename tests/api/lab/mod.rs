@@ -9,3 +9,8 @@ pub(crate) mod world;
 
 pub(crate) use browser::{Answer, Browser};
 pub(crate) use server::{Lab, attend};
+
+/// An id that nothing else has.
+pub(crate) fn some_id() -> uuid::Uuid {
+    lanyard::env::Env::system().random_uuid()
+}

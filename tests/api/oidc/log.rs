@@ -8,11 +8,11 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Client, World};
-use crate::lab::Lab;
+use crate::lab::{Lab, some_id};
 
 async fn world(roles: &[&str]) -> World {
     let lab = Lab::apart(|config| {
-        let name = format!("lanyard-anchor-{}", Uuid::new_v4());
+        let name = format!("lanyard-anchor-{}", some_id());
         config.audit.anchor = Some(std::env::temp_dir().join(name));
     })
     .await;

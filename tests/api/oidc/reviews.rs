@@ -4,17 +4,16 @@
 use lanyard::audit::log::Logs;
 use lanyard::ids::SubjectId;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::api::plant;
 use super::{Answer, Client, World, code_of};
-use crate::lab::Lab;
 use crate::lab::world::Person;
+use crate::lab::{Lab, some_id};
 
 /// A world whose events are sequenced by nobody but the test.
 async fn world() -> World {
     let lab = Lab::apart(|config| {
-        let name = format!("lanyard-anchor-{}", Uuid::new_v4());
+        let name = format!("lanyard-anchor-{}", some_id());
         config.audit.anchor = Some(std::env::temp_dir().join(name));
     })
     .await;

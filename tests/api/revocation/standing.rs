@@ -16,7 +16,7 @@ async fn report(stage: &Stage, client: &Client, standing: Value) -> u16 {
     answer.status.as_u16()
 }
 
-fn of(instance: &str, position: Value, lag: Value) -> Value {
+fn of(instance: &str, position: &Value, lag: &Value) -> Value {
     json!({ "version": "0.1.0", "keys_age_seconds": 12, "position": position,
         "lag_milliseconds": lag, "instance": instance })
 }
@@ -32,15 +32,15 @@ async fn a_fleet_is_known_by_what_its_verifiers_say() {
     );
     assert_eq!(fleet(&lab.app).await.unwrap(), Fleet::default());
     assert_eq!(
-        report(&stage, &all, of("a", json!(7), json!(120))).await,
+        report(&stage, &all, of("a", &json!(7), &json!(120))).await,
         204
     );
     assert_eq!(
-        report(&stage, &all, of("b", json!(null), json!(null))).await,
+        report(&stage, &all, of("b", &json!(null), &json!(null))).await,
         204
     );
     assert_eq!(
-        report(&stage, &own, of("a", json!(7), json!(29_999))).await,
+        report(&stage, &own, of("a", &json!(7), &json!(29_999))).await,
         204
     );
     let counted = |current, behind, silent, longest_lag| Fleet {
@@ -52,7 +52,7 @@ async fn a_fleet_is_known_by_what_its_verifiers_say() {
     assert_eq!(fleet(&lab.app).await.unwrap(), counted(2, 1, 0, 29_999));
     lab.clock.advance(Duration::seconds(89));
     assert_eq!(
-        report(&stage, &own, of("a", json!(9), json!(30_000))).await,
+        report(&stage, &own, of("a", &json!(9), &json!(30_000))).await,
         204
     );
     assert_eq!(fleet(&lab.app).await.unwrap(), counted(1, 2, 0, 30_000));
