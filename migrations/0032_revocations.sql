@@ -185,11 +185,12 @@ begin
         values (new.tenant_id, 'tenant', new.reason, new.ended_at);
     when 'key' then
       insert into revocation.event (tenant_id, kind, named, reason, occurred_at)
-        values (seal.platform_tenant(), 'key', array[new.kid], 'gone', new.gone_at);
+        values (seal.platform_tenant(), 'key', array[new.kid], 'gone',
+          coalesce(new.gone_at, clock_timestamp()));
     when 'impersonation' then
       insert into revocation.event (tenant_id, kind, subject_id, sid, reason, occurred_at)
         values (new.tenant_id, 'impersonation', new.subject_id, new.impersonation_id,
-          new.end_cause, new.ended_at);
+          new.end_reason, new.ended_at);
   end case;
   set local lanyard.telling = '';
   notify lanyard_revocation;

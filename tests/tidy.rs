@@ -13,7 +13,6 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// A file of the repository, its path from the root with `/`.
 pub(crate) struct Source {
@@ -478,23 +477,6 @@ fn the_top_level_holds_the_wanted_names() {
         strangers.is_empty(),
         "{strangers:?}: the top level is for the product's names"
     );
-}
-
-/// Design §9: the master key is never committed, and neither is anything else of its folder.
-#[test]
-fn no_key_is_committed() {
-    let ignored = fs::read_to_string(root().join(".gitignore")).expect("it is there");
-    for line in ["/keys/*", "!/keys/README.md", "/var"] {
-        assert!(ignored.lines().any(|there| there == line), "{line}");
-    }
-    let listed = Command::new("git")
-        .args(["ls-files", "--", "keys", "var", "*.key", "*.sealed"])
-        .current_dir(root())
-        .output()
-        .expect("git is there: so says the README");
-    let listed = String::from_utf8_lossy(&listed.stdout);
-    // Outside of a checkout nothing is committed.
-    assert!(matches!(listed.trim(), "" | "keys/README.md"), "{listed}");
 }
 
 /// A check that can't fail checks nothing.

@@ -15,6 +15,7 @@ pub mod calls;
 pub mod model;
 pub mod oidc;
 pub mod policy;
+pub mod record;
 pub mod registration;
 pub mod routes;
 pub mod service;

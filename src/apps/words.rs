@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::api::{Access, ClinicDetails, LogEvent, LogHeld, Members, Review, Visit, Visits};
+use super::api::{ClinicDetails, Members, Visit, Visits};
 use super::model::Kind;
+use super::record::{Access, LogEvent, LogHeld, Review};
 use crate::pages::{AccessRow, Fact, LogRow, LogStanding, MemberRow, ReviewRow, VisitRow};
 
 /// `Clinician and clinic admin`.

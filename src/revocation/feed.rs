@@ -220,7 +220,7 @@ async fn hear(app: &App) -> Option<Listening> {
     match app.db.listen(CHANNELS).await {
         Ok(listening) => Some(listening),
         Err(error) => {
-            tracing::warn!(detail = %chain(&error), "nothing is heard of ends: they are looked for");
+            tracing::warn!(detail = %chain(&error), "ends are looked for: none is heard of");
             None
         }
     }

@@ -69,7 +69,7 @@ async fn other_people_s_tools_find_nothing_wrong_with_the_api() {
     let lab = Lab::in_real_time(|_| ()).await;
     let clinic = lab.clinic("Juniper Family Clinic").await;
     let ada = lab.person("Ada Quill").await;
-    let roles = ["patient", "clinic_admin"];
+    let roles = ["patient", "clinician", "clinic_admin"];
     lab.join(&ada, clinic.id, &roles).await;
     let root = env!("CARGO_MANIFEST_DIR");
     let given = [

@@ -33,7 +33,7 @@ said("its examples are what they are examples of")
 def run(title: str, *more: str, config: str = ""):
     """One run, its seed and its number of calls fixed; what it finds is a failure."""
     scopes = "openid profile:read tenancy:read tenancy:write visits:read audit:read"
-    scopes += " impersonation:read impersonation:write"
+    scopes += " audit:write impersonation:read impersonation:write"
     token = badge(scopes)["access_token"]
     with tempfile.TemporaryDirectory() as folder:
         settings = Path(folder) / "schemathesis.toml"
@@ -45,6 +45,8 @@ def run(title: str, *more: str, config: str = ""):
                 *("-H", f"Authorization: Bearer {token}", "--checks", "all"),
                 *("--seed", SEED, "--max-examples", CALLS, "--generation-deterministic"),
                 *("--no-color", "--continue-on-failure"),
+                # Support's alone: nobody is of a clinic and of the platform's support.
+                *("--exclude-operation-id-regex", "^(request|start)Impersonation"),
                 *more,
             ],
             cwd=folder,
@@ -59,7 +61,12 @@ def run(title: str, *more: str, config: str = ""):
     said(title)
 
 
-run("schemathesis finds nothing in any clinic's addresses")
+# In a clinic that is made up these answer nothing but 401; in her own they are called below.
+run(
+    "schemathesis finds nothing in any clinic's addresses",
+    "--exclude-path-regex",
+    "clinics/.*/(impersonations|emergency-accesses|audit)",
+)
 clinic = os.environ["LANYARD_CLINIC"]
 run(
     "schemathesis finds nothing in the token's own clinic",

@@ -1,6 +1,9 @@
 //! Redaction by type: what is secret has a type that can't be printed.
 
-use crate::{assert_none, sources};
+use std::fs;
+use std::process::Command;
+
+use crate::{assert_none, root, sources};
 
 /// Types that may be written out: identifiers, settings, and words of ours.
 const PRINTED: [&str; 12] = [
@@ -137,4 +140,21 @@ fn the_reader_of_fields_can_tell() {
         read("#[derive(Debug)]\nstruct A {\n    password_epoch: String,\n}\n"),
         0
     );
+}
+
+/// Design §9: the master key is never committed, and neither is anything else of its folder.
+#[test]
+fn no_key_is_committed() {
+    let ignored = fs::read_to_string(root().join(".gitignore")).expect("it is there");
+    for line in ["/keys/*", "!/keys/README.md", "/var"] {
+        assert!(ignored.lines().any(|there| there == line), "{line}");
+    }
+    let listed = Command::new("git")
+        .args(["ls-files", "--", "keys", "var", "*.key", "*.sealed"])
+        .current_dir(root())
+        .output()
+        .expect("git is there: so says the README");
+    let listed = String::from_utf8_lossy(&listed.stdout);
+    // Outside of a checkout nothing is committed.
+    assert!(matches!(listed.trim(), "" | "keys/README.md"), "{listed}");
 }

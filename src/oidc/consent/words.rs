@@ -16,7 +16,7 @@ const fn words(scope: Scope) -> &'static str {
         }
         Scope::AuditRead => "See the record of who did what at this clinic, if you may",
         Scope::AuditWrite => {
-            "Change what waits to be looked at on this clinic\u{2019}s record, in your name, if you may"
+            "Change what waits on this clinic\u{2019}s record to be looked at, in your name"
         }
         Scope::ImpersonationRead => {
             "See when support acted as somebody of this clinic, and why, if you may"

@@ -195,7 +195,7 @@ async fn none_of_it_is_possible_while_support_acts_as_the_person() {
     let close = format!("{OPEN}/{id}/close");
     let review = format!("{OPEN}/{id}/review");
     let visits = format!("/api/v1/visits?as=emergency&patient={}", ward.other.0);
-    // By verifier or handler; or before both, if nobody keeps the record of what is done under `act`.
+    // By verifier or handler; or before both, if what is done under `act` can't be recorded.
     for refused in [
         ward.post(OPEN, &doctor, &wanted(ward.own.0)).await,
         ward.post(&close, &doctor, &json!({})).await,

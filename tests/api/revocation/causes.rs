@@ -88,9 +88,7 @@ async fn each_cause_is_told_once_to_exactly_those_whom_it_concerns() {
         ),
         (
             "the credentials of an account",
-            format!(
-                "update identity.account set password_epoch = password_epoch + 1 {of_account}"
-            ),
+            format!("update identity.account set password_epoch = password_epoch + 1 {of_account}"),
             [
                 &["account-revoked"],
                 &["account-revoked"],
@@ -127,7 +125,7 @@ async fn each_cause_is_told_once_to_exactly_those_whom_it_concerns() {
                 "begin;
                  delete from identity.membership_role {of_member};
                  insert into identity.membership_role (tenant_id, subject_id, role)
-                   values ('{tenant}', '{subject}', 'nurse'), ('{tenant}', '{subject}', 'executive');
+                   select '{tenant}', '{subject}', unnest(array['nurse', 'executive']);
                  commit"
             ),
             [
@@ -156,7 +154,7 @@ async fn each_cause_is_told_once_to_exactly_those_whom_it_concerns() {
                    from grants;
                  set local session_replication_role = origin;
                  update identity.impersonation
-                   set state = 'ended', ended_at = now(), end_cause = 'stopped_by_actor'
+                   set state = 'ended', ended_at = now(), end_reason = 'stopped_by_actor'
                    {of_member};
                  commit"
             ),
@@ -202,9 +200,7 @@ async fn each_cause_is_told_once_to_exactly_those_whom_it_concerns() {
         ),
         (
             "a clinic",
-            format!(
-                "update tenancy.tenant set status = 'suspended' where tenant_id = '{tenant}'"
-            ),
+            format!("update tenancy.tenant set status = 'suspended' where tenant_id = '{tenant}'"),
             [
                 &["tenant-revoked"],
                 none,

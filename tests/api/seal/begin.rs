@@ -64,7 +64,7 @@ async fn begin_and_the_context_are_one_message() {
         .iter()
         .filter(|message| message.contains("lanyard.context"))
         .collect();
-    assert_eq!(begins.len(), 4, "one for each plane: {messages:?}");
+    assert_eq!(begins.len(), 5, "one for each plane: {messages:?}");
     for begin in begins {
         assert!(
             begin.starts_with("begin; set local lanyard.context = '1|"),

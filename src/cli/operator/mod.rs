@@ -1,6 +1,8 @@
 //! What an operator may do with a database at hand. The one public door to administration: each
 //! call is one transaction under the job it needs, with its audit event.
 
+mod clinic;
+
 use std::path::Path;
 
 use time::{Duration, OffsetDateTime};
@@ -18,13 +20,11 @@ use crate::identity::model::{
     Account, AccountOutcome, EnrollOutcome, Login, MembershipOutcome, NewAccount, NewMembership,
 };
 use crate::identity::totp::{TotpSecret, service as totp};
-use crate::ids::{AccountId, ClientId, ImpersonationId, TenantId};
-use crate::impersonation::{Grant, Rule, upkeep as impersonation};
+use crate::ids::{AccountId, ClientId, TenantId};
 use crate::keys::epoch::{self, EpochError, Mark};
 use crate::keys::{self, KeysError};
 use crate::oidc::client::service::{self as clients, RegisterOutcome, RotateOutcome};
 use crate::oidc::client::{Client, NewClient};
-use crate::oidc::sessions_end::{self, Counts, Means, Proof, Reason};
 use crate::revocation::model::Verifier;
 use crate::revocation::service as revocation;
 use crate::secret::Keys;
@@ -266,72 +266,6 @@ impl<'a> Operator<'a> {
         let authority = Authority::job_in(Job::AdministerAccounts, tenant);
         let work = async |tx: &mut _| {
             factors::save_policy(tx, self.env, self.keys, tenant, of_everybody).await
-        };
-        self.db.run(authority, work).await
-    }
-
-    /// Ends everything that a clinic has, for that clinic alone; hears after each batch how much.
-    /// Repeatable, and safe to interrupt.
-    pub async fn end_sessions(
-        &self,
-        tenant: TenantId,
-        reason: Reason,
-        told: impl FnMut(Counts),
-    ) -> Result<Proof, StoreError> {
-        self.end_sessions_by(SESSIONS_A_BATCH, tenant, reason, told)
-            .await
-    }
-
-    /// The same in batches of another size.
-    pub async fn end_sessions_by(
-        &self,
-        most: i64,
-        tenant: TenantId,
-        reason: Reason,
-        told: impl FnMut(Counts),
-    ) -> Result<Proof, StoreError> {
-        let means = Means {
-            db: self.db,
-            env: self.env,
-            keys: self.keys,
-        };
-        sessions_end::end_all(means, tenant, reason, most, told).await
-    }
-
-    /// Says what a clinic lets support do; false if it is so already. What stands under a laxer
-    /// rule ends with it.
-    pub async fn set_impersonation_rule(
-        &self,
-        tenant: TenantId,
-        rule: Rule,
-    ) -> Result<bool, StoreError> {
-        let authority = Authority::job_in(Job::AdministerImpersonation, tenant);
-        let work = async |tx: &mut _| {
-            impersonation::save_rule(tx, self.env, self.keys, (tenant, rule)).await
-        };
-        self.db.run(authority, work).await
-    }
-
-    /// What a clinic lets support do, and its newest hundred grants.
-    pub async fn find_impersonations(
-        &self,
-        tenant: TenantId,
-    ) -> Result<(Rule, Vec<Grant>), StoreError> {
-        let authority = Authority::job_in(Job::AdministerImpersonation, tenant).read_only();
-        self.db
-            .run(authority, async |tx| impersonation::look(tx, tenant).await)
-            .await
-    }
-
-    /// Ends one grant of a clinic, or all of them; says how many were not over.
-    pub async fn end_impersonations(
-        &self,
-        tenant: TenantId,
-        id: Option<ImpersonationId>,
-    ) -> Result<usize, StoreError> {
-        let authority = Authority::job_in(Job::AdministerImpersonation, tenant);
-        let work = async |tx: &mut _| {
-            impersonation::end_by_operator(tx, self.env, self.keys, (tenant, id)).await
         };
         self.db.run(authority, work).await
     }
