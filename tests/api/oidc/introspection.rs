@@ -285,8 +285,8 @@ async fn clocks_and_keys_end_tokens() {
     let access = text(&tokens, "access_token");
     assert!(world.holds(&api, &access).await);
     let mut boss = world.lab.database.superuser().await;
-    let gone = "update identity.signing_key set standing = 'gone', private_sealed = null
-                where alg = 'ES256'";
+    let gone = "update identity.signing_key set standing = 'gone', private_sealed = null,
+                  gone_at = now() where alg = 'ES256'";
     tell(&mut boss, gone).await;
     assert!(!world.holds(&api, &access).await, "its key is withdrawn");
 }
