@@ -17,7 +17,7 @@ use crate::db::{Authority, Identity};
 use crate::http::line;
 use crate::identity::membership::store as membership;
 use crate::ids::{ClientId, ImpersonationId, TenantId, TenantSessionId};
-use crate::impersonation::model::Acted;
+use crate::impersonation::model::{Acted, Under};
 use crate::oidc::{acted, activity};
 
 /// Says in the request's log line who calls: behind the verifier, so it is proved.
@@ -78,7 +78,8 @@ const OWN_NAME: &str = "lanyard-api";
 /// What an admitted request has for a status: its handler has yet to answer (RFC 9110 §15.2.1).
 const NOT_YET_ANSWERED: u16 = 100;
 
-/// Requests under `act` go where `POST /activity/acted` takes those of other APIs.
+/// Requests under `act` go where `POST /activity/acted` takes those of other APIs; under a grant that
+/// is over none is let in.
 pub(super) struct InsideRecorder(pub(super) App);
 
 impl Recorder for InsideRecorder {
@@ -98,7 +99,8 @@ impl Recorder for InsideRecorder {
                 at: request.at,
             };
             let api = ClientId::parse(OWN_NAME).expect("a client's name");
-            match acted::record_all(&self.0, &api, &[((tenant, id), acted)]).await {
+            let under = Under::Standing(self.0.env.now());
+            match acted::record_all(&self.0, &api, under, &[((tenant, id), acted)]).await {
                 Ok(true) => Ok(()),
                 Ok(false) => Err(lost("no such grant")),
                 Err(error) => Err(lost(&crate::http::chain(&error))),

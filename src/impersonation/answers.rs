@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::model::{Acted, EndCause, Grant, ImpersonationId, Opened, Rule, State};
+use super::model::{Acted, EndCause, Grant, ImpersonationId, Opened, Rule, State, Under};
 use super::policy::{self, Denial};
 use super::service::{Answer, end, found, record, told};
 use super::store;
@@ -143,14 +143,16 @@ async fn opened_under(
 }
 
 /// Records a request that an API answered under `act`: in the log, and for the person to see.
-/// In a transaction of the clinic; false if there was no such grant.
+/// In a transaction of the clinic; false if there is no such grant.
 pub(crate) async fn record_acted(
     tx: &mut Tx<Identity>,
     app: &App,
     (tenant, id): (TenantId, ImpersonationId),
+    under: Under,
     (api, acted): (&ClientId, &Acted),
 ) -> Result<bool, StoreError> {
-    let Some(grant) = store::find_held(tx, tenant, id).await? else {
+    let held = store::find_held(tx, tenant, id).await?;
+    let Some(grant) = held.filter(|grant| under.holds(grant)) else {
         return Ok(false);
     };
     tx.proceed(Authority::acting(grant.actor, tenant, grant.subject))

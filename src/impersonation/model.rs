@@ -242,6 +242,27 @@ pub struct Acted {
     pub at: OffsetDateTime,
 }
 
+/// Which grants a request may have been made under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Under {
+    /// One that stood when it was made: it may be over when that is reported.
+    Any,
+    /// One that stands at this instant: the request is not answered yet.
+    Standing(OffsetDateTime),
+}
+
+impl Under {
+    /// Whether a grant is one of these.
+    pub fn holds(self, grant: &Grant) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Standing(at) => {
+                grant.state == State::Active && grant.ends_at.is_some_and(|end| at < end)
+            }
+        }
+    }
+}
+
 impl Acted {
     /// Whether it can be stored: a method and a template, no address with something in it.
     pub fn is_sound(&self) -> bool {

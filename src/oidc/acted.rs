@@ -19,7 +19,7 @@ use crate::db::{Authority, Identity, StoreError};
 use crate::http::oauth_error::OAuthError;
 use crate::ids::{ClientId, ImpersonationId, TenantId, TenantSessionId};
 use crate::impersonation::answers;
-use crate::impersonation::model::Acted;
+use crate::impersonation::model::{Acted, Under};
 use crate::oidc::client::Client;
 
 /// At most so many requests in one report; an API sends the rest in another.
@@ -71,7 +71,7 @@ pub async fn acted(
     let Some(read) = read else {
         return OAuthError::field("events", "not the caller's to report").into_response();
     };
-    match record_all(&app, &client.id, &read).await {
+    match record_all(&app, &client.id, Under::Any, &read).await {
         Ok(true) => StatusCode::NO_CONTENT.into_response(),
         Ok(false) => OAuthError::field("events", "no such grant").into_response(),
         Err(error) => OAuthError::from(error).into_response(),
@@ -118,6 +118,7 @@ fn read(app: &App, client: &Client, event: &Event) -> Option<Acted> {
 pub(crate) async fn record_all(
     app: &App,
     api: &ClientId,
+    under: Under,
     requests: &[((TenantId, ImpersonationId), Acted)],
 ) -> Result<bool, StoreError> {
     /// Why the transaction is rolled back.
@@ -137,7 +138,7 @@ pub(crate) async fn record_all(
     let done = app.db.run(authority, async |tx| {
         for ((tenant, id), acted) in requests {
             tx.proceed(Authority::presented_in(*tenant)).await?;
-            if !answers::record_acted(tx, app, (*tenant, *id), (api, acted)).await? {
+            if !answers::record_acted(tx, app, (*tenant, *id), under, (api, acted)).await? {
                 return Err(Undone::Unknown);
             }
         }
