@@ -106,7 +106,7 @@ impl Guard {
 
     /// Lets unsafe methods pass under impersonation, unless the grant is for reading only. Only in
     /// [`VerifyLayer::guard`]: a layer further out has already refused otherwise. A permission key
-    /// that is never lent ([`is_never_lent`](crate::is_never_lent)) refuses an actor all the same.
+    /// that is never lent ([`is_never_lent`]) refuses an actor all the same.
     ///
     /// [`VerifyLayer::guard`]: crate::VerifyLayer::guard
     pub fn allow_impersonation() -> Self {
