@@ -178,7 +178,7 @@ pub async fn events(
         return Err(Problem::BadRequest { field: "before" });
     };
     let (before, most) = (query.before.unwrap_or(LARGEST), query.most.unwrap_or(MOST));
-    if before < 0 {
+    if !query.before.is_none_or(|at| (0..=LARGEST).contains(&at)) {
         return Err(Problem::BadRequest { field: "before" });
     }
     if !(1..=MOST).contains(&most) {

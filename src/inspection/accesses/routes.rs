@@ -82,6 +82,9 @@ pub async fn list(
     let Ok(Query(query)) = query else {
         return Err(Problem::BadRequest { field: "before" });
     };
+    if !query.before.is_none_or(|at| (0..=LARGEST).contains(&at)) {
+        return Err(Problem::BadRequest { field: "before" });
+    }
     let patient = SubjectId::from_uuid(caller.subject().as_uuid());
     let authority = Authority::<Tenancy>::of(&caller, AccessClass::Patient);
     let (page, names) = app

@@ -135,6 +135,9 @@ pub async fn list(
     let Ok(Query(query)) = query else {
         return Err(Problem::BadRequest { field: "after" });
     };
+    if !query.after.is_none_or(|at| (0..=LARGEST).contains(&at)) {
+        return Err(Problem::BadRequest { field: "after" });
+    }
     let authority = Authority::<Tenancy>::of(&caller, AccessClass::Auditor);
     let waiting = app
         .db
