@@ -78,8 +78,8 @@ const OWN_NAME: &str = "lanyard-api";
 /// What an admitted request has for a status: its handler has yet to answer (RFC 9110 §15.2.1).
 const NOT_YET_ANSWERED: u16 = 100;
 
-/// Requests under `act` go where `POST /activity/acted` takes those of other APIs; under a grant that
-/// is over none is let in.
+/// Requests under `act` go where `POST /activity/acted` takes those of other APIs; under a grant
+/// that is over none is let in.
 pub(super) struct InsideRecorder(pub(super) App);
 
 impl Recorder for InsideRecorder {
