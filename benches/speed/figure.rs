@@ -42,6 +42,9 @@ pub(crate) struct Figure {
     pub(crate) samples: Vec<f64>,
     /// The values behind the ratio.
     pub(crate) detail: String,
+    /// Every single value, where their spread is worth a picture; sorted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) spread: Vec<f64>,
 }
 
 /// The middle one.
@@ -49,6 +52,13 @@ pub(crate) fn median(samples: &[f64]) -> f64 {
     let mut sorted = samples.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
     sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// The value that this many of a hundred do not exceed; of sorted ones.
+pub(crate) fn percentile(sorted: &[f64], of_hundred: usize) -> f64 {
+    let rank = (sorted.len() * of_hundred).div_ceil(100);
+    let found = sorted.get(rank.saturating_sub(1));
+    found.copied().unwrap_or(f64::NAN)
 }
 
 impl Figure {
@@ -75,7 +85,15 @@ impl Figure {
             aim,
             samples,
             detail,
+            spread: Vec::new(),
         }
+    }
+
+    /// With a picture of these.
+    pub(crate) fn spread_over(mut self, mut values: Vec<f64>) -> Self {
+        values.sort_unstable_by(f64::total_cmp);
+        self.spread = values;
+        self
     }
 
     pub(crate) fn in_unit(mut self, unit: &'static str) -> Self {

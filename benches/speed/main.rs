@@ -16,6 +16,7 @@ mod load;
 mod peer;
 mod place;
 mod plan;
+mod plot;
 mod postgres;
 mod report;
 mod rows;

@@ -99,4 +99,24 @@ impl Plan {
     pub(crate) fn tokens(self) -> usize {
         self.pick(3000, 1000, 8)
     }
+
+    /// Events in the log that is read and verified.
+    pub(crate) fn events(self) -> u32 {
+        self.pick(1_000_000, 100_000, 600)
+    }
+
+    /// Verifiers that are told at once.
+    pub(crate) fn verifiers(self) -> usize {
+        self.pick(50, 50, 3)
+    }
+
+    /// Sign-outs a round.
+    pub(crate) fn sign_outs(self) -> usize {
+        self.pick(40, 20, 1)
+    }
+
+    /// Revocations that one verifier holds.
+    pub(crate) fn revocations(self) -> usize {
+        self.pick(100_000, 20_000, 200)
+    }
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::figure::Figure;
 use crate::place::said;
 use crate::postgres::Postgres;
-use crate::{peer, say};
+use crate::{peer, plot, say};
 
 const BEGIN: &str = "<!-- begin: written by cargo bench -->";
 const END: &str = "<!-- end -->";
@@ -98,10 +98,22 @@ pub(crate) fn save(machine: &[(&str, String)], figures: &[Figure]) -> Result<()>
         .iter()
         .map(|(name, value)| ((*name).to_owned(), json!(value)))
         .collect();
-    let figures: Vec<_> = figures.iter().map(of).collect();
-    let text = serde_json::to_string_pretty(&json!({ "machine": facts, "figures": figures }))?;
+    let all: Vec<_> = figures.iter().map(of).collect();
+    let text = serde_json::to_string_pretty(&json!({ "machine": facts, "figures": all }))?;
     std::fs::write(&path, text)?;
     say(&format!("written: {}", path.display()));
+    draw(path.parent().context("a folder")?, figures)
+}
+
+/// A picture of each figure that has one, named after its row.
+fn draw(folder: &Path, figures: &[Figure]) -> Result<()> {
+    for figure in figures {
+        if let Some(picture) = plot::spread(figure) {
+            let path = folder.join(format!("{}.svg", figure.row));
+            std::fs::write(&path, picture)?;
+            say(&format!("written: {}", path.display()));
+        }
+    }
     Ok(())
 }
 
@@ -113,7 +125,7 @@ pub(crate) fn publish(machine: &[(&str, String)], figures: &[Figure]) -> Result<
     let block = block(machine, figures)?;
     std::fs::write(page(), format!("{before}{BEGIN}\n\n{block}\n{END}{after}"))?;
     say("written: docs/PERFORMANCE.md");
-    Ok(())
+    draw(page().parent().context("a folder")?, figures)
 }
 
 fn block(machine: &[(&str, String)], figures: &[Figure]) -> Result<String> {
@@ -141,6 +153,9 @@ fn block(machine: &[(&str, String)], figures: &[Figure]) -> Result<String> {
             figure.detail,
             figure.row,
         )?;
+    }
+    for figure in figures.iter().filter(|figure| !figure.spread.is_empty()) {
+        writeln!(text, "\n![{}]({}.svg)", figure.what, figure.row)?;
     }
     Ok(text)
 }

@@ -27,7 +27,7 @@ use sqlx::postgres::PgConnectOptions;
 use url::Url;
 
 use crate::browser::Browser;
-use crate::load::{self, Busy, Caller as _, Code, Connection, Endpoints, Seed};
+use crate::load::{self, Busy, Caller as _, Code, Connection, Endpoints, SCOPE, Seed};
 use crate::place::{Place, Running, said};
 use crate::postgres::Postgres;
 use crate::say;
@@ -35,6 +35,10 @@ use crate::say;
 /// Everyone's.
 pub(crate) const PASSWORD: &str = "quiet river under seven bridges";
 const CLIENT: &str = "bench";
+/// The API that the client's tokens are for, as the issuer knows it.
+pub(crate) const API: &str = "bench-api";
+/// Reads the clinic's log.
+const ADMINISTRATOR: &str = "administrator@juniper.example";
 /// On a machine that is busy with something else; on a quiet one the first succeeds.
 const MOST_TRIES: u32 = 20;
 
@@ -51,6 +55,7 @@ pub(crate) struct Site {
     address: SocketAddr,
     operations: u16,
     client_secret: String,
+    pub(crate) api_secret: String,
     pub(crate) clinic: TenantId,
     pub(crate) people: Vec<String>,
 }
@@ -88,6 +93,7 @@ impl Site {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
             operations,
             client_secret: String::new(),
+            api_secret: String::new(),
             clinic: TenantId::PLATFORM,
             people: Vec::new(),
         };
@@ -145,47 +151,74 @@ impl Site {
         let phc = hasher.hash(&PASSWORD.into(), [9; 16]).await?;
         for number in 0..people {
             let login = format!("person-{number}@juniper.example");
-            let new = NewAccount {
-                login: Login::parse(&login).context("a login")?,
-                name: AccountName::parse("Ada Quill").context("a name")?,
-            };
-            let joins = (clinic, vec!["patient".to_owned()]);
-            let outcome = operator.enroll(&new, &phc, joins).await?;
-            ensure!(
-                matches!(outcome, EnrollOutcome::Enrolled(..)),
-                "{outcome:?}"
-            );
+            self.enroll(operator, &login, "patient", &phc).await?;
             self.people.push(login);
         }
-        let new = NewClient {
+        self.enroll(operator, ADMINISTRATOR, "clinic_admin", &phc)
+            .await?;
+        self.client_secret = register(operator, self.client(CLIENT, ClientKind::Web)?).await?;
+        self.api_secret = register(operator, self.client(API, ClientKind::Resource)?).await?;
+        Ok(())
+    }
+
+    async fn enroll(
+        &self,
+        operator: &Operator<'_>,
+        login: &str,
+        role: &str,
+        phc: &str,
+    ) -> Result<()> {
+        let new = NewAccount {
+            login: Login::parse(login).context("a login")?,
+            name: AccountName::parse("Ada Quill").context("a name")?,
+        };
+        let joins = (self.clinic, vec![role.to_owned()]);
+        let outcome = operator.enroll(&new, phc, joins).await?;
+        ensure!(
+            matches!(outcome, EnrollOutcome::Enrolled(..)),
+            "{outcome:?}"
+        );
+        Ok(())
+    }
+
+    fn client(&self, id: &str, kind: ClientKind) -> Result<NewClient> {
+        let is_app = kind == ClientKind::Web;
+        let for_app = |texts: &[&str]| {
+            texts
+                .iter()
+                .map(|&t| t.to_owned())
+                .filter(|_| is_app)
+                .collect()
+        };
+        Ok(NewClient {
             tenant: TenantId::PLATFORM,
-            id: ClientId::parse(CLIENT).context("a client id")?,
+            id: ClientId::parse(id).context("a client id")?,
             name: ClientName::parse("The load").context("a name")?,
-            kind: ClientKind::Web,
+            kind,
             profile: Profile::Strict,
             auth_method: AuthMethod::ClientSecretBasic,
             id_token_alg: IdTokenAlg::Es256,
-            redirect_uris: vec![RedirectUri::parse(load::REDIRECT)?],
+            redirect_uris: if is_app {
+                vec![RedirectUri::parse(load::REDIRECT)?]
+            } else {
+                Vec::new()
+            },
             post_logout_redirect_uris: Vec::new(),
             origins: Vec::new(),
-            scopes: vec!["visits:read".to_owned()],
-            audiences: vec![format!("{}api/v1", self.issuer)],
+            scopes: for_app(&["visits:read", "audit:read"]),
+            audiences: vec![self.audience()],
             app: None,
             is_first_party: true,
-        };
-        match operator.register_client(&new).await? {
-            RegisterOutcome::Registered(Some(secret)) => {
-                secret
-                    .secret()
-                    .expose_secret()
-                    .clone_into(&mut self.client_secret);
-                Ok(())
-            }
-            other => bail!("{other:?}"),
-        }
+        })
     }
 
-    fn command(&self, place: &Place, arguments: &[&str]) -> Command {
+    /// The name of the server's own API in `aud`.
+    pub(crate) fn audience(&self) -> String {
+        format!("{}api/v1", self.issuer)
+    }
+
+    /// `lanyard` with these arguments, of this deployment.
+    pub(crate) fn command(&self, place: &Place, arguments: &[&str]) -> Command {
         let port = self.address.port();
         let mut command = place.command(&place.lanyard);
         command
@@ -249,11 +282,27 @@ impl Site {
         Browser::new(self.issuer.as_str(), self.address, own)
     }
 
-    /// One of the people signs in; what her browser then has for the client.
-    async fn sign_in(&self, number: usize, endpoints: &Endpoints) -> Result<Seed> {
+    /// One of the people signs in; her browser, and what it has for the client.
+    pub(crate) async fn sign_in(&self, number: usize, served: &Served) -> Result<(Browser, Seed)> {
         let browser = self.browser(number);
         let login = &self.people[number];
         browser.sign_in(login, PASSWORD).await.goes_to("/account");
+        let seed = self.give(&browser, served, SCOPE).await?;
+        Ok((browser, seed))
+    }
+
+    /// An access token with which the clinic's log can be read.
+    pub(crate) async fn auditor(&self, served: &Served) -> Result<String> {
+        let browser = self.browser(self.people.len());
+        let sent = browser.sign_in(ADMINISTRATOR, PASSWORD).await;
+        let page = browser.follow(sent).await;
+        browser.submit(&page, "postpone-form", &[]).await;
+        let seed = self.give(&browser, served, "openid audit:read").await?;
+        Ok(seed.access_token)
+    }
+
+    /// What the client gets for who is signed in there.
+    async fn give(&self, browser: &Browser, served: &Served, scope: &'static str) -> Result<Seed> {
         let cookies = ["__Host-lanyard_session", "__Host-lanyard_browser"].map(|name| {
             let value = browser.cookie(name).with_context(|| format!("no {name}"))?;
             anyhow::Ok(format!("{name}={value}"))
@@ -267,7 +316,7 @@ impl Site {
             access_token: String::new(),
             cookie: cookies?.join("; "),
         };
-        let mut code = Code::new(seed, endpoints)?;
+        let mut code = Code::new(seed, &served.endpoints)?.asking(scope);
         for _ in 0..MOST_TRIES {
             match code.call().await {
                 Err(error) if error.is::<Busy>() => {}
@@ -284,9 +333,17 @@ impl Site {
     pub(crate) async fn seeds(&self, served: &Served, count: usize) -> Result<Vec<Seed>> {
         let mut seeds = Vec::new();
         for number in 0..count {
-            seeds.push(self.sign_in(number, &served.endpoints).await?);
+            seeds.push(self.sign_in(number, served).await?.1);
         }
         Ok(seeds)
+    }
+}
+
+/// Registers a client, and says its secret.
+async fn register(operator: &Operator<'_>, new: NewClient) -> Result<String> {
+    match operator.register_client(&new).await? {
+        RegisterOutcome::Registered(Some(secret)) => Ok(secret.secret().expose_secret().to_owned()),
+        other => bail!("{other:?}"),
     }
 }
 

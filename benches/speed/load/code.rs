@@ -24,6 +24,7 @@ pub(crate) struct Code {
     basic: String,
     jar: BTreeMap<String, String>,
     seed: Seed,
+    scope: &'static str,
 }
 
 impl Code {
@@ -38,7 +39,14 @@ impl Code {
             basic: seed.basic(),
             jar,
             seed,
+            scope: SCOPE,
         })
+    }
+
+    /// For other scopes.
+    pub(crate) fn asking(mut self, scope: &'static str) -> Self {
+        self.scope = scope;
+        self
     }
 
     /// With what the last flow gave.
@@ -53,7 +61,7 @@ impl Code {
             .append_pair("response_type", "code")
             .append_pair("client_id", &self.seed.client_id)
             .append_pair("redirect_uri", REDIRECT)
-            .append_pair("scope", SCOPE)
+            .append_pair("scope", self.scope)
             .append_pair("state", state)
             .append_pair("nonce", &random_word())
             .append_pair("code_challenge", &challenge)

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 use url::Url;
 
-pub(crate) use code::{Code, REDIRECT};
+pub(crate) use code::{Code, REDIRECT, SCOPE};
 pub(crate) use get::Get;
 pub(crate) use http::{Busy, Connection};
 pub(crate) use procfs::{cpu, resident_mib};

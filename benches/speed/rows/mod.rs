@@ -2,8 +2,10 @@
 
 mod code;
 pub(crate) mod documents;
+mod log;
 mod process;
 mod refresh;
+mod revocation;
 mod seal;
 mod sign_in;
 mod stored;
@@ -28,7 +30,7 @@ pub(crate) struct Row {
 }
 
 /// All of them, in the order of the table.
-pub(crate) const ROWS: [Row; 9] = [
+pub(crate) const ROWS: [Row; 11] = [
     Row {
         name: "refresh",
         what: "durable rotations against pgbench and the peer, rate and CPU",
@@ -62,6 +64,14 @@ pub(crate) const ROWS: [Row; 9] = [
         what: "refresh latency while sign-ins are in flight, against without",
     },
     Row {
+        name: "log",
+        what: "rotations with the log's sequencer and without; a large log read and verified",
+    },
+    Row {
+        name: "revocation",
+        what: "from a sign-out to the last verifier's refusal; what held revocations cost",
+    },
+    Row {
         name: "process",
         what: "from start to first answer; memory idle and after load",
     },
@@ -78,6 +88,8 @@ pub(crate) async fn measure(name: &str, run: &mut Run<'_>) -> Result<Vec<Figure>
         "seal" => seal::measure(run).await,
         "sign-in" => sign_in::throughput(run).await,
         "p99" => sign_in::latency(run).await,
+        "log" => log::measure(run).await,
+        "revocation" => revocation::measure(run).await,
         "process" => process::measure(run).await,
         other => bail!("no row {other}"),
     }
@@ -112,6 +124,12 @@ impl<'a> Run<'a> {
             self.sites.insert(database, site);
         }
         Ok(&self.sites[database])
+    }
+
+    /// The same, if it is made.
+    pub(crate) fn made(&self, database: &str) -> Result<&Site> {
+        let found = self.sites.get(database);
+        found.ok_or_else(|| anyhow::anyhow!("no site `{database}`"))
     }
 
     /// The same, served by a process that ends when the row does.

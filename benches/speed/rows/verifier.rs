@@ -60,7 +60,12 @@ async fn public_key(token: &str, jwks: &Url) -> Result<Vec<u8>> {
 }
 
 /// So many access tokens, each another one, just issued by our server.
-async fn tokens(site: &Site, served: &Served, clients: usize, count: usize) -> Result<Vec<String>> {
+pub(super) async fn tokens(
+    site: &Site,
+    served: &Served,
+    clients: usize,
+    count: usize,
+) -> Result<Vec<String>> {
     let seeds = site.seeds(served, clients).await?.into_iter();
     let callers: Result<Vec<_>> = seeds
         .map(|seed| Ok(Refresh::new(seed, &served.endpoints)?.keeping_access_tokens()))
@@ -78,14 +83,14 @@ async fn tokens(site: &Site, served: &Served, clients: usize, count: usize) -> R
 }
 
 /// CPU time of this thread.
-fn spent() -> Duration {
+pub(super) fn spent() -> Duration {
     let now = clock_gettime(ClockId::ThreadCPUTime);
     let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
     Duration::from_secs(seconds)
         + Duration::from_nanos(u64::try_from(now.tv_nsec).unwrap_or_default())
 }
 
-fn micros_each(since: Duration, count: u32) -> f64 {
+pub(super) fn micros_each(since: Duration, count: u32) -> f64 {
     spent().saturating_sub(since).as_secs_f64() * 1e6 / f64::from(count)
 }
 
