@@ -60,6 +60,19 @@ pub struct Person {
     pub account_href: String,
 }
 
+/// What every page of a signed-in person has around it.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// With `session` set.
+    pub frame: Frame,
+    /// For every form.
+    pub csrf: Hidden,
+    /// Who is signed in.
+    pub person: Person,
+    /// All apps of the clinic, this one too.
+    pub apps: Vec<AppLink>,
+}
+
 /// An app's front page before sign-in. "Sign in" is a link to [`super::paths::APP_SIGN_IN`].
 #[derive(Debug, Template)]
 #[template(path = "welcome.html")]
@@ -84,16 +97,10 @@ impl Page for WelcomePage {
 #[derive(Debug, Template)]
 #[template(path = "visits_home.html")]
 pub struct VisitsHomePage {
-    /// Around it; `session` is set.
-    pub frame: Frame,
+    /// Around it.
+    pub around: Surroundings,
     /// [`App::Patient`] or [`App::Clinician`].
     pub app: App,
-    /// For the sign-out form.
-    pub csrf: Hidden,
-    /// Who is signed in.
-    pub person: Person,
-    /// All apps of the clinic, this one too.
-    pub apps: Vec<AppLink>,
     /// What the clinic tells its people.
     pub announcement: Option<String>,
     /// Soonest first. In the zone that shall be shown.
@@ -150,14 +157,8 @@ impl Page for VisitsHomePage {
 #[derive(Debug, Template)]
 #[template(path = "console_home.html")]
 pub struct ConsoleHomePage {
-    /// Around it; `session` is set.
-    pub frame: Frame,
-    /// For the sign-out form.
-    pub csrf: Hidden,
-    /// Who is signed in.
-    pub person: Person,
-    /// All apps of the clinic, this one too.
-    pub apps: Vec<AppLink>,
+    /// Around it.
+    pub around: Surroundings,
     /// Slug, host, limits of both clocks.
     pub facts: Vec<Fact>,
     /// By name.
@@ -263,13 +264,7 @@ impl Refusal {
 #[template(path = "refusal.html")]
 pub struct RefusalPage {
     /// Around it.
-    pub frame: Frame,
-    /// For the sign-out form.
-    pub csrf: Hidden,
-    /// Who is signed in.
-    pub person: Person,
-    /// All apps of the clinic.
-    pub apps: Vec<AppLink>,
+    pub around: Surroundings,
     /// What it said.
     pub refusal: Refusal,
 }

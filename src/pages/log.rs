@@ -3,21 +3,15 @@
 use askama::Template;
 use time::OffsetDateTime;
 
-use super::{AppLink, Frame, Hidden, Page, Person, Refusal};
+use super::{Page, Refusal, Surroundings};
 
 /// The clinic's log, newest first. The form's fields and the links are `GET`s of
 /// [`super::paths::APP_LOG`].
 #[derive(Debug, Template)]
 #[template(path = "log.html")]
 pub struct LogPage {
-    /// Around it; `session` is set.
-    pub frame: Frame,
-    /// For the sign-out form.
-    pub csrf: Hidden,
-    /// Who is signed in.
-    pub person: Person,
-    /// All apps of the clinic, this one too.
-    pub apps: Vec<AppLink>,
+    /// Around it.
+    pub around: Surroundings,
     /// What is looked for.
     pub filter: LogFilter,
     /// Who may be looked for: id and name, by name.
@@ -95,14 +89,8 @@ impl Page for LogPage {
 #[derive(Debug, Template)]
 #[template(path = "accesses.html")]
 pub struct AccessesPage {
-    /// Around it; `session` is set.
-    pub frame: Frame,
-    /// For the sign-out form.
-    pub csrf: Hidden,
-    /// Who is signed in.
-    pub person: Person,
-    /// All apps of the clinic, this one too.
-    pub apps: Vec<AppLink>,
+    /// Around it.
+    pub around: Surroundings,
     /// Newest first.
     pub accesses: Vec<AccessRow>,
     /// Leads to older ones, if there are any.
@@ -132,14 +120,8 @@ impl Page for AccessesPage {
 #[derive(Debug, Template)]
 #[template(path = "reviews.html")]
 pub struct ReviewsPage {
-    /// Around it; `session` is set.
-    pub frame: Frame,
-    /// For all forms.
-    pub csrf: Hidden,
-    /// Who is signed in.
-    pub person: Person,
-    /// All apps of the clinic, this one too.
-    pub apps: Vec<AppLink>,
+    /// Around it.
+    pub around: Surroundings,
     /// Oldest first.
     pub reviews: Vec<ReviewRow>,
     /// Leads to later ones, if there are any.

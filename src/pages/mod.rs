@@ -46,7 +46,7 @@ pub use account::{
 };
 pub use apps::{
     AnnouncementNotice, App, AppLink, ConsoleHomePage, Fact, MemberRow, Person, Refusal,
-    RefusalPage, VisitRow, VisitsHomePage, WelcomePage,
+    RefusalPage, Surroundings, VisitRow, VisitsHomePage, WelcomePage,
 };
 pub use assets::{Asset, asset, css_href, icon_href, script_href};
 pub use consent::ConsentPage;

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::browser::Browser;
 use super::outcome::AppError;
-use super::surroundings::{Opened, Surroundings, open};
+use super::surroundings::{Opened, open};
 use crate::apps::model::Kind;
 use crate::apps::record::Accesses;
 use crate::apps::sites::Site;
@@ -48,18 +48,9 @@ pub(super) async fn accesses(
         Ok(given) => (given, None),
         Err(refused) => (Accesses::default(), Some(refused.shown())),
     };
-    let Surroundings {
-        frame,
-        csrf,
-        person,
-        apps,
-    } = *around;
     let older = |next| format!("{}?before={next}", paths::APP_ACCESSES);
     let shown = AccessesPage {
-        frame,
-        csrf,
-        person,
-        apps,
+        around: *around,
         accesses: given.accesses.into_iter().map(words::access).collect(),
         older_href: given.next.map(older),
         refusal,

@@ -9,7 +9,7 @@ use super::browser::Browser;
 use super::outcome::{AppError, frame};
 use super::session::{PATIENCE_OF_A_PAGE, ended_page};
 use super::sign_in;
-use super::surroundings::{Known, Surroundings, known};
+use super::surroundings::{Known, known};
 use crate::apps::api::{ApiError, ClinicDetails, Me, Members, Visits};
 use crate::apps::model::{AppSession, Kind};
 use crate::apps::sites::Site;
@@ -17,7 +17,9 @@ use crate::apps::standing::{Standing, standing};
 use crate::apps::{RelyingParty, policy, words};
 use crate::http::layers::RequestId;
 use crate::http::page;
-use crate::pages::{AnnouncementNotice, ConsoleHomePage, Refusal, VisitsHomePage, WelcomePage};
+use crate::pages::{
+    AnnouncementNotice, ConsoleHomePage, Refusal, Surroundings, VisitsHomePage, WelcomePage,
+};
 
 /// `GET /`. Without a session the issuer is asked once, silently, whether she is signed in
 /// already; `?front` says that it was.
@@ -122,18 +124,9 @@ fn visits(around: Surroundings, app: Kind, body: Result<Body, Refusal>, me: Me) 
         Ok(Body::Clinic(..)) => (Vec::new(), None),
         Err(refusal) => (Vec::new(), Some(refusal)),
     };
-    let Surroundings {
-        frame,
-        csrf,
-        person,
-        apps,
-    } = around;
     VisitsHomePage {
-        frame,
+        around,
         app,
-        csrf,
-        person,
-        apps,
         announcement: me.announcement.map(|announcement| announcement.text),
         visits,
         refusal,
@@ -156,12 +149,6 @@ impl Console {
             me,
             notice,
         } = self;
-        let Surroundings {
-            frame,
-            csrf,
-            person,
-            apps,
-        } = around;
         let origin = rp.sites().origin(session.tokens.clinic.label());
         let (facts, members, refusal) = match body {
             Ok(Body::Clinic(details, members)) => {
@@ -172,10 +159,7 @@ impl Console {
         };
         let is_admin = me.me.has_role("clinic_admin");
         ConsoleHomePage {
-            frame,
-            csrf,
-            person,
-            apps,
+            around,
             facts,
             members,
             announcement: me.announcement.map(|announcement| announcement.text),

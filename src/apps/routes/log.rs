@@ -11,7 +11,7 @@ use url::form_urlencoded::Serializer;
 
 use super::browser::Browser;
 use super::outcome::AppError;
-use super::surroundings::{Opened, Surroundings, open};
+use super::surroundings::{Opened, open};
 use crate::apps::api::{ApiError, Members};
 use crate::apps::model::Kind;
 use crate::apps::record::{LogEvents, LogHeld};
@@ -19,7 +19,7 @@ use crate::apps::sites::Site;
 use crate::apps::{RelyingParty, words};
 use crate::http::layers::RequestId;
 use crate::http::page;
-use crate::pages::{LogFilter, LogPage, paths};
+use crate::pages::{LogFilter, LogPage, Surroundings, paths};
 
 /// Entries of a page.
 const PAGE: &str = "50";
@@ -111,12 +111,6 @@ fn shown(
     events: Result<LogEvents, ApiError>,
     names: BTreeMap<String, String>,
 ) -> LogPage {
-    let Surroundings {
-        frame,
-        csrf,
-        person,
-        apps,
-    } = around;
     let (events, refusal) = match events {
         Ok(events) => (Some(events), None),
         Err(refused) => (None, Some(refused.shown())),
@@ -134,10 +128,7 @@ fn shown(
     let mut people: Vec<_> = names.into_iter().collect();
     people.sort_by(|one, other| one.1.cmp(&other.1));
     LogPage {
-        frame,
-        csrf,
-        person,
-        apps,
+        around,
         filter: query.filter(),
         people,
         entries,

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::browser::Browser;
 use super::outcome::AppError;
-use super::surroundings::{Opened, Surroundings, open};
+use super::surroundings::{Opened, open};
 use crate::apps::api::{ApiError, Members};
 use crate::apps::model::Kind;
 use crate::apps::record::Reviews;
@@ -71,19 +71,10 @@ pub(super) async fn list(
         Ok(given) => (given, None),
         Err(refused) => (Reviews::default(), Some(refused.shown())),
     };
-    let Surroundings {
-        frame,
-        csrf,
-        person,
-        apps,
-    } = *around;
     let later = |next| format!("{}?after={next}", paths::APP_REVIEWS);
     let waiting = given.reviews.into_iter();
     let shown = ReviewsPage {
-        frame,
-        csrf,
-        person,
-        apps,
+        around: *around,
         reviews: waiting.map(|one| words::review(one, &names)).collect(),
         later_href: given.next.map(later),
         notice: query.notice(),

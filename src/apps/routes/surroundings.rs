@@ -14,7 +14,7 @@ use crate::apps::standing::{Standing, note_act, refresh, standing};
 use crate::apps::{RelyingParty, policy, words};
 use crate::http::layers::RequestId;
 use crate::http::page;
-use crate::pages::{AppLink, EndReason, Frame, Hidden, Person, Refusal, RefusalPage, paths};
+use crate::pages::{AppLink, EndReason, Person, Refusal, RefusalPage, Surroundings, paths};
 
 /// What became of a session when the API was asked who she is.
 pub(super) enum Known {
@@ -90,14 +90,6 @@ pub(super) async fn open(
     }
 }
 
-/// What surrounds the content.
-pub(super) struct Surroundings {
-    pub(super) frame: Frame,
-    pub(super) csrf: Hidden,
-    pub(super) person: Person,
-    pub(super) apps: Vec<AppLink>,
-}
-
 impl Surroundings {
     pub(super) fn of(
         rp: &RelyingParty,
@@ -139,17 +131,8 @@ impl Surroundings {
 
     /// A whole page for a refusal.
     pub(super) fn refusal(self, rp: &RelyingParty, refusal: Refusal) -> Response {
-        let Self {
-            frame,
-            csrf,
-            person,
-            apps,
-        } = self;
         let shown = RefusalPage {
-            frame,
-            csrf,
-            person,
-            apps,
+            around: self,
             refusal,
         };
         page::page_leading_to(StatusCode::OK, &shown, Some(rp.app().issuer()))

@@ -11,11 +11,20 @@ pub(super) fn links(current: App) -> Vec<AppLink> {
     App::ALL.into_iter().map(link).collect()
 }
 
-pub(super) fn person(words: Words) -> Person {
+fn person(words: Words) -> Person {
     Person {
         name: words.person.to_owned(),
         roles: "Patient".to_owned(),
         account_href: "http://localhost:8080/account".to_owned(),
+    }
+}
+
+pub(super) fn around(words: Words, app: App, accent: Accent) -> Surroundings {
+    Surroundings {
+        frame: live(words, app, accent),
+        csrf: "csrf-value".into(),
+        person: person(words),
+        apps: links(app),
     }
 }
 
@@ -28,11 +37,8 @@ fn visits_home(words: Words, app: App, accent: Accent) -> VisitsHomePage {
         reason: words.text.to_owned(),
     };
     VisitsHomePage {
-        frame: live(words, app, accent),
+        around: around(words, app, accent),
         app,
-        csrf: "csrf-value".into(),
-        person: person(words),
-        apps: links(app),
         announcement: (app == App::Patient).then(|| words.text.to_owned()),
         visits: vec![
             visit(6, "Dr. Miriam Okafor", "Video", "Scheduled"),
@@ -57,12 +63,12 @@ pub(super) fn apps(all: &mut Vec<Shown>, words: Words) {
         };
         show!(all, name, WelcomePage { frame, app });
     }
-    show!(
+    show_in_app!(
         all,
         "visits-patient",
         visits_home(words, App::Patient, Accent::Juniper)
     );
-    show!(
+    show_in_app!(
         all,
         "visits-clinician",
         visits_home(words, App::Clinician, Accent::Rose)
@@ -71,23 +77,20 @@ pub(super) fn apps(all: &mut Vec<Shown>, words: Words) {
         visits: vec![],
         ..visits_home(words, App::Patient, Accent::Plum)
     };
-    show!(all, "visits-none", none);
+    show_in_app!(all, "visits-none", none);
     let refusal = |status, code: &str| Refusal {
         status,
         code: code.to_owned(),
     };
     let mut refused = visits_home(words, App::Clinician, Accent::Clay);
     refused.refusal = Some(refusal(403, "insufficient_scope"));
-    show!(all, "visits-refused", refused);
-    show!(all, "console", console(words));
-    show!(
+    show_in_app!(all, "visits-refused", refused);
+    show_in_app!(all, "console", console(words));
+    show_in_app!(
         all,
         "refusal",
         RefusalPage {
-            frame: live(words, App::Patient, Accent::Slate),
-            csrf: "csrf-value".into(),
-            person: person(words),
-            apps: links(App::Patient),
+            around: around(words, App::Patient, Accent::Slate),
             refusal: refusal(401, words.text),
         }
     );
@@ -104,10 +107,7 @@ fn console(words: Words) -> ConsoleHomePage {
         status: status.to_owned(),
     };
     ConsoleHomePage {
-        frame: live(words, App::Console, Accent::Clay),
-        csrf: "csrf-value".into(),
-        person: person(words),
-        apps: links(App::Console),
+        around: around(words, App::Console, Accent::Clay),
         facts: vec![
             fact("Address", "juniper.localhost"),
             fact("Sign-out when away", "after 15 minutes"),

@@ -1,14 +1,11 @@
 //! What is on the record, with made-up data.
 
-use super::apps::{links, person};
+use super::apps::around;
 use super::*;
 
 fn page(words: Words, filter: LogFilter, entries: Vec<LogRow>) -> LogPage {
     LogPage {
-        frame: live(words, App::Console, Accent::Clay),
-        csrf: "csrf-value".into(),
-        person: person(words),
-        apps: links(App::Console),
+        around: around(words, App::Console, Accent::Clay),
         filter,
         people: vec![
             ("0193b2c8-5d1f".to_owned(), words.person.to_owned()),
@@ -53,10 +50,7 @@ fn accesses(words: Words, refusal: Option<Refusal>) -> AccessesPage {
         what: "Your list of visits".to_owned(),
     };
     AccessesPage {
-        frame: live(words, App::Patient, Accent::Juniper),
-        csrf: "csrf-value".into(),
-        person: person(words),
-        apps: links(App::Patient),
+        around: around(words, App::Patient, Accent::Juniper),
         accesses: vec![
             access(2, "You"),
             access(55, words.text),
@@ -76,10 +70,7 @@ fn reviews(words: Words, notice: Option<ReviewNotice>, count: u64) -> ReviewsPag
         who: words.person.to_owned(),
     };
     ReviewsPage {
-        frame: live(words, App::Console, Accent::Clay),
-        csrf: "csrf-value".into(),
-        person: person(words),
-        apps: links(App::Console),
+        around: around(words, App::Console, Accent::Clay),
         reviews: (0..count).map(row).collect(),
         later_href: (count > 0).then(|| "/reviews?after=1".to_owned()),
         notice,
@@ -95,35 +86,35 @@ pub(super) fn log(all: &mut Vec<Shown>, words: Words) {
         actor: words.text.to_owned(),
         trace: String::new(),
     };
-    show!(all, "log", page(words, any.clone(), entries(words)));
-    show!(
+    show_in_app!(all, "log", page(words, any.clone(), entries(words)));
+    show_in_app!(
         all,
         "log-filtered",
         page(words, looked_for.clone(), entries(words))
     );
-    show!(all, "log-nothing", page(words, looked_for, Vec::new()));
+    show_in_app!(all, "log-nothing", page(words, looked_for, Vec::new()));
     let mut refused = page(words, any, Vec::new());
     refused.standing = None;
     refused.refusal = Some(Refusal {
         status: 403,
         code: "insufficient_scope".to_owned(),
     });
-    show!(all, "log-refused", refused);
-    show!(all, "accesses", accesses(words, None));
+    show_in_app!(all, "log-refused", refused);
+    show_in_app!(all, "accesses", accesses(words, None));
     let none = AccessesPage {
         accesses: Vec::new(),
         ..accesses(words, None)
     };
-    show!(all, "accesses-none", none);
-    show!(
+    show_in_app!(all, "accesses-none", none);
+    show_in_app!(
         all,
         "reviews",
         reviews(words, Some(ReviewNotice::Signed), 2)
     );
-    show!(
+    show_in_app!(
         all,
         "reviews-own",
         reviews(words, Some(ReviewNotice::OwnDeed), 1)
     );
-    show!(all, "reviews-none", reviews(words, None, 0));
+    show_in_app!(all, "reviews-none", reviews(words, None, 0));
 }

@@ -61,6 +61,19 @@ macro_rules! show {
 }
 use show;
 
+/// The same for a page of an app's.
+macro_rules! show_in_app {
+    ($into:ident, $name:expr, $page:expr) => {{
+        let page = $page;
+        $into.push($crate::pages::gallery::shown(
+            $name,
+            &page.around.frame,
+            &page,
+        ));
+    }};
+}
+use show_in_app;
+
 /// Every page in every state.
 pub(super) fn gallery(words: Words) -> Vec<Shown> {
     let mut all = Vec::new();
