@@ -280,7 +280,7 @@ impl Authority<Tenancy> {
             c.subject = Some(SubjectId::from_uuid(principal.subject().as_uuid()));
             c.actor = principal
                 .actor()
-                .map(|a| SubjectId::from_uuid(a.sub.as_uuid()));
+                .map(|actor| SubjectId::from_uuid(actor.sub().as_uuid()));
         })
     }
 

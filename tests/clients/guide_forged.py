@@ -16,7 +16,7 @@ sys.path.insert(0, sys.argv[1])
 import api  # noqa: E402: it reads its environment as it begins
 
 # It takes neither support's tokens nor another algorithm than the default.
-STRICTER = ["under impersonation", "a good token in EdDSA", "a good token in RS256"]
+STRICTER = ["under impersonation", "under a delegation", "a good token in EdDSA", "a good token in RS256"]
 
 api.keys.fetch_data = lambda: CORPUS["jwks"]
 

@@ -1,4 +1,4 @@
-//! What an app shows while support staff act as a person (design §7).
+//! What an app shows while somebody acts as a person (design §7).
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::activity::unix_seconds;
-use crate::{GrantId, Preset, Principal, SubjectId};
+use crate::{Actor, Basis, DelegationId, GrantId, Preset, Principal, SubjectId};
 
 /// The banner of an app in which somebody acts as somebody else: who, as whom, for how long, and a
 /// way to end it. Every page of such an app shows it, and offers no way to hide it.
@@ -28,8 +28,8 @@ use crate::{GrantId, Preset, Principal, SubjectId};
 pub struct Banner {
     actor: SubjectId,
     subject: SubjectId,
-    grant: GrantId,
-    preset: Preset,
+    #[serde(flatten)]
+    by: By,
     #[serde(skip_serializing_if = "Option::is_none")]
     actor_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,20 +42,42 @@ pub struct Banner {
     now: OffsetDateTime,
 }
 
+/// By what somebody acts; its members stand among the banner's own.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+enum By {
+    Grant {
+        grant: GrantId,
+        preset: Preset,
+    },
+    Delegation {
+        delegation: DelegationId,
+        basis: Basis,
+    },
+}
+
 impl Principal {
     /// The banner to show, if somebody acts as this person.
     ///
     /// - `end_url`: where the person who looks can end it: an `https` address, or a path of the
     ///   app's own. Anything else is replaced by the app's root, since it becomes a link.
     /// - `now`: for the minutes left. They count to the token's end until [`Banner::until`] says
-    ///   when the grant ends.
+    ///   when the grant or the delegation ends.
     pub fn banner(&self, end_url: &str, now: OffsetDateTime) -> Option<Banner> {
         let actor = self.actor()?;
         let banner = Banner {
-            actor: actor.sub,
+            actor: actor.sub(),
             subject: self.subject(),
-            grant: actor.grant,
-            preset: actor.preset,
+            by: match actor {
+                Actor::Support(support) => By::Grant {
+                    grant: support.grant,
+                    preset: support.preset,
+                },
+                Actor::Proxy(proxy) => By::Delegation {
+                    delegation: proxy.delegation,
+                    basis: proxy.basis,
+                },
+            },
             actor_name: None,
             subject_name: None,
             until: self.expires_at(),
@@ -75,7 +97,8 @@ impl Banner {
         self
     }
 
-    /// Says when the grant ends, if the app knows: tokens end before, and are renewed.
+    /// Says when the grant or the delegation ends, if the app knows: tokens end before, and are
+    /// renewed.
     pub fn until(mut self, end: OffsetDateTime) -> Self {
         self.until = end;
         let seconds = (end - self.now).whole_seconds().max(0);
@@ -95,14 +118,21 @@ impl Banner {
         } else {
             "minutes"
         };
+        let (class, what, id, words) = match self.by {
+            By::Grant { grant, preset } => {
+                (preset.name(), "grant", grant.to_string(), preset.name())
+            }
+            By::Delegation { delegation, basis } => {
+                let id = delegation.to_string();
+                (basis.name(), "delegation", id, basis.words())
+            }
+        };
         format!(
-            "<div class=\"lanyard-banner lanyard-banner-{preset}\" role=\"status\" \
-             data-grant=\"{grant}\"><p><strong>{actor}</strong> is acting as \
-             <strong>{subject}</strong> ({preset}). <span class=\"lanyard-banner-left\">\
+            "<div class=\"lanyard-banner lanyard-banner-{class}\" role=\"status\" \
+             data-{what}=\"{id}\"><p><strong>{actor}</strong> is acting as \
+             <strong>{subject}</strong> ({words}). <span class=\"lanyard-banner-left\">\
              {left} {minutes} left.</span> <a class=\"lanyard-banner-end\" href=\"{end}\" \
              rel=\"noreferrer\">End now</a></p></div>",
-            preset = self.preset.name(),
-            grant = self.grant,
             actor = who(&self.actor_name, self.actor),
             subject = who(&self.subject_name, self.subject),
             left = self.minutes_left,
@@ -136,7 +166,6 @@ fn escaped(text: &str) -> String {
 impl fmt::Debug for Banner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Banner")
-            .field("grant", &self.grant)
             .field("until", &self.until)
             .finish_non_exhaustive()
     }

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use crate::error::VerifyError;
 use crate::json::{present, read_strictly};
-use crate::principal::{Actor, Principal, SignIn};
+use crate::principal::{Actor, Principal, Proxy, SignIn, Support};
 
 /// How far two clocks may differ, in either direction. Fixed: what an API could widen, it would.
 pub const LEEWAY: Duration = Duration::from_secs(5);
@@ -183,14 +183,26 @@ fn scopes(text: &str) -> Result<Vec<String>, VerifyError> {
 /// All of an actor's members, and no other: a shape that is not known is not believed.
 fn actor(mut act: HashMap<String, String>) -> Result<Actor, VerifyError> {
     let actor = named_actor(&mut act).filter(|_| act.is_empty());
-    actor.ok_or(VerifyError::Claims("act is not sub, grant and preset"))
+    actor.ok_or(VerifyError::Claims(
+        "act is neither sub, grant and preset nor sub, delegation and basis",
+    ))
 }
 
+/// What is left over in the map is no member of the actor's kind.
 fn named_actor(act: &mut HashMap<String, String>) -> Option<Actor> {
-    Some(Actor {
-        sub: act.remove("sub")?.parse().ok()?,
-        grant: act.remove("grant")?.parse().ok()?,
-        preset: act.remove("preset")?.parse().ok()?,
+    let sub = act.remove("sub")?.parse().ok()?;
+    Some(if act.contains_key("grant") {
+        Actor::Support(Support {
+            sub,
+            grant: act.remove("grant")?.parse().ok()?,
+            preset: act.remove("preset")?.parse().ok()?,
+        })
+    } else {
+        Actor::Proxy(Proxy {
+            sub,
+            delegation: act.remove("delegation")?.parse().ok()?,
+            basis: act.remove("basis")?.parse().ok()?,
+        })
     })
 }
 

@@ -13,7 +13,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::challenge::Refusal;
-use crate::impersonation::is_never_lent;
+use crate::impersonation::{Allowed, is_never_lent};
 use crate::layer::LetInBy;
 use crate::tenant::{TenantDirectory, TenantRule};
 use crate::{Principal, Verifier, WhenStale};
@@ -39,7 +39,8 @@ pub struct Guard {
     tenants: Vec<Arc<TenantRule>>,
     acr_values: Option<Vec<String>>,
     max_age: Option<Duration>,
-    allows_impersonation: bool,
+    in_person: bool,
+    allowed: Allowed,
     when_stale: Option<WhenStale>,
 }
 
@@ -104,14 +105,38 @@ impl Guard {
         Self::tenant(TenantRule::path(template, Arc::new(directory)))
     }
 
-    /// Lets unsafe methods pass under impersonation, unless the grant is for reading only. Only in
-    /// [`VerifyLayer::guard`]: a layer further out has already refused otherwise. A permission key
-    /// that is never lent ([`is_never_lent`]) refuses an actor all the same.
+    /// Lets unsafe methods pass when support staff act as the subject, unless the grant is for
+    /// reading only. Only in [`VerifyLayer::guard`]: a layer further out has already refused
+    /// otherwise. A permission key that is never lent ([`is_never_lent`]) refuses an actor all the
+    /// same.
     ///
     /// [`VerifyLayer::guard`]: crate::VerifyLayer::guard
     pub fn allow_impersonation() -> Self {
         Self {
-            allows_impersonation: true,
+            allowed: Allowed {
+                support: true,
+                proxies: false,
+            },
+            ..Self::default()
+        }
+    }
+
+    /// The same when a patient's proxy acts for her. Neither allows the other's.
+    pub fn allow_proxies() -> Self {
+        Self {
+            allowed: Allowed {
+                support: false,
+                proxies: true,
+            },
+            ..Self::default()
+        }
+    }
+
+    /// Nobody acts as the person here, not to look either: support staff and proxies are refused
+    /// with 403 `impersonation_forbidden`, whatever else the route allows.
+    pub fn in_person() -> Self {
+        Self {
+            in_person: true,
             ..Self::default()
         }
     }
@@ -159,7 +184,8 @@ impl Guard {
             (Some(mine), Some(theirs)) => Some(mine.min(theirs)),
             (mine, theirs) => mine.or(theirs),
         };
-        self.allows_impersonation |= other.allows_impersonation;
+        self.in_person |= other.in_person;
+        self.allowed = self.allowed.or(other.allowed);
         self.when_stale = match (self.when_stale, other.when_stale) {
             (Some(mine), Some(theirs)) => Some(mine.stricter(theirs)),
             (mine, theirs) => mine.or(theirs),
@@ -171,8 +197,9 @@ impl Guard {
         self.when_stale
     }
 
-    pub(crate) fn allows_impersonation(&self) -> bool {
-        self.allows_impersonation
+    /// Who may change something here while acting as somebody else.
+    pub(crate) fn allowed(&self) -> Allowed {
+        self.allowed
     }
 
     /// The clinic first: who is at the wrong one learns nothing more.
@@ -190,7 +217,8 @@ impl Guard {
         if let Some(missing) = self.scopes.iter().find(|scope| !principal.has_scope(scope)) {
             return Err(Refusal::Scope(missing.clone()));
         }
-        if principal.actor().is_some() && self.permissions.iter().any(|key| is_never_lent(key)) {
+        let is_hers_alone = self.in_person || self.permissions.iter().any(|key| is_never_lent(key));
+        if principal.actor().is_some() && is_hers_alone {
             return Err(Refusal::Impersonation);
         }
         let may = |key: &String| verifier.permissions().allow(principal.roles(), key);

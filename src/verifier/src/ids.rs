@@ -61,6 +61,12 @@ identifier! {
     GrantId
 }
 
+identifier! {
+    /// One delegation: who may act for which patient, on what legal basis, and until when. A UUID,
+    /// written in lower case with hyphens.
+    DelegationId
+}
+
 /// A text is not a UUID in its one canonical form: 36 characters, lower case, with hyphens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a UUID in lower case with hyphens")]

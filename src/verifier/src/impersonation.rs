@@ -1,8 +1,9 @@
-//! What support staff may do while they act as a person (design §7).
+//! What somebody may do while acting as somebody else: support staff (design §7), or a patient's
+//! proxy.
 //!
 //! Three things hold whatever the token's roles carry, and each is asked in one place:
-//! - a method that is not safe needs a route that allows it by name, and a preset that is not
-//!   read-only ([`may_ask`]);
+//! - a method that is not safe needs a route that allows it by name, support and proxies each by
+//!   its own, and of support a preset that is not read-only ([`may_ask`]);
 //! - no route with a permission key of [`NEVER_LENT`] lets an actor pass ([`is_never_lent`]);
 //! - nothing reaches a handler unrecorded (`record.rs`).
 
@@ -10,6 +11,8 @@ use std::str::FromStr;
 
 use http::Method;
 use serde::{Serialize, Serializer};
+
+use crate::Actor;
 
 /// How much of the subject's rights a grant lends. The issuer has already cut `roles` and `scope`
 /// to it; what a verifier adds stands at each.
@@ -62,9 +65,30 @@ impl FromStr for Preset {
     }
 }
 
-/// Whether a request of that method may be made under that preset at all.
-pub(crate) fn may_ask(method: &Method, preset: Preset, route_allows: bool) -> bool {
-    method.is_safe() || (route_allows && preset != Preset::ReadOnly)
+/// Who may change something at a route while acting as somebody else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Allowed {
+    pub(crate) support: bool,
+    pub(crate) proxies: bool,
+}
+
+impl Allowed {
+    /// Whatever either allows.
+    pub(crate) const fn or(self, other: Self) -> Self {
+        Self {
+            support: self.support || other.support,
+            proxies: self.proxies || other.proxies,
+        }
+    }
+}
+
+/// Whether that actor may make a request of that method at all.
+pub(crate) fn may_ask(method: &Method, actor: &Actor, allowed: Allowed) -> bool {
+    method.is_safe()
+        || match actor {
+            Actor::Support(support) => allowed.support && support.preset != Preset::ReadOnly,
+            Actor::Proxy(_) => allowed.proxies,
+        }
 }
 
 /// One segment of a permission key, as [`NEVER_LENT`] names it.
@@ -97,8 +121,8 @@ const NEVER_LENT: [([Segment; 3], &str); 12] = [
     ([Any, Any, Is("export")], "a record in bulk"),
 ];
 
-/// Whether that permission key is one that no grant of impersonation ever lends: credentials,
-/// factors, consent, roles, signatures, prescriptions, money, exports.
+/// Whether that permission key is one that no grant of impersonation and no delegation ever lends:
+/// credentials, factors, consent, roles, signatures, prescriptions, money, exports.
 ///
 /// ```
 /// use lanyard_verifier::is_never_lent;
@@ -123,7 +147,10 @@ pub fn is_never_lent(key: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
+    use crate::{Basis, DelegationId, GrantId, Proxy, SubjectId, Support};
 
     /// IMP-05, IMP-06, IMP-02, IMP-10.
     #[test]
@@ -163,13 +190,25 @@ mod tests {
 
     #[test]
     fn only_a_named_route_takes_more_than_reading_and_never_from_a_reader() {
-        for preset in [Preset::ReadOnly, Preset::Assist, Preset::Technical] {
-            assert_eq!(preset.name().parse(), Ok(preset));
-            for route_allows in [false, true] {
-                assert!(may_ask(&Method::GET, preset, route_allows));
-                let may = route_allows && preset != Preset::ReadOnly;
-                assert_eq!(may_ask(&Method::POST, preset, route_allows), may);
+        let id = Uuid::from_u128(1);
+        let sub = SubjectId::from_uuid(id);
+        let proxy = Actor::Proxy(Proxy {
+            sub,
+            delegation: DelegationId::from_uuid(id),
+            basis: Basis::Parent,
+        });
+        for (support, proxies) in [(false, false), (false, true), (true, false), (true, true)] {
+            let allowed = Allowed { support, proxies };
+            for preset in [Preset::ReadOnly, Preset::Assist, Preset::Technical] {
+                assert_eq!(preset.name().parse(), Ok(preset));
+                let grant = GrantId::from_uuid(id);
+                let actor = Actor::Support(Support { sub, grant, preset });
+                assert!(may_ask(&Method::GET, &actor, allowed));
+                let may = support && preset != Preset::ReadOnly;
+                assert_eq!(may_ask(&Method::POST, &actor, allowed), may);
             }
+            assert!(may_ask(&Method::HEAD, &proxy, allowed));
+            assert_eq!(may_ask(&Method::DELETE, &proxy, allowed), proxies);
         }
         assert_eq!("Assist".parse::<Preset>(), Err(UnknownPreset));
     }

@@ -36,10 +36,10 @@ impl Verifier {
     /// A layer that lets only requests with a good token pass, and puts their
     /// `Arc<`[`Principal`]`>` in the request's extensions.
     ///
-    /// It answers refusals itself, with the challenges of RFC 6750. Under impersonation (`act`)
-    /// only GET, HEAD, OPTIONS and TRACE pass, and none unrecorded
+    /// It answers refusals itself, with the challenges of RFC 6750. When somebody acts as the
+    /// subject (`act`) only GET, HEAD, OPTIONS and TRACE pass, and none unrecorded
     /// ([`Builder::recorder`](crate::Builder::recorder)); a route that allows more says so with
-    /// [`Guard::allow_impersonation`] in [`VerifyLayer::guard`].
+    /// [`Guard::allow_impersonation`] or [`Guard::allow_proxies`] in [`VerifyLayer::guard`].
     pub fn layer(&self) -> VerifyLayer {
         VerifyLayer {
             verifier: self.clone(),
@@ -143,11 +143,9 @@ impl VerifyLayer {
     /// What is decided of a request whose token is good.
     async fn decide(&self, parts: &Parts, principal: &Principal) -> Result<(), Refusal> {
         self.guard.check(parts, principal, &self.verifier).await?;
-        let route_allows = self.guard.allows_impersonation();
+        let allowed = self.guard.allowed();
         match principal.actor() {
-            Some(actor) if !may_ask(&parts.method, actor.preset, route_allows) => {
-                Err(Refusal::Impersonation)
-            }
+            Some(actor) if !may_ask(&parts.method, actor, allowed) => Err(Refusal::Impersonation),
             _ => Ok(()),
         }
     }

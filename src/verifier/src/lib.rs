@@ -24,6 +24,7 @@ mod layer;
 mod metadata;
 mod permissions;
 mod principal;
+mod proxy;
 mod record;
 mod resource;
 mod revocation;
@@ -47,7 +48,7 @@ pub use http_client::{
     HttpActivitySink, HttpClient, HttpError, HttpIntrospector, HttpKeySource, HttpRecorder,
     HttpRevocationSource,
 };
-pub use ids::{GrantId, NotAnId, SubjectId, TenantId};
+pub use ids::{DelegationId, GrantId, NotAnId, SubjectId, TenantId};
 pub use impersonation::{Preset, UnknownPreset, is_never_lent};
 pub use introspection::{Introspection, IntrospectionError, Introspector};
 pub use jwk::{Jwk, JwkSet};
@@ -56,7 +57,8 @@ pub use layer::{VerifyLayer, VerifyService};
 #[cfg(feature = "axum")]
 pub use metadata::MetadataService;
 pub use permissions::Permissions;
-pub use principal::{Actor, MissingScope, Principal, SignIn};
+pub use principal::{Actor, MissingScope, Principal, Proxy, SignIn, Support};
+pub use proxy::{Basis, UnknownBasis};
 pub use record::{ActedRequest, Decision, RecordError, Recorder, Recording};
 pub use resource::{PROTECTED_RESOURCE_METADATA_PATH, ProtectedResourceMetadata};
 pub use revocation::{

@@ -5,7 +5,8 @@ use std::fmt;
 use time::OffsetDateTime;
 
 use crate::impersonation::Preset;
-use crate::{GrantId, SubjectId, TenantId};
+use crate::proxy::Basis;
+use crate::{DelegationId, GrantId, SubjectId, TenantId};
 
 /// The verified caller of a request. Only a [`Verifier`](crate::Verifier) makes one.
 ///
@@ -41,16 +42,65 @@ pub struct SignIn {
     pub(crate) amr: Vec<String>,
 }
 
-/// Who really acts when support staff act as the subject (`act`, RFC 8693 §4.1).
+/// Who really acts as the subject (`act`, RFC 8693 §4.1). A token of any other shape is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Actor {
+pub enum Actor {
+    /// Support staff, for half an hour at most.
+    Support(Support),
+    /// Somebody whom the law or the patient lets act for her.
+    Proxy(Proxy),
+}
+
+impl Actor {
+    /// Who really acts, whatever lets her: a support's membership is in the platform's tenant, a
+    /// proxy's in the token's own.
+    pub const fn sub(&self) -> SubjectId {
+        match self {
+            Self::Support(support) => support.sub,
+            Self::Proxy(proxy) => proxy.sub,
+        }
+    }
+
+    /// Support staff, if that is who acts.
+    pub const fn support(&self) -> Option<Support> {
+        match self {
+            Self::Support(support) => Some(*support),
+            Self::Proxy(_) => None,
+        }
+    }
+
+    /// A patient's proxy, if that is who acts.
+    pub const fn proxy(&self) -> Option<Proxy> {
+        match self {
+            Self::Support(_) => None,
+            Self::Proxy(proxy) => Some(*proxy),
+        }
+    }
+}
+
+/// Support staff who act as the subject, under a grant of impersonation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Support {
     /// The actor's own membership, in the platform's tenant.
     pub sub: SubjectId,
     /// The grant by which she acts; the issuer knows its reason, approval and end.
     pub grant: GrantId,
     /// How much of the subject's rights was lent.
     pub preset: Preset,
+}
+
+/// A patient's parent, guardian, caregiver or agent, who acts for her under a delegation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Proxy {
+    /// The proxy's own membership, in the token's clinic.
+    pub sub: SubjectId,
+    /// The delegation by which she acts; the issuer knows its document, scope and end.
+    pub delegation: DelegationId,
+    /// As what she acts.
+    pub basis: Basis,
 }
 
 impl Principal {
@@ -148,7 +198,7 @@ impl Principal {
         self.expires_at
     }
 
-    /// Who acts as the subject, under impersonation.
+    /// Who acts as the subject: support staff, or a patient's proxy.
     pub fn actor(&self) -> Option<&Actor> {
         self.actor.as_ref()
     }

@@ -1,4 +1,5 @@
-//! Every request under impersonation is on the record before its handler runs (design §7).
+//! Every request of somebody who acts as somebody else is on the record before its handler runs
+//! (design §7).
 //!
 //! - R1: safe or not, admitted or refused, whoever refuses: the layer or a guard further in.
 //! - R2: it is awaited. What can't be recorded is answered 503 and reaches no handler.
@@ -26,11 +27,11 @@ pub struct ActedRequest {
     pub jti: String,
     /// Its clinic.
     pub tid: TenantId,
-    /// Its session: the impersonation's own.
+    /// Its session: the grant's or the delegation's own.
     pub sid: String,
     /// Whom the actor acts as.
     pub sub: SubjectId,
-    /// Who really acts, by which grant, with how much of the subject's rights.
+    /// Who really acts, and by what.
     pub actor: Actor,
     /// Through which client.
     pub client_id: String,

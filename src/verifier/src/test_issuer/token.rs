@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Ended, TestKey};
-use crate::{GrantId, Preset, SubjectId, TenantId};
+use crate::{Basis, DelegationId, GrantId, Preset, SubjectId, TenantId};
 
 /// The clinic of a token that does not say another.
 const TENANT: TenantId =
@@ -155,6 +155,12 @@ impl TestToken {
     /// Used by support staff who act as the subject by that grant, with that preset (`act`).
     pub fn acted(self, actor: SubjectId, grant: GrantId, preset: Preset) -> Self {
         let act = json!({ "sub": actor, "grant": grant, "preset": preset });
+        self.claim("act", act)
+    }
+
+    /// Used by a patient's proxy who acts for her under that delegation (`act`).
+    pub fn proxied(self, proxy: SubjectId, delegation: DelegationId, basis: Basis) -> Self {
+        let act = json!({ "sub": proxy, "delegation": delegation, "basis": basis });
         self.claim("act", act)
     }
 

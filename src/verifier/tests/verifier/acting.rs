@@ -1,4 +1,5 @@
-//! Under impersonation: what an actor may ask, and that all of it is recorded (design §7).
+//! When somebody acts as somebody else: what an actor may ask, and that all of it is recorded
+//! (design §7).
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -8,8 +9,8 @@ use axum::extract::MatchedPath;
 use axum::routing::{any, get as get_route, post};
 use http::{Method, Request, StatusCode};
 use lanyard_verifier::{
-    ActedRequest, Decision, GrantId, Guard, Permissions, Preset, RecordError, Recorder, Recording,
-    SubjectId,
+    ActedRequest, Basis, Decision, DelegationId, GrantId, Guard, Permissions, Preset, RecordError,
+    Recorder, Recording, SubjectId,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -19,6 +20,7 @@ use crate::lab::{JUNIPER, Lab, NOW, bearing, call, get};
 const ACTOR: SubjectId = SubjectId::from_uuid(Uuid::from_u128(7));
 const PATIENT: SubjectId = SubjectId::from_uuid(Uuid::from_u128(8));
 const GRANT: GrantId = GrantId::from_uuid(Uuid::from_u128(9));
+const DELEGATION: DelegationId = DelegationId::from_uuid(Uuid::from_u128(10));
 
 /// Keeps what it is told, unless it is out of order.
 #[derive(Clone, Default)]
@@ -67,6 +69,11 @@ fn lab() -> (Lab, Ledger) {
 fn acting(lab: &Lab, preset: Preset) -> String {
     let token = lab.token().subject(PATIENT).roles(["owner"]);
     token.acted(ACTOR, GRANT, preset).mint()
+}
+
+fn proxied(lab: &Lab) -> String {
+    let token = lab.token().subject(PATIENT).roles(["owner"]);
+    token.proxied(ACTOR, DELEGATION, Basis::Guardian).mint()
 }
 
 fn router(lab: &Lab, guard: Guard) -> Router {
@@ -130,6 +137,72 @@ async fn ask(
     assert_eq!(ledger.decisions(), [], "nobody acts for anybody");
 }
 
+/// A route names whom it allows more than looking: support and proxies are not each other.
+#[tokio::test]
+async fn a_route_allows_support_and_proxies_each_by_name() {
+    let (lab, ledger) = lab();
+    let support = acting(&lab, Preset::Assist);
+    let proxy = proxied(&lab);
+    let both = Guard::allow_impersonation().and(Guard::allow_proxies());
+    for (guard, support_may, proxy_may) in [
+        (Guard::default(), false, false),
+        (Guard::allow_impersonation(), true, false),
+        (Guard::allow_proxies(), false, true),
+        (both, true, true),
+    ] {
+        let router = router(&lab, guard.clone());
+        for (token, may) in [(&support, support_may), (&proxy, proxy_may)] {
+            assert_eq!(get(&router, "/", token).await.status, StatusCode::OK);
+            let answer = call(&router, bearing(Request::post("/"), token)).await;
+            let decided = if may {
+                assert_eq!(answer.status, StatusCode::OK, "{guard:?}");
+                Decision::Admitted
+            } else {
+                let code = answer.refused(StatusCode::FORBIDDEN);
+                assert_eq!(code, "impersonation_forbidden", "{guard:?}");
+                FORBIDDEN
+            };
+            assert_eq!(ledger.decisions(), [Decision::Admitted, decided]);
+        }
+    }
+}
+
+/// What is hers alone is not looked at by another either, whatever else the route allows.
+#[tokio::test]
+async fn in_person_refuses_every_actor_and_nobody_else() {
+    let (lab, ledger) = lab();
+    let all = Guard::allow_impersonation().and(Guard::allow_proxies());
+    let router = router(&lab, all.and(Guard::in_person()));
+    for token in [acting(&lab, Preset::Assist), proxied(&lab)] {
+        for method in [Method::GET, Method::POST] {
+            let request = Request::builder().method(method).uri("/");
+            let answer = call(&router, bearing(request, &token)).await;
+            let code = answer.refused(StatusCode::FORBIDDEN);
+            assert_eq!(code, "impersonation_forbidden");
+            assert_eq!(ledger.decisions(), [FORBIDDEN]);
+        }
+    }
+    let herself = lab.token().mint();
+    assert_eq!(get(&router, "/", &herself).await.status, StatusCode::OK);
+}
+
+/// The record names a proxy as it names support.
+#[tokio::test]
+async fn the_record_says_under_which_delegation() {
+    let (lab, ledger) = lab();
+    get(&router(&lab, Guard::default()), "/", &proxied(&lab)).await;
+    let kept = ledger.kept.lock().expect("not poisoned");
+    let [request] = &kept[..] else {
+        panic!("{kept:?}");
+    };
+    let proxy = request.actor.proxy().expect("a proxy");
+    assert_eq!(
+        (proxy.sub, proxy.delegation, proxy.basis),
+        (ACTOR, DELEGATION, Basis::Guardian)
+    );
+    assert_eq!((request.sub, request.actor.support()), (PATIENT, None));
+}
+
 /// The exception is the verifying layer's own: a guard further in can't lift what was refused.
 #[tokio::test]
 async fn a_guard_further_in_allows_nothing() {
@@ -164,30 +237,34 @@ async fn a_method_override_header_changes_nothing() {
 #[tokio::test]
 async fn what_is_never_lent_refuses_every_actor() {
     let (lab, ledger) = lab();
-    let token = acting(&lab, Preset::Assist);
     let herself = lab.token().roles(["owner"]).mint();
-    let signs = Guard::permission("visits.note.sign").and(Guard::allow_impersonation());
+    let all = Guard::allow_impersonation().and(Guard::allow_proxies());
+    let signs = Guard::permission("visits.note.sign").and(all.clone());
     let inside = router(&lab, signs.clone());
     let further_in: Router = Router::new()
         .route("/", any(|| async { "in" }))
         .route_layer(signs)
-        .layer(lab.verifier.layer().guard(Guard::allow_impersonation()));
+        .layer(lab.verifier.layer().guard(all));
     for (router, recorded) in [
         (inside, vec![FORBIDDEN]),
         (further_in, vec![Decision::Admitted, FORBIDDEN]),
     ] {
         for method in [Method::GET, Method::POST] {
             let request = || Request::builder().method(method.clone()).uri("/");
-            let answer = call(&router, bearing(request(), &token)).await;
-            let code = answer.refused(StatusCode::FORBIDDEN);
-            assert_eq!(code, "impersonation_forbidden");
-            assert_eq!(ledger.decisions(), recorded);
+            for token in [acting(&lab, Preset::Assist), proxied(&lab)] {
+                let answer = call(&router, bearing(request(), &token)).await;
+                let code = answer.refused(StatusCode::FORBIDDEN);
+                assert_eq!(code, "impersonation_forbidden");
+                assert_eq!(ledger.decisions(), recorded);
+            }
             let answer = call(&router, bearing(request(), &herself)).await;
             assert_eq!(answer.status, StatusCode::OK);
         }
     }
     let lent = router(&lab, Guard::permission("visits.visit.write"));
-    assert_eq!(get(&lent, "/", &token).await.status, StatusCode::OK);
+    for token in [acting(&lab, Preset::Assist), proxied(&lab)] {
+        assert_eq!(get(&lent, "/", &token).await.status, StatusCode::OK);
+    }
 }
 
 /// Both identities, the grant, the token and where it went; never the query.
@@ -202,9 +279,9 @@ async fn the_record_says_who_as_whom_by_what_and_where() {
         panic!("{kept:?}");
     };
     assert_eq!((request.tid, request.sub), (JUNIPER, PATIENT));
-    let actor = request.actor;
+    let support = request.actor.support().expect("support");
     assert_eq!(
-        (actor.sub, actor.grant, actor.preset),
+        (support.sub, support.grant, support.preset),
         (ACTOR, GRANT, Preset::Technical)
     );
     let token = (&*request.jti, &*request.sid, &*request.client_id);

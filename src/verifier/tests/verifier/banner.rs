@@ -1,6 +1,6 @@
 //! What an app shows under impersonation.
 
-use lanyard_verifier::{Banner, GrantId, Preset, SubjectId};
+use lanyard_verifier::{Banner, Basis, DelegationId, GrantId, Preset, SubjectId};
 use serde_json::json;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -59,6 +59,28 @@ async fn the_banner_says_who_as_whom_and_how_long() {
             "end_url": "https://id.example/account/impersonation",
         })
     );
+}
+
+/// A proxy's says as what she acts, and names the delegation.
+#[tokio::test]
+async fn the_banner_of_a_proxy_says_as_what_she_acts() {
+    let lab = Lab::new();
+    let delegation = DelegationId::from_uuid(Uuid::from_u128(10));
+    let token = lab.token().subject(PATIENT);
+    let token = token.proxied(ACTOR, delegation, Basis::PowerOfAttorney);
+    let principal = lab.verifier.verify(&token.mint()).await.expect("good");
+    let banner = principal.banner("/end", now()).expect("somebody acts");
+    let banner = banner.names("Pat Quill", "Ada Quill");
+    let html = banner.html();
+    assert!(html.contains(
+        "lanyard-banner-power_of_attorney\" role=\"status\" \
+         data-delegation=\"00000000-0000-0000-0000-00000000000a\""
+    ));
+    assert!(html.contains("<strong>Ada Quill</strong> (agent under a power of attorney)."));
+    let json = serde_json::to_value(&banner).expect("JSON");
+    assert_eq!(json["delegation"], json!(delegation));
+    assert_eq!(json["basis"], "power_of_attorney");
+    assert!(json.get("grant").is_none() && json.get("preset").is_none());
 }
 
 /// By id and by the token's end, if the app says no more; and never below zero.

@@ -52,7 +52,9 @@ async fn the_principal_says_what_the_token_said() {
     assert!(principal.has_scope("visits:write"));
     assert!(!principal.has_scope("visits"), "no scope by its beginning");
     let acting = principal.actor().expect("somebody acts");
-    assert_eq!((acting.sub, acting.preset), (actor, Preset::Assist));
+    let preset = acting.support().map(|support| support.preset);
+    assert_eq!((acting.sub(), preset), (actor, Some(Preset::Assist)));
+    assert_eq!(acting.proxy(), None);
     assert_eq!(principal.client_id(), "test-client");
     assert_eq!(principal.audience(), AUDIENCE);
     assert_eq!(principal.sid(), Some("test-session"));

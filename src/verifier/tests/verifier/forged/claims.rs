@@ -9,6 +9,12 @@ const ACTOR: &str = concat!(
     r#""grant":"6a7e0000-0000-4000-8000-000000000001","preset":"read-only""#
 );
 
+/// A proxy likewise.
+const PROXY: &str = concat!(
+    r#""sub":"ac700000-0000-4000-8000-000000000001","#,
+    r#""delegation":"de1e0000-0000-4000-8000-000000000001","basis":"parent""#
+);
+
 pub(super) fn accepted(world: &World, cases: &mut Cases) {
     let mut add = |name: &str, why: &str, claims: &Object| {
         let token = mint(&World::header(), claims, |input| world.es(input));
@@ -50,6 +56,11 @@ pub(super) fn accepted(world: &World, cases: &mut Cases) {
         "under impersonation",
         "who acts is named; what may be done then is the route's to say",
         &claims().json("act", format!("{{{ACTOR}}}")),
+    );
+    add(
+        "under a delegation",
+        "a patient's proxy is named; what may be done then is the route's to say",
+        &claims().json("act", format!("{{{PROXY}}}")),
     );
     add(
         "a client acting for itself",
@@ -378,6 +389,8 @@ fn actors(list: &mut List<'_>) {
     let sub = r#""sub":"ac700000-0000-4000-8000-000000000001""#;
     let grant = r#""grant":"6a7e0000-0000-4000-8000-000000000001""#;
     let preset = r#""preset":"read-only""#;
+    let delegation = r#""delegation":"de1e0000-0000-4000-8000-000000000001""#;
+    let basis = r#""basis":"parent""#;
     for (name, json) in [
         (
             "act is a string",
@@ -411,11 +424,41 @@ fn actors(list: &mut List<'_>) {
             "act with a list of presets",
             format!("{{{sub},{grant},\"preset\":[\"assist\"]}}"),
         ),
+        ("act without a basis", format!("{{{sub},{delegation}}}")),
+        ("act without a delegation", format!("{{{sub},{basis}}}")),
+        (
+            "act without a sub under a delegation",
+            format!("{{{delegation},{basis}}}"),
+        ),
+        (
+            "act under a delegation that is no id",
+            format!("{{{sub},\"delegation\":\"1\",{basis}}}"),
+        ),
+        (
+            "act on a basis that is none",
+            format!("{{{sub},{delegation},\"basis\":\"friend\"}}"),
+        ),
+        (
+            "act by a grant and under a delegation",
+            format!("{{{sub},{grant},{preset},{delegation},{basis}}}"),
+        ),
+        (
+            "act by a grant, on a basis",
+            format!("{{{sub},{grant},{basis}}}"),
+        ),
+        (
+            "act under a delegation, with a preset",
+            format!("{{{sub},{delegation},{preset}}}"),
+        ),
+        (
+            "act under a delegation, with a preset too",
+            format!("{{{sub},{delegation},{basis},{preset}}}"),
+        ),
     ] {
         let claims = World::claims().json("act", json);
         list.add(
             name,
-            "exactly one actor, by id, with grant and preset, and no chain",
+            "exactly one actor, by id, with grant and preset or delegation and basis, no chain",
             source,
             &claims,
         );
