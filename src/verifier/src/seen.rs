@@ -15,7 +15,7 @@ use crate::claims::Validity;
 use crate::introspection::Answered;
 use crate::jwk::VerifyingKey;
 use crate::principal::Principal;
-use crate::revocation::Mark;
+use crate::revocation::Hashed;
 
 /// Places in all: a power of two. Full, it holds about 10 MB; empty, 64 KiB.
 const PLACES: usize = 8192;
@@ -32,7 +32,7 @@ pub(crate) struct SeenToken {
     pub(crate) validity: Validity,
     pub(crate) principal: Arc<Principal>,
     /// What revocations would name it by; empty if nobody tells of any.
-    pub(crate) marks: Box<[Mark]>,
+    pub(crate) marks: Box<[Hashed]>,
     /// What the issuer said when it was asked.
     pub(crate) answer: Answered,
 }

@@ -287,7 +287,7 @@ impl Feed {
             keys,
         } = &self.whose;
         let token = UnverifiedToken::parse(token, SECURITY_EVENT)?;
-        let signed_by = [Mark::Key(token.kid.as_str().into())];
+        let signed_by = [Mark::Key(token.kid.as_str().into()).into()];
         if self.revocations.refuse(&signed_by, i64::MIN) {
             return Err(VerifyError::UnknownKey);
         }
