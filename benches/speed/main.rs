@@ -142,8 +142,8 @@ async fn run(asked: &Asked) -> Result<()> {
     }
     report::print(&figures)?;
     report::save(&machine, &figures)?;
-    if asked.rows.is_empty() && depth == Depth::Full && failed.is_empty() {
-        report::publish(&machine, &figures)?;
+    if depth == Depth::Full && failed.is_empty() {
+        report::publish(&asked.rows, &machine, &figures)?;
     }
     let missed = figures.iter().filter(|f| f.verdict() == Verdict::Missed);
     say(&format!(

@@ -14,8 +14,22 @@ use crate::place::said;
 use crate::postgres::Postgres;
 use crate::{peer, plot, say};
 
-const BEGIN: &str = "<!-- begin: written by cargo bench -->";
 const END: &str = "<!-- end -->";
+
+/// Before what a run of these rows has written.
+fn begin(rows: &[String]) -> String {
+    format!("<!-- begin: written by {} -->", command(rows))
+}
+
+/// What repeats a run.
+fn command(rows: &[String]) -> String {
+    let mut words = vec!["cargo bench"];
+    if !rows.is_empty() {
+        words.push("--");
+    }
+    words.extend(rows.iter().map(String::as_str));
+    words.join(" ")
+}
 
 fn page() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/PERFORMANCE.md")
@@ -117,13 +131,22 @@ fn draw(folder: &Path, figures: &[Figure]) -> Result<()> {
     Ok(())
 }
 
-/// Between the two marks of docs/PERFORMANCE.md.
-pub(crate) fn publish(machine: &[(&str, String)], figures: &[Figure]) -> Result<()> {
-    let text = std::fs::read_to_string(page())?;
-    let (before, rest) = text.split_once(BEGIN).context("no begin mark")?;
+/// Between the marks that docs/PERFORMANCE.md has for a run of these rows; says nothing if it has
+/// none.
+///
+/// - `rows`: as they were asked for; none: all of them
+pub(crate) fn publish(
+    rows: &[String],
+    machine: &[(&str, String)],
+    figures: &[Figure],
+) -> Result<()> {
+    let (text, mark) = (std::fs::read_to_string(page())?, begin(rows));
+    let Some((before, rest)) = text.split_once(&mark) else {
+        return Ok(());
+    };
     let (_, after) = rest.split_once(END).context("no end mark")?;
     let block = block(machine, figures)?;
-    std::fs::write(page(), format!("{before}{BEGIN}\n\n{block}\n{END}{after}"))?;
+    std::fs::write(page(), format!("{before}{mark}\n\n{block}\n{END}{after}"))?;
     say("written: docs/PERFORMANCE.md");
     draw(page().parent().context("a folder")?, figures)
 }
