@@ -1,4 +1,4 @@
-//! The self-driving run: the main job, over real HTTP, step by step.
+//! The self-driving run, over real HTTP, step by step: the main job here, then a case of support.
 
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use secrecy::ExposeSecret as _;
 use super::DemoError;
 use super::browser::{Browser, Seen};
 use super::state::World;
+use super::support;
 use super::world::{IVY, RUTH, WILLOW_IDLE_SECONDS};
 use crate::app::App;
 use crate::apps::calls::Caller;
@@ -32,7 +33,40 @@ pub struct Step {
     pub is_done: bool,
 }
 
-/// Drives through the main job; `said` hears of each step. True: every step went as it should.
+/// What came of a step: more words, if there are any.
+pub(super) type Outcome = Result<Option<String>, DemoError>;
+
+/// Says of each step what came of it, until one does not go as it should.
+pub(super) struct Telling<'a> {
+    said: &'a mut (dyn FnMut(&Step) + Send),
+    goes_well: bool,
+}
+
+impl Telling<'_> {
+    /// Does one step, unless one before it failed.
+    pub(super) async fn step(&mut self, words: &str, work: impl Future<Output = Outcome>) {
+        if !self.goes_well {
+            return;
+        }
+        let began = Instant::now();
+        let outcome = work.await;
+        let took = began.elapsed();
+        self.goes_well = outcome.is_ok();
+        let words = match outcome {
+            Ok(None) => words.to_owned(),
+            Ok(Some(more)) => format!("{words}: {more}"),
+            Err(error) => format!("{words}: {error}"),
+        };
+        (self.said)(&Step {
+            words,
+            took,
+            is_done: self.goes_well,
+        });
+    }
+}
+
+/// Drives through the main job and a case of support; `said` hears of each step. True: every step
+/// went as it should.
 pub async fn drive(app: &App, world: &World, said: &mut (dyn FnMut(&Step) + Send)) -> bool {
     let run = Run {
         app,
@@ -40,56 +74,41 @@ pub async fn drive(app: &App, world: &World, said: &mut (dyn FnMut(&Step) + Send
         ruth: Browser::new(&app.config),
         ivy: Browser::new(&app.config),
     };
-    let mut goes_well = true;
-    macro_rules! step {
-        ($words:expr, $work:expr) => {
-            if goes_well {
-                let began = Instant::now();
-                let outcome = $work.await;
-                let took = began.elapsed();
-                goes_well = outcome.is_ok();
-                let words = match outcome {
-                    Ok(None) => $words.to_owned(),
-                    Ok(Some(more)) => format!("{}: {more}", $words),
-                    Err(error) => format!("{}: {error}", $words),
-                };
-                said(&Step {
-                    words,
-                    took,
-                    is_done: goes_well,
-                });
-            }
-        };
-    }
-    step!("Ruth signs in to Juniper's patient portal", run.sign_in());
-    step!(
-        "opens the clinician portal, not asked again",
-        run.open(Kind::Clinician)
-    );
-    step!(
-        "opens the clinic console, not asked again",
-        run.open(Kind::Console)
-    );
-    step!("an API trusts her token", run.call_api());
-    step!("the same token at Harbor is refused", run.cross_clinics());
-    step!(
-        "Ivy signs in at Willow, where nobody has time",
-        run.sign_in_ivy()
-    );
-    step!(
-        "does nothing while her page polls, and is signed out",
-        run.wait_idle()
-    );
-    step!("Ruth signs out of the console", run.sign_out());
-    step!("and is signed out of the other two", run.find_all_closed());
-    goes_well
+    let mut telling = Telling {
+        said,
+        goes_well: true,
+    };
+    main_job(&run, &mut telling).await;
+    support::tell(&run, &mut telling).await;
+    telling.goes_well
 }
 
-type Outcome = Result<Option<String>, DemoError>;
+async fn main_job(run: &Run<'_>, telling: &mut Telling<'_>) {
+    let words = "Ruth signs in to Juniper's patient portal";
+    telling.step(words, run.sign_in()).await;
+    let words = "opens the clinician portal, not asked again";
+    telling.step(words, run.open(Kind::Clinician)).await;
+    let words = "opens the clinic console, not asked again";
+    telling.step(words, run.open(Kind::Console)).await;
+    telling
+        .step("an API trusts her token", run.call_api())
+        .await;
+    let words = "the same token at Harbor is refused";
+    telling.step(words, run.cross_clinics()).await;
+    let words = "Ivy signs in at Willow, where nobody has time";
+    telling.step(words, run.sign_in_ivy()).await;
+    let words = "does nothing while her page polls, and is signed out";
+    telling.step(words, run.wait_idle()).await;
+    let words = "Ruth signs out of the console";
+    telling.step(words, run.sign_out()).await;
+    let words = "and is signed out of the other two";
+    telling.step(words, run.find_all_closed()).await;
+}
 
-struct Run<'a> {
-    app: &'a App,
-    world: &'a World,
+/// The means of the run, and the browsers that are open through all of the main job.
+pub(super) struct Run<'a> {
+    pub(super) app: &'a App,
+    pub(super) world: &'a World,
     ruth: Browser,
     ivy: Browser,
 }
@@ -103,12 +122,23 @@ impl Run<'_> {
         format!("{}{path}", origin.unwrap_or_default())
     }
 
-    async fn sign_in_at(&self, browser: &Browser, slug: &str, login: &str) -> Outcome {
+    pub(super) async fn sign_in_at(&self, browser: &Browser, slug: &str, login: &str) -> Outcome {
         let front = browser.visit(&self.at(Kind::Patient, slug, "/")).await?;
         front.says("Welcome to your patient portal")?;
         let first = browser
             .visit(&self.at(Kind::Patient, slug, paths::APP_SIGN_IN))
             .await?;
+        let home = self.type_in(browser, first, login).await?;
+        shown(&home.says("Your visits")?)
+    }
+
+    /// Types address, password and code where they are asked for.
+    pub(super) async fn type_in(
+        &self,
+        browser: &Browser,
+        first: Seen,
+        login: &str,
+    ) -> Result<Seen, DemoError> {
         let first = first.says("Sign in to continue")?;
         let second = browser
             .submit(&first, "identifier-form", &[("login", login)])
@@ -116,8 +146,7 @@ impl Run<'_> {
         let second = second.says("Enter your password")?;
         let typed = [("password", self.world.password(login))];
         let home = browser.submit(&second, "password-form", &typed).await?;
-        let home = self.prove_factor(browser, home, login).await?;
-        shown(&home.says("Your visits")?)
+        self.prove_factor(browser, home, login).await
     }
 
     /// Types the code of her device, if the page asks for it. Each is good once, and another run
@@ -158,9 +187,9 @@ impl Run<'_> {
         shown(&home.says(sentence)?)
     }
 
-    /// A token for the API, in the name of the patient portal and in Ruth's browser, without a
+    /// A token for the API, in the name of the patient portal and in somebody's browser, without a
     /// page: what the portal itself does, but seen from outside.
-    async fn token(&self) -> Result<String, DemoError> {
+    async fn token(&self, browser: &Browser) -> Result<String, DemoError> {
         let app = self.app;
         let secret = registration::secret(app, Kind::Patient).await?;
         let id = Kind::Patient.client_id();
@@ -174,7 +203,7 @@ impl Run<'_> {
         };
         let failed = |error: OidcError| DemoError::Step(error.to_string());
         let outset = oidc.begin(asked).await.map_err(failed)?;
-        let mut seen = self.ruth.look(outset.address.as_str()).await?;
+        let mut seen = browser.look(outset.address.as_str()).await?;
         let code = loop {
             let Some(onward) = seen.onward.take() else {
                 return Err(DemoError::Step("the issuer showed a page".to_owned()));
@@ -182,15 +211,20 @@ impl Run<'_> {
             let code = onward.query_pairs().find(|(name, _)| name == "code");
             match code.map(|(_, code)| code.into_owned()) {
                 Some(code) => break code,
-                None => seen = self.ruth.look(onward.as_str()).await?,
+                None => seen = browser.look(onward.as_str()).await?,
             }
         };
         let granted = oidc.redeem(&code, outset.pending).await.map_err(failed)?;
         Ok(granted.access_token.expose_secret().to_owned())
     }
 
-    async fn ask_api(&self, path: &str) -> Result<(u16, serde_json::Value), DemoError> {
-        let token = self.token().await?;
+    /// Reads something by the API: status and answer.
+    pub(super) async fn ask_api(
+        &self,
+        browser: &Browser,
+        path: &str,
+    ) -> Result<(u16, serde_json::Value), DemoError> {
+        let token = self.token(browser).await?;
         let address = format!("{}/api/v1/{path}", self.app.issuer());
         let address = address.parse().map_err(|_| DemoError::Step(address))?;
         let bearer = HeaderValue::from_str(&format!("Bearer {token}"));
@@ -202,7 +236,7 @@ impl Run<'_> {
     }
 
     async fn call_api(&self) -> Outcome {
-        match self.ask_api("visits?as=clinician").await? {
+        match self.ask_api(&self.ruth, "visits?as=clinician").await? {
             (200, body) => {
                 let count = body["visits"].as_array().map_or(0, Vec::len);
                 Ok(Some(format!("200, {count} visits")))
@@ -212,7 +246,7 @@ impl Run<'_> {
     }
 
     async fn cross_clinics(&self) -> Outcome {
-        match self.ask_api("clinics/harbor/visits").await? {
+        match self.ask_api(&self.ruth, "clinics/harbor/visits").await? {
             (401, _) => Ok(Some("401".to_owned())),
             (status, _) => Err(DemoError::Step(format!("the API answers {status}"))),
         }

@@ -8,11 +8,15 @@
 
 mod browser;
 mod catcher;
+mod clients;
+pub mod desk;
 pub mod drive;
+pub mod licenses;
 pub mod partner;
 pub mod routes;
 mod seed;
 pub mod state;
+mod support;
 pub mod table;
 pub mod world;
 

@@ -16,20 +16,15 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 use super::DemoError;
+use super::clients::{self, KnownAs};
 use super::routes::{Demo, FRONT};
 use super::state::World;
 use crate::app::App;
 use crate::apps::calls::Caller;
 use crate::apps::model::PendingLogin;
 use crate::apps::oidc::{Asked, Granted, Oidc};
-use crate::db::{Authority, Identity, Job, StoreError, Tx};
 use crate::http::layers::RequestId;
 use crate::http::page;
-use crate::ids::{ClientId, TenantId};
-use crate::oidc::client::service::{self as clients, RegisterOutcome, RotateOutcome};
-use crate::oidc::client::{
-    AuthMethod, ClientKind, ClientName, IdTokenAlg, NewClient, Profile, RedirectUri,
-};
 use crate::pages::{PartnerOutcome, PartnerPage, paths};
 
 /// Its public name.
@@ -83,58 +78,18 @@ fn address(app: &App, path: &str) -> String {
 
 /// Registers it as somebody else's client and keeps its secret in the world; repeatable.
 pub(super) async fn register(app: &App, world: &mut World) -> Result<(), DemoError> {
-    if world.partner_secret.is_some() {
-        return Ok(());
+    if world.partner_secret.is_none() {
+        let known_as = KnownAs {
+            id: CLIENT_ID,
+            name: NAME,
+            back_to: CALLBACK,
+            scopes: &SCOPES,
+            is_first_party: false,
+        };
+        world.partner_secret = Some(clients::register(app, &known_as).await?);
+        world.keep(&app.config, &app.env)?;
     }
-    let own = |path| RedirectUri::parse(&address(app, path));
-    let contradiction = DemoError::Contradiction("an address of the partner's app");
-    let Ok(redirect) = own(CALLBACK) else {
-        return Err(contradiction);
-    };
-    let new = NewClient {
-        tenant: TenantId::PLATFORM,
-        id: ClientId::parse(CLIENT_ID).expect("a constant"),
-        name: ClientName::parse(NAME).expect("a constant"),
-        kind: ClientKind::Web,
-        profile: Profile::Strict,
-        auth_method: AuthMethod::ClientSecretBasic,
-        id_token_alg: IdTokenAlg::Rs256,
-        redirect_uris: vec![redirect],
-        post_logout_redirect_uris: Vec::new(),
-        origins: Vec::new(),
-        scopes: SCOPES.map(str::to_owned).to_vec(),
-        audiences: vec![crate::apps::api::audience(app.issuer())],
-        app: None,
-        is_first_party: false,
-    };
-    let authority = Authority::job_in(Job::AdministerClients, TenantId::PLATFORM);
-    let secret = app
-        .db
-        .run(authority, async |tx| give_secret(tx, app, &new).await)
-        .await?;
-    world.partner_secret = Some(secret.ok_or(contradiction)?);
-    world.keep(&app.config, &app.env)
-}
-
-/// The secret of a client that is registered now, or was before a crash.
-async fn give_secret(
-    tx: &mut Tx<Identity>,
-    app: &App,
-    new: &NewClient,
-) -> Result<Option<String>, StoreError> {
-    let (env, keys) = (&app.env, &app.keys);
-    let shown = match clients::register(tx, env, keys, new).await? {
-        RegisterOutcome::Registered(secret) => secret,
-        RegisterOutcome::Refused(_) => None,
-        RegisterOutcome::IdTaken => {
-            let named = (new.tenant, &new.id);
-            match clients::rotate_secret(tx, env, keys, named, time::Duration::ZERO).await? {
-                RotateOutcome::Rotated { secret, .. } => Some(secret),
-                RotateOutcome::Unknown | RotateOutcome::NoSecret => None,
-            }
-        }
-    };
-    Ok(shown.map(|shown| shown.secret().expose_secret().to_owned()))
+    Ok(())
 }
 
 /// `GET /demo/partner`.

@@ -19,7 +19,7 @@ use crate::http::hosts::OwnHost;
 use crate::http::layers::{EveryAnswer, RequestId};
 use crate::http::{MAX_BODY_BYTES, page};
 use crate::identity::totp::model::step_ends_at;
-use crate::pages::{AppLink, DemoCode, DemoCodesPage, DemoPage, DemoPerson};
+use crate::pages::{AppLink, DemoCode, DemoCodesPage, DemoPage, DemoPerson, paths};
 
 /// The front page.
 pub const FRONT: &str = "/demo";
@@ -77,6 +77,7 @@ async fn front(State(demo): State<Demo>, id: RequestId) -> Response {
         codes_href: CODES.to_owned(),
         mail_href: MAIL.to_owned(),
         partner_href: partner::PARTNER.to_owned(),
+        support_href: paths::ACCOUNT_SUPPORT.to_owned(),
         discovery_href: "/.well-known/openid-configuration".to_owned(),
     };
     page::page(StatusCode::OK, &shown)

@@ -6,7 +6,7 @@ use time::Duration;
 
 use super::state::World;
 use super::world::{self, CLINICS, DemoClinic, MEMBERS, VISITS};
-use super::{DemoError, partner};
+use super::{DemoError, desk, partner};
 use crate::app::App;
 use crate::apps::{self, Kind};
 use crate::cli::Operator;
@@ -38,16 +38,26 @@ pub async fn seed(
     }
     register_apps(app).await?;
     partner::register(app, world).await?;
-    if world.is_seeded {
-        return Ok(());
+    desk::register(app, world).await?;
+    if !world.is_seeded {
+        plant(app, &operator, world, said).await?;
     }
+    let_support_ask(&operator).await
+}
+
+async fn plant(
+    app: &App,
+    operator: &Operator<'_>,
+    world: &mut World,
+    said: &mut (dyn FnMut(&str) + Send),
+) -> Result<(), DemoError> {
     let mut tenants = HashMap::new();
     for clinic in &CLINICS {
-        tenants.insert(clinic.slug, make_clinic(app, &operator, clinic).await?);
+        tenants.insert(clinic.slug, make_clinic(app, operator, clinic).await?);
     }
     tenants.insert(world::PLATFORM.slug, TenantId::PLATFORM);
     said("clinics are there");
-    make_people(app, &operator, world, &tenants).await?;
+    make_people(app, operator, world, &tenants).await?;
     said("people are there");
     for clinic in &CLINICS {
         plant_visits(app, clinic.slug, tenants[clinic.slug]).await?;
@@ -74,6 +84,18 @@ async fn refuse_strangers(operator: &Operator<'_>) -> Result<(), DemoError> {
         Some(stranger) => Err(DemoError::NotEmpty(stranger.slug)),
         None => Ok(()),
     }
+}
+
+/// Says what each clinic lets support do: at every start, for worlds that are older than that too.
+async fn let_support_ask(operator: &Operator<'_>) -> Result<(), DemoError> {
+    for clinic in &CLINICS {
+        let there = operator.find_tenant(clinic.slug).await?;
+        let there = there.ok_or(DemoError::Contradiction("a clinic that is not there"))?;
+        operator
+            .set_impersonation_rule(there.id, clinic.support)
+            .await?;
+    }
+    Ok(())
 }
 
 async fn make_clinic(

@@ -161,7 +161,8 @@ fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
     }
 }
 
-fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+/// Writes a private file whole and durably, in place of one that is there.
+pub(super) fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     let aside = path.with_extension("part");
     let mut file = fs::OpenOptions::new()
         .write(true)
@@ -185,6 +186,9 @@ pub struct World {
     /// The client secret of the app of another party, once it is registered.
     #[serde(default)]
     pub partner_secret: Option<String>,
+    /// The same of the support's own app.
+    #[serde(default)]
+    pub desk_secret: Option<String>,
     /// Whether everything that they are for is in the database.
     pub is_seeded: bool,
 }
@@ -229,6 +233,7 @@ impl World {
             passwords,
             code_secrets,
             partner_secret: None,
+            desk_secret: None,
             is_seeded: false,
         }
     }

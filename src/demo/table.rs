@@ -2,12 +2,14 @@
 
 use std::fmt::Write as _;
 
-use super::partner;
 use super::routes::FRONT;
 use super::state::World;
+use super::support::{EXPORT, KEYS};
 use super::world::{CLINICS, DemoMember, MEMBERS, PLATFORM, has_device};
+use super::{desk, partner};
 use crate::apps::{Kind, sites, words};
 use crate::config::Config;
+use crate::pages::paths;
 
 /// `patient, clinician and clinic admin`.
 fn roles(member: &DemoMember) -> String {
@@ -40,6 +42,13 @@ pub fn table(config: &Config, world: &World) -> String {
     let theirs = partner::PARTNER;
     line(&format!(
         "  Another's app {issuer}{theirs}: it asks before it sees anything"
+    ));
+    let (see, folder) = (paths::ACCOUNT_SUPPORT, config.state_dir.display());
+    line(&format!(
+        "  Support       {issuer}{see}: as Ana, after the run"
+    ));
+    line(&format!(
+        "  Juniper's log lanyard audit verify {folder}/{EXPORT} --keys {folder}/{KEYS}"
     ));
     line("  Everybody and everything here is made up.");
     for clinic in CLINICS.iter().chain([&PLATFORM]) {
@@ -109,7 +118,8 @@ pub fn facts(config: &Config, world: &World) -> serde_json::Value {
 fn clients(config: &Config, world: &World) -> Vec<serde_json::Value> {
     let own = Kind::ALL.map(|kind| client(config, kind)).into_iter();
     let theirs = partner::facts(config.issuer.as_str(), world);
-    own.chain([theirs]).collect()
+    let desk = desk::facts(config.issuer.as_str(), world);
+    own.chain([theirs, desk]).collect()
 }
 
 /// One of the apps as the issuer knows it. Its secret is its own.

@@ -1,6 +1,8 @@
 //! The demo's people and clinics. All made up.
 
+use super::licenses::{DemoLicense, LICENSES};
 use crate::apps::Kind;
+use crate::impersonation::Rule;
 use crate::visits::{VisitKind, VisitState};
 
 /// A clinic of the demo.
@@ -14,6 +16,8 @@ pub struct DemoClinic {
     pub accent: &'static str,
     /// Its own idle limit in seconds, if it is not the roles'.
     pub idle_seconds: Option<i64>,
+    /// What support may do there.
+    pub support: Rule,
 }
 
 /// The clinics. At the last one nobody has time: it shows the sign-out of who is away.
@@ -23,18 +27,21 @@ pub const CLINICS: [DemoClinic; 3] = [
         name: "Juniper Family Clinic",
         accent: "juniper",
         idle_seconds: None,
+        support: Rule::ApprovalByAdmin,
     },
     DemoClinic {
         slug: "harbor",
         name: "Harbor Heart Center",
         accent: "harbor",
         idle_seconds: None,
+        support: Rule::ConsentOfUser,
     },
     DemoClinic {
         slug: "willow",
         name: "Willow Walk-in",
         accent: "plum",
         idle_seconds: Some(WILLOW_IDLE_SECONDS),
+        support: Rule::Forbidden,
     },
 ];
 
@@ -44,6 +51,7 @@ pub const PLATFORM: DemoClinic = DemoClinic {
     name: "The platform's own staff",
     accent: "slate",
     idle_seconds: None,
+    support: Rule::Forbidden,
 };
 
 /// Long enough to sign in, short enough to watch.
@@ -68,6 +76,12 @@ pub struct DemoMember {
 
 /// Who uses all three apps: the physician who founded the clinic.
 pub const RUTH: &str = "ruth.okafor@example.test";
+/// Juniper's administrator.
+pub const GRACE: &str = "grace.kim@example.test";
+/// A patient of two clinics.
+pub const ANA: &str = "ana.ortiz@example.test";
+/// Of the platform's support.
+pub const PIOTR: &str = "piotr.nowak@example.test";
 /// Who works there and has no device for sign-in codes yet.
 pub const NOAH: &str = "noah.brooks@example.test";
 /// Whose clinic signs out quickly.
@@ -76,13 +90,13 @@ pub const IVY: &str = "ivy.stone@example.test";
 /// Everybody.
 pub const MEMBERS: [DemoMember; 14] = [
     DemoMember {
-        login: "ana.ortiz@example.test",
+        login: ANA,
         name: "Ana Ortiz",
         clinic: "juniper",
         roles: &["patient"],
         opens: Kind::Patient,
-        to_try: "See your visits. You are Harbor's patient too: open the portal there, or without \
-                 a clinic, and choose.",
+        to_try: "See your visits, and on your account page who of support acted as you. You are \
+                 Harbor's patient too: open the portal there, or without a clinic, and choose.",
     },
     DemoMember {
         login: RUTH,
@@ -118,12 +132,13 @@ pub const MEMBERS: [DemoMember; 14] = [
                  up with any authenticator app, or put it off once.",
     },
     DemoMember {
-        login: "grace.kim@example.test",
+        login: GRACE,
         name: "Grace Kim",
         clinic: "juniper",
         roles: &["clinic_admin"],
         opens: Kind::Console,
-        to_try: "See the members. Change your password and look at the caught mail.",
+        to_try: "See the members, and in the log what support did as Ana. Change your password \
+                 and look at the caught mail.",
     },
     DemoMember {
         login: "lena.fischer@example.test",
@@ -134,7 +149,7 @@ pub const MEMBERS: [DemoMember; 14] = [
         to_try: "An executive sees the clinic, and nobody's name.",
     },
     DemoMember {
-        login: "ana.ortiz@example.test",
+        login: ANA,
         name: "Ana Ortiz",
         clinic: "harbor",
         roles: &["patient"],
@@ -174,12 +189,13 @@ pub const MEMBERS: [DemoMember; 14] = [
         to_try: "The same for those who work there.",
     },
     DemoMember {
-        login: "piotr.nowak@example.test",
+        login: PIOTR,
         name: "Piotr Nowak",
         clinic: PLATFORM.slug,
         roles: &["platform_support"],
         opens: Kind::Console,
-        to_try: "Support staff belong to the platform: no clinic's records open to you.",
+        to_try: "Support staff belong to the platform: no clinic's records open to you, until a \
+                 clinic lets you act as one of its people. In the run you did, as Ana.",
     },
     DemoMember {
         login: "dana.whitfield@example.test",
@@ -188,47 +204,6 @@ pub const MEMBERS: [DemoMember; 14] = [
         roles: &["super_admin"],
         opens: Kind::Console,
         to_try: "You run the platform, and see no patient either.",
-    },
-];
-
-/// What a practitioner may practice as, and where. Made up like everything here; nothing reads it
-/// yet but the table.
-#[derive(Debug)]
-pub struct DemoLicense {
-    /// Whose.
-    pub login: &'static str,
-    /// Letters after the name.
-    pub title: &'static str,
-    /// Postal codes of the states.
-    pub states: &'static [&'static str],
-}
-
-/// The licenses of those who treat.
-pub const LICENSES: [DemoLicense; 5] = [
-    DemoLicense {
-        login: RUTH,
-        title: "MD",
-        states: &["OR"],
-    },
-    DemoLicense {
-        login: "maya.chen@example.test",
-        title: "MD",
-        states: &["OR", "WA"],
-    },
-    DemoLicense {
-        login: "noah.brooks@example.test",
-        title: "RN",
-        states: &["OR", "ID", "UT"],
-    },
-    DemoLicense {
-        login: "omar.haddad@example.test",
-        title: "DO",
-        states: &["CA"],
-    },
-    DemoLicense {
-        login: "hugo.marsh@example.test",
-        title: "PA-C",
-        states: &["NV"],
     },
 ];
 

@@ -19,6 +19,8 @@ pub struct DemoPage {
     pub mail_href: String,
     /// The app of another party.
     pub partner_href: String,
+    /// The account page of who acted as somebody.
+    pub support_href: String,
     /// The issuer's discovery document.
     pub discovery_href: String,
 }

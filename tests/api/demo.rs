@@ -67,12 +67,15 @@ async fn type_code(
 }
 
 /// Issue 2, "Shown by": sign-in, second app, API call, refused cross-clinic call, idle logoff,
-/// logout everywhere.
+/// logout everywhere. Issue 4, the same: support asks, the clinic lets it, it reads and writes
+/// nothing, the patient sees it and ends it, the log verifies, a changed byte is named.
 #[tokio::test]
-async fn the_demo_runs_through_the_main_job_by_itself() {
+async fn the_demo_runs_through_the_main_job_and_a_case_of_support_by_itself() {
     let demo = Demo::new("drive").await;
     let world = demo.prepare().await.unwrap();
     let lab = demo.serve().await;
+    let folder = lab.app.config.state_dir.clone();
+    std::fs::create_dir_all(&folder).unwrap();
     // Time stands still until somebody is to be away.
     let waits = Arc::new(AtomicBool::new(false));
     let ticking = tokio::spawn({
@@ -95,7 +98,37 @@ async fn the_demo_runs_through_the_main_job_by_itself() {
     .await;
     ticking.abort();
     assert!(goes_well, "{}", seen.concat());
-    assert_eq!(seen.len(), 9, "{}", seen.concat());
+    assert_eq!(seen.len(), 17, "{}", seen.concat());
+    let told = seen.concat();
+    for words in ["200, 3 visits", "nothing: 403", "GET /api/v1/visits"] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    let last = seen[16].split("a copy is changed: ").nth(1).unwrap();
+    let index = last.strip_prefix("Entry ").and_then(|rest| {
+        let (index, rest) = rest.split_once(' ')?;
+        rest.starts_with("is not what was recorded")
+            .then_some(index)
+    });
+    let index: usize = index.expect("the entry's name").parse().unwrap();
+    // What was written down for whoever tries it by hand: both files, and the keys to them.
+    let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
+    let (whole, changed) = (
+        read("juniper-log.ndjson"),
+        read("juniper-log-changed.ndjson"),
+    );
+    let apart: Vec<_> = (0..whole.len())
+        .filter(|&at| whole[at] != changed[at])
+        .collect();
+    assert_eq!((apart.len(), whole.len()), (1, changed.len()));
+    let lines = std::str::from_utf8(&whole[..apart[0]]).unwrap().lines();
+    let line = lines.last().unwrap();
+    assert!(line.contains(&format!("\"index\":{index},")), "{line}");
+    assert!(
+        String::from_utf8(read("log-keys.json"))
+            .unwrap()
+            .contains("verifier_key")
+    );
+    std::fs::remove_dir_all(folder.parent().unwrap()).unwrap();
 }
 
 /// Design: a second start uses the world of the first, and what a crash left is made whole.
@@ -285,7 +318,10 @@ async fn the_demo_tells_its_people_licenses_and_clients() {
             .unwrap()
             .starts_with("lcs_")
     );
-    assert_eq!(clients.len(), 4);
+    assert_eq!(clients.len(), 5);
+    let desk = clients.iter().find(|c| c["client_id"] == "support-desk");
+    let secret = desk.unwrap()["client_secret"].as_str().unwrap();
+    assert!(secret.starts_with("lcs_"));
     for client in clients {
         assert!(!client["redirect_uris"].as_array().unwrap().is_empty());
         assert!(client["opens"].as_str().unwrap().starts_with("http://"));
@@ -295,6 +331,8 @@ async fn the_demo_tells_its_people_licenses_and_clients() {
         "Maya Chen, MD (licensed in OR, WA): clinician",
         "Piotr Nowak: platform support",
         "/demo/partner",
+        "/account/access: as Ana, after the run",
+        "juniper-log.ndjson --keys",
     ] {
         assert!(shown.contains(words), "{words}: {shown}");
     }

@@ -56,6 +56,7 @@ pub(super) fn demo(all: &mut Vec<Shown>, words: Words) {
             codes_href: "/codes".to_owned(),
             mail_href: "/mail".to_owned(),
             partner_href: "/demo/partner".to_owned(),
+            support_href: "/account/access".to_owned(),
             discovery_href: "http://localhost:8080/.well-known/openid-configuration".to_owned(),
         }
     );
