@@ -13,6 +13,7 @@ pub mod db;
 pub mod demo;
 pub mod emergency;
 pub mod env;
+mod fault;
 pub mod http;
 pub mod identity;
 pub mod ids;

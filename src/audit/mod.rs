@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::db::{Plane, StoreError, Tx};
 use crate::env::Env;
+use crate::fault::{self, Point};
 use crate::secret::Keys;
 pub use event::EventType;
 
@@ -42,6 +43,8 @@ pub async fn append<P: Plane>(
     detail: Value,
 ) -> Result<(), StoreError> {
     let written = write(env, keys, event, env.now(), detail);
+    fault::pass(Point::Changed, event.name());
+    tx.trail().note(event.name());
     store::append(tx, event.name(), &written).await
 }
 
@@ -61,9 +64,12 @@ pub(crate) async fn append_all<P: Plane>(
     let now = env.now();
     let named = events.into_iter().map(|(event, detail)| {
         let written = write(env, keys, event, now, detail);
+        fault::pass(Point::Changed, event.name());
+        tx.trail().note(event.name());
         (event.name(), written)
     });
-    store::append_all(tx, named.collect()).await
+    let named = named.collect();
+    store::append_all(tx, named).await
 }
 
 /// Writes one event for a statement that records it with its change.

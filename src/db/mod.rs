@@ -52,6 +52,7 @@ pub use pools::PoolStanding;
 use pools::Waits;
 
 use crate::env::Env;
+use crate::fault::{Point, Trail};
 use crate::ids::{SubjectId, TenantId};
 
 /// The pools of all planes and the key that seals their contexts. Cheap to clone.
@@ -264,7 +265,9 @@ impl Db {
     ) -> Result<T, E> {
         let mut tx = self.begin(authority).await?;
         let value = work(&mut tx).await?;
+        tx.trail.pass(Point::Recorded);
         tx.inner.commit().await.map_err(StoreError::from)?;
+        tx.trail.pass(Point::Committed);
         Ok(value)
     }
 
@@ -285,6 +288,7 @@ impl Db {
             context,
             seal,
             opening,
+            trail: Trail::default(),
             plane: PhantomData,
         })
     }
@@ -314,6 +318,7 @@ pub struct Tx<P> {
     context: Context,
     seal: Arc<SealKey>,
     opening: Opening,
+    trail: Trail,
     plane: PhantomData<P>,
 }
 
@@ -321,6 +326,11 @@ impl<P: Plane> Tx<P> {
     /// The connection, for `store.rs` files.
     pub(crate) fn conn(&mut self) -> &mut PgConnection {
         self.inner.conn()
+    }
+
+    /// What was recorded in it, for tests that end the process.
+    pub(crate) const fn trail(&mut self) -> &mut Trail {
+        &mut self.trail
     }
 
     /// The tenant this transaction is for.

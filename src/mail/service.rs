@@ -17,6 +17,7 @@ use crate::audit::{self, EventType};
 use crate::config::MailDelivery;
 use crate::db::outbox::{self, MailKind};
 use crate::db::{Authority, Identity, Job, StoreError};
+use crate::fault::{self, Point};
 
 /// So many at a time.
 const BATCH: i64 = 20;
@@ -88,6 +89,7 @@ pub async fn deliver(app: &App) -> Result<usize, MailError> {
     if taken.is_empty() {
         return Ok(0);
     }
+    fault::pass(Point::MailTaken, "");
     let relay = relay_of(app).await;
     let (mut delivered, mut failed, mut is_shut) = (0, None, false);
     for envelope in taken {
@@ -147,12 +149,14 @@ async fn hand_over(
         }
         (MailDelivery::Smtp | MailDelivery::None | MailDelivery::Catcher, _) => {}
     }
+    fault::pass(Point::MailSent, "");
     let is_shown = app.config.mail.delivery == MailDelivery::Catcher;
     app.db
         .run(Authority::<Identity>::job(Job::DeliverMail), async |tx| {
             store::mark_delivered(tx, envelope, is_shown, now).await
         })
         .await?;
+    fault::pass(Point::MailMarked, "");
     Ok(true)
 }
 

@@ -9,6 +9,7 @@ use super::policy::{self, Kept, MOST_IN_SNAPSHOT};
 use super::{set, store};
 use crate::app::App;
 use crate::db::{Authority, Identity, Job, StoreError, Tx};
+use crate::fault::{self, Point};
 use crate::signing::service::rules;
 
 /// So many positions a transaction.
@@ -25,8 +26,17 @@ fn job() -> Authority<Identity> {
 /// Gives positions to all that was committed; the last one. Repeatable, on every server at once.
 pub async fn sequence(app: &App) -> Result<i64, StoreError> {
     loop {
-        let work = async |tx: &mut Tx<Identity>| store::sequence(tx, app.env.now(), BATCH).await;
+        let work = async |tx: &mut Tx<Identity>| {
+            let (last, moved) = store::sequence(tx, app.env.now(), BATCH).await?;
+            if moved > 0 {
+                fault::pass(Point::Positioning, "");
+            }
+            Ok::<_, StoreError>((last, moved))
+        };
         let (last, moved): (i64, i64) = app.db.run(job(), work).await?;
+        if moved > 0 {
+            fault::pass(Point::Positioned, "");
+        }
         if moved < i64::from(BATCH) {
             return Ok(last);
         }

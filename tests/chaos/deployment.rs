@@ -3,12 +3,15 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 pub(crate) const REDIRECT: &str = "https://app.example.test/cb";
+/// Nobody waits longer for a death.
+const LONGEST_LIFE: Duration = Duration::from_secs(90);
 /// The beginning of everybody's password; the number of the change follows.
 pub(crate) const PASSWORD: &str = "quiet river under seven bridges";
 
@@ -41,6 +44,8 @@ impl Drop for Folder {
 pub(crate) struct Party {
     pub(crate) id: String,
     pub(crate) secret: Option<String>,
+    /// What it asks for, between spaces.
+    pub(crate) scopes: &'static str,
 }
 
 /// What every replica and every command is told.
@@ -78,6 +83,8 @@ impl Deployment {
             .env("LANYARD_APPS_PATIENT_LISTEN", "")
             .env("LANYARD_APPS_CLINICIAN_LISTEN", "")
             .env("LANYARD_APPS_CONSOLE_LISTEN", "")
+            .env("LANYARD_MAIL_DELIVERY", "directory")
+            .env("FAULT_POINT_FILE", self.fault())
             // A kill between an attempt and its success leaves it counted; people of this test
             // share one network.
             .env("LANYARD_THROTTLE_ACCOUNT_ATTEMPTS", "20")
@@ -88,6 +95,30 @@ impl Deployment {
             .stderr(Stdio::piped())
             .kill_on_drop(true);
         command
+    }
+
+    /// Something in the folder that servers and commands may write to, whoever they run as.
+    pub(crate) fn place(&self, name: &str) -> PathBuf {
+        self.state.join(name)
+    }
+
+    fn fault(&self) -> PathBuf {
+        self.state.with_file_name("fault")
+    }
+
+    /// From now on whatever passes at that point ends (`src/fault.rs`).
+    pub(crate) fn arm(&self, point: &str) {
+        std::fs::write(self.fault(), point).unwrap();
+    }
+
+    pub(crate) fn disarm(&self) {
+        std::fs::remove_file(self.fault()).unwrap();
+    }
+
+    /// Runs a command until it dies at the armed point, and disarms that.
+    pub(crate) async fn ask_in_vain(&self, words: &[&str]) {
+        dies(&mut self.command(words).spawn().unwrap()).await;
+        self.disarm();
     }
 
     /// Runs a command to its end, with a line of input; gives its answer.
@@ -153,7 +184,8 @@ impl Deployment {
             ];
             let made = self.ask(&words, "").await;
             let secret = made["client_secret"].as_str().map(str::to_owned);
-            parties.push(Party { id, secret });
+            let scopes = "openid visits:read";
+            parties.push(Party { id, secret, scopes });
         }
         parties
     }
@@ -195,9 +227,19 @@ pub(crate) struct Replica {
 impl Replica {
     /// `kill -9`.
     pub(crate) async fn kill(mut self) {
-        use std::os::unix::process::ExitStatusExt as _;
         self.process.start_kill().unwrap();
-        let status = self.process.wait().await.unwrap();
-        assert_eq!(status.signal(), Some(9), "it had ended by itself: {status}");
+        dies(&mut self.process).await;
     }
+
+    /// Waits until it dies as by `kill -9`.
+    pub(crate) async fn dies(mut self) {
+        dies(&mut self.process).await;
+    }
+}
+
+async fn dies(process: &mut Child) {
+    use std::os::unix::process::ExitStatusExt as _;
+    let waiting = tokio::time::timeout(LONGEST_LIFE, process.wait());
+    let status = waiting.await.expect("it dies").unwrap();
+    assert_eq!(status.signal(), Some(9), "it had ended by itself: {status}");
 }

@@ -19,6 +19,7 @@ const STRANGER: Uuid = Uuid::from_u128(9);
 fn tokens(generation: u32) -> Outcome {
     Outcome::Done(Some(Box::new(Tokens {
         refresh: format!("token {generation}"),
+        access: String::new(),
         id_token: String::new(),
         family: FAMILY,
         generation,

@@ -30,6 +30,7 @@ pub(crate) enum Deed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Tokens {
     pub(crate) refresh: String,
+    pub(crate) access: String,
     pub(crate) id_token: String,
     pub(crate) family: Uuid,
     pub(crate) generation: u32,

@@ -9,6 +9,7 @@ mod checker;
 mod deployment;
 mod doctored;
 mod failover;
+mod faults;
 mod journal;
 mod kills;
 mod outages;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use lanyard::identity::totp::TotpSecret;
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
 use uuid::Uuid;
@@ -125,9 +126,10 @@ impl Person {
     async fn authorize(&mut self, party: &Party) -> Arrived {
         let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, VERIFIER.as_bytes()));
         let request = format!(
-            "/authorize?response_type=code&client_id={}&redirect_uri={REDIRECT}&scope=openid%20\
-             visits:read&state=s&nonce=n&code_challenge={challenge}&code_challenge_method=S256",
-            party.id
+            "/authorize?response_type=code&client_id={}&redirect_uri={REDIRECT}&scope={}&state=s\
+             &nonce=n&code_challenge={challenge}&code_challenge_method=S256",
+            party.id,
+            party.scopes.replace(' ', "%20")
         );
         let mut answer = self.browser.get(&request).await;
         for _ in 0..12 {
@@ -146,6 +148,16 @@ impl Person {
                     self.browser.submit(&page, "identifier-form", &fields).await
                 }
                 None if page.has_form("password-form") => self.prove(&page).await,
+                None if page.has_form("enroll-form") => self.enroll(&page).await,
+                None if page.body.contains("id=\"recovery-codes\"") => {
+                    let onward = page.body.split("href=\"").find(|rest| {
+                        rest.split('>')
+                            .next()
+                            .is_some_and(|tag| tag.contains("id=\"onward\""))
+                    });
+                    let onward = onward.and_then(|rest| rest.split('"').next()).unwrap();
+                    self.browser.get(&onward.replace("&#38;", "&")).await
+                }
                 // Ours to begin anew: its request is over.
                 None => return Arrived::Nowhere,
             };
@@ -178,6 +190,16 @@ impl Person {
         let deed = Deed::SignIn { person, password };
         self.journal.note(sent, deed, outcome);
         answer
+    }
+
+    /// Sets up an authenticator app, as who works somewhere has to at her first sign-in.
+    async fn enroll(&mut self, page: &Answer) -> Result<Answer, Lost> {
+        let key = page.body.split("id=\"secret\">").nth(1).unwrap();
+        let key: String = key.split('<').next().unwrap().split(' ').collect();
+        let secret = TotpSecret::parse(&key).expect("the key that an app takes");
+        let code = secret.code_at(time::OffsetDateTime::now_utc());
+        let fields = [("code", code.as_str())];
+        self.browser.submit(page, "enroll-form", &fields).await
     }
 
     async fn refresh(&mut self, held: &mut Held) {
@@ -339,6 +361,7 @@ fn read_tokens(body: &str) -> Tokens {
             .map(|jwt| part(jwt, 0)["kid"].as_str().unwrap().to_owned())
             .collect(),
         refresh,
+        access,
         id_token,
     }
 }

@@ -38,7 +38,12 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
+    /// With two replicas.
     pub(crate) async fn set(name: &str, people: usize) -> Self {
+        Self::of(name, people, 2).await
+    }
+
+    pub(crate) async fn of(name: &str, people: usize, replicas: usize) -> Self {
         let alone = ALONE.lock().await;
         let folder = Folder::new(name);
         let postgres = Postgres::start(folder.path()).await;
@@ -53,7 +58,7 @@ impl Scene {
             deployment,
             parties,
             journal: Arc::new(Journal::new()),
-            replicas: vec![None, None],
+            replicas: (0..replicas).map(|_| None).collect(),
             folder,
             _alone: alone,
         };
@@ -73,6 +78,12 @@ impl Scene {
     /// `kill -9` for the replica of a place.
     pub(crate) async fn kill(&mut self, place: usize) {
         self.replicas[place].take().expect("it runs").kill().await;
+    }
+
+    /// Waits until the replica of a place died at the armed point, and disarms that.
+    pub(crate) async fn falls(&mut self, place: usize) {
+        self.replicas[place].take().expect("it runs").dies().await;
+        self.deployment.disarm();
     }
 
     pub(crate) fn replicas(&self) -> impl Iterator<Item = &Replica> {
@@ -114,6 +125,11 @@ impl Scene {
     pub(crate) async fn judge(&self, load: Load, watch: JoinHandle<()>) {
         load.end().await;
         watch.abort();
+        self.hold_up().await;
+    }
+
+    /// Judges what everybody did and was told so far.
+    pub(crate) async fn hold_up(&self) {
         let log = self.journal.read();
         let tables = Tables::read(&mut self.postgres.boss().await).await;
         let (done, unknown) = (

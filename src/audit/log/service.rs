@@ -13,6 +13,7 @@ use crate::audit::format::{Checkpoint, NoteError, TreeHash};
 use crate::config::Issuer;
 use crate::db::{Authority, Db, Job, Sequencer, StoreError, Tx};
 use crate::env::Env;
+use crate::fault::{self, Point};
 use crate::ids::TenantId;
 use crate::secret::Keys;
 
@@ -97,8 +98,17 @@ impl<'a> Logs<'a> {
     pub async fn sequence(&self) -> Result<u64, LogError> {
         let mut all = 0;
         loop {
-            let batch = self.run(async |tx| Ok(store::sequence(tx, BATCH).await?));
+            let batch = self.run(async |tx| {
+                let sequenced = store::sequence(tx, BATCH).await?;
+                if sequenced > 0 {
+                    fault::pass(Point::Placing, "");
+                }
+                Ok(sequenced)
+            });
             let sequenced = batch.await?;
+            if sequenced > 0 {
+                fault::pass(Point::Placed, "");
+            }
             all += u64::from(sequenced.unsigned_abs());
             if sequenced < BATCH {
                 return Ok(all);
@@ -116,6 +126,7 @@ impl<'a> Logs<'a> {
             let Some((count, last)) = batch.await? else {
                 return Ok(all);
             };
+            fault::pass(Point::Signed, "");
             all += count;
             after = last.as_uuid();
         }
@@ -179,6 +190,7 @@ impl<'a> Logs<'a> {
                 anchor::keep(&folder, &waiting).map(|()| waiting)
             });
             let kept = kept.await.expect("writing files does not panic")?;
+            fault::pass(Point::Anchored, "");
             let at = self.env.now();
             self.run(async |tx| Ok(store::mark_anchored(tx, &kept, at).await?))
                 .await?;

@@ -22,6 +22,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, 
 use super::subscriber;
 use crate::app::App;
 use crate::db::{StoreError, chain};
+use crate::fault::{self, Point};
 use crate::http::oauth_error::{OAuthError, OAuthErrorCode};
 use crate::revocation::feed::Seen;
 use crate::revocation::model::{Event, Subscriber};
@@ -198,10 +199,12 @@ impl Telling {
                     *before = event.position;
                 }
                 if chunk.len() >= CHUNK {
+                    fault::pass(Point::Telling, "");
                     self.send(std::mem::take(&mut chunk)).await?;
                 }
             }
             if !chunk.is_empty() {
+                fault::pass(Point::Telling, "");
                 self.send(chunk).await?;
             }
         }

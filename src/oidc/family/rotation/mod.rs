@@ -25,6 +25,7 @@ use super::successor::SealedSuccessor;
 use crate::app::App;
 use crate::audit::{self, EventType, Written};
 use crate::db::{Gathered, Pieces, Proved, StoreError, firsts};
+use crate::fault::{self, Point};
 use crate::http::peer::Peer;
 use crate::identity::membership::Member;
 use crate::ids::{FamilyId, SessionId, SubjectId, TenantId};
@@ -123,8 +124,15 @@ async fn take_turn(
         let bundle = app.db.seal_members(members);
         store::write(&mut desk, &bundle, &claims).await?
     };
+    let event = EventType::RefreshRotated.name();
+    if written.contains(&true) {
+        fault::pass(Point::Recorded, event);
+    }
     Ok(async move {
         desk.commit(app.rotations.is_waited_for()).await?;
+        if written.contains(&true) {
+            fault::pass(Point::Committed, event);
+        }
         app.db.rest(desk);
         for ((foretold, word), is_written) in foretold.into_iter().zip(written) {
             if is_written {
