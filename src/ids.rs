@@ -67,6 +67,8 @@ uuid_id! {
     TotpId,
     /// A grant to act as somebody: the `sid` of its tokens.
     ImpersonationId,
+    /// What lets a proxy act for a patient: the `sid` of its tokens.
+    DelegationId,
 }
 
 impl TenantId {

@@ -10,6 +10,7 @@ pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod db;
+pub mod delegation;
 pub mod demo;
 pub mod emergency;
 pub mod env;

@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::db::{Authority, Identity};
 use crate::http::line;
 use crate::identity::membership::store as membership;
-use crate::ids::{ClientId, ImpersonationId, TenantId, TenantSessionId};
+use crate::ids::{ClientId, TenantId, TenantSessionId};
 use crate::impersonation::model::{Acted, Under};
 use crate::oidc::{acted, activity};
 
@@ -87,7 +87,7 @@ impl Recorder for InsideRecorder {
         Box::pin(async move {
             let lost = |why: &str| RecordError::Lost(why.to_owned());
             let tenant = TenantId::from_uuid(request.tid.as_uuid());
-            let id: ImpersonationId = request.sid.parse().map_err(|_| lost("no grant's sid"))?;
+            let sid: TenantSessionId = request.sid.parse().map_err(|_| lost("no sid of ours"))?;
             let acted = Acted {
                 audience: super::audience(&self.0),
                 method: request.method.clone(),
@@ -100,9 +100,9 @@ impl Recorder for InsideRecorder {
             };
             let api = ClientId::parse(OWN_NAME).expect("a client's name");
             let under = Under::Standing(self.0.env.now());
-            match acted::record_all(&self.0, &api, under, &[((tenant, id), acted)]).await {
+            match acted::record_all(&self.0, &api, under, &[((tenant, sid), acted)]).await {
                 Ok(true) => Ok(()),
-                Ok(false) => Err(lost("no such grant")),
+                Ok(false) => Err(lost("no such grant or delegation")),
                 Err(error) => Err(lost(&crate::http::chain(&error))),
             }
         })

@@ -7,6 +7,7 @@ use http::Method;
 
 use super::Route;
 use super::openapi::{Body, Words};
+use crate::delegation::routes as delegation;
 use crate::emergency::routes as emergency;
 use crate::impersonation::routes as impersonation;
 use crate::inspection::accesses::routes as accesses;
@@ -19,7 +20,7 @@ use crate::tenancy::members::routes as members;
 use crate::visits::routes as visits;
 
 /// The list.
-pub static ROUTES: [Route; 23] = [
+pub static ROUTES: [Route; 31] = [
     Route {
         method: Method::POST,
         path: "/announcement",
@@ -336,6 +337,36 @@ pub static ROUTES: [Route; 23] = [
         },
     },
     Route {
+        method: Method::GET,
+        path: "/emergency-accesses/patients",
+        scope: Scope::VisitsRead,
+        permission: "visits.emergency.open",
+        step_up: None,
+        handler: |method| on(method, emergency::seek),
+        words: Words {
+            id: "seekEmergencyPatient",
+            summary: "Patients whom a clinician may mean in an emergency, by name; on the record",
+            parameters: emergency::seek_parameters,
+            takes: None,
+            answer: Body::of::<emergency::FoundBody>(),
+        },
+    },
+    Route {
+        method: Method::GET,
+        path: "/emergency-accesses/waiting",
+        scope: Scope::VisitsRead,
+        permission: "visits.emergency.review",
+        step_up: None,
+        handler: |method| on(method, emergency::waiting),
+        words: Words {
+            id: "countEmergencyReviews",
+            summary: "How many emergency accesses wait for a review",
+            parameters: Vec::new,
+            takes: None,
+            answer: Body::of::<emergency::WaitingBody>(),
+        },
+    },
+    Route {
         method: Method::POST,
         path: "/emergency-accesses/{id}/close",
         scope: Scope::VisitsRead,
@@ -363,6 +394,96 @@ pub static ROUTES: [Route; 23] = [
             parameters: emergency::which,
             takes: Some(Body::of::<emergency::NewReview>()),
             answer: Body::of::<emergency::AccessBody>(),
+        },
+    },
+    Route {
+        method: Method::GET,
+        path: "/delegations",
+        scope: Scope::DelegationRead,
+        permission: "tenancy.delegation.read",
+        step_up: None,
+        handler: |method| on(method, delegation::list),
+        words: Words {
+            id: "listDelegations",
+            summary: "Who may act for which patient of the clinic",
+            parameters: Vec::new,
+            takes: None,
+            answer: Body::of::<delegation::DelegationsBody>(),
+        },
+    },
+    Route {
+        method: Method::POST,
+        path: "/delegations",
+        scope: Scope::DelegationWrite,
+        permission: "tenancy.delegation.write",
+        step_up: Some(Duration::from_mins(5)),
+        handler: |method| on(method, delegation::create),
+        words: Words {
+            id: "createDelegation",
+            summary: "The clinic lets a proxy act for a patient, by a paper that it keeps",
+            parameters: Vec::new,
+            takes: Some(Body::of::<delegation::NewBody>()),
+            answer: Body::of::<delegation::DelegationBody>(),
+        },
+    },
+    Route {
+        method: Method::POST,
+        path: "/delegations/{id}/end",
+        scope: Scope::DelegationWrite,
+        permission: "tenancy.delegation.write",
+        step_up: None,
+        handler: |method| on(method, delegation::end),
+        words: Words {
+            id: "endDelegation",
+            summary: "The clinic ends a delegation at once",
+            parameters: delegation::parameters,
+            takes: None,
+            answer: Body::of::<delegation::DelegationBody>(),
+        },
+    },
+    Route {
+        method: Method::GET,
+        path: "/me/delegations",
+        scope: Scope::DelegationRead,
+        permission: "account.delegation.read",
+        step_up: None,
+        handler: |method| on(method, delegation::list_own),
+        words: Words {
+            id: "listOwnDelegations",
+            summary: "Who may act for the caller, and for whom she may",
+            parameters: Vec::new,
+            takes: None,
+            answer: Body::of::<delegation::OwnBody>(),
+        },
+    },
+    Route {
+        method: Method::POST,
+        path: "/me/delegations",
+        scope: Scope::DelegationWrite,
+        permission: "account.delegation.write",
+        step_up: Some(Duration::from_mins(5)),
+        handler: |method| on(method, delegation::name_caregiver),
+        words: Words {
+            id: "nameCaregiver",
+            summary: "A patient lets a caregiver act for her",
+            parameters: Vec::new,
+            takes: Some(Body::of::<delegation::NewCaregiverBody>()),
+            answer: Body::of::<delegation::DelegationBody>(),
+        },
+    },
+    Route {
+        method: Method::POST,
+        path: "/me/delegations/{id}/end",
+        scope: Scope::DelegationWrite,
+        permission: "account.delegation.write",
+        step_up: None,
+        handler: |method| on(method, delegation::end_own),
+        words: Words {
+            id: "endOwnDelegation",
+            summary: "The patient, where it is hers, or the proxy ends a delegation at once",
+            parameters: delegation::parameters,
+            takes: None,
+            answer: Body::of::<delegation::DelegationBody>(),
         },
     },
 ];

@@ -24,6 +24,7 @@ pub use self::list::ROUTES;
 use self::openapi::Words;
 use crate::app::App;
 use crate::db::{Authority, Identity, Job, StoreError};
+use crate::delegation::Lent;
 use crate::http::problem::Problem;
 use crate::identity::membership::store as membership;
 use crate::oidc::authorize::request::ACR_MFA;
@@ -49,7 +50,11 @@ pub struct Route {
 impl Route {
     /// What is asked of every caller, whatever the clinic.
     fn guard(&self) -> Guard {
-        let guard = Guard::scope(self.scope.name()).and(Guard::permission(self.permission));
+        let mut guard = Guard::scope(self.scope.name()).and(Guard::permission(self.permission));
+        // A delegation lends keys, and its tokens carry scopes: no other key of the same scope.
+        if Lent::parse(self.permission).is_none() {
+            guard = guard.and(Guard::without_proxies());
+        }
         match self.step_up {
             Some(lately) => guard.and(Guard::acr([ACR_MFA])).and(Guard::max_age(lately)),
             None => guard,

@@ -12,9 +12,11 @@ use super::model::ClinicFacts;
 use crate::pages::Refusal;
 
 /// What the apps ask for; each person gets what her roles allow of it.
-pub const SCOPES: [&str; 7] = [
+pub const SCOPES: [&str; 9] = [
     "audit:read",
     "audit:write",
+    "delegation:read",
+    "delegation:write",
     "profile",
     "profile:read",
     "tenancy:read",

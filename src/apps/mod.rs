@@ -12,6 +12,7 @@
 
 pub mod api;
 pub mod calls;
+pub mod care;
 pub mod model;
 pub mod oidc;
 pub mod policy;

@@ -74,6 +74,8 @@ pub struct Access {
     pub by: AccessBy,
     /// Whether somebody else acted with that right.
     pub was_acted: bool,
+    /// The proxy's name, if it was one.
+    pub proxy: Option<String>,
 }
 
 /// Who saw it.

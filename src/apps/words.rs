@@ -3,11 +3,16 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use time::OffsetDateTime;
 
 use super::api::{ClinicDetails, Members, Visit, Visits};
+use super::care::{Delegation, EmergencyAccess};
 use super::model::Kind;
 use super::record::{Access, LogEvent, LogHeld, Review};
-use crate::pages::{AccessRow, Fact, LogRow, LogStanding, MemberRow, ReviewRow, VisitRow};
+use crate::pages::{
+    AccessRow, BASES, DelegationRow, EMERGENCY_REASONS, Fact, LogRow, LogStanding, MemberRow,
+    OpenRow, ProxyRow, ReviewRow, VisitRow, WaitingRow, paths,
+};
 
 /// `Clinician and clinic admin`.
 pub fn roles(roles: &[String]) -> String {
@@ -157,17 +162,90 @@ pub fn review(review: Review, names: &BTreeMap<String, String>) -> ReviewRow {
     }
 }
 
+/// One access of his own that is open.
+pub fn open_access(access: EmergencyAccess) -> OpenRow {
+    let until = access.ends_at();
+    OpenRow {
+        visits_href: format!("{}?id={}", paths::APP_EMERGENCY_VISITS, access.id),
+        id: access.id.to_string(),
+        patient: access.patient.name,
+        reason: said(&EMERGENCY_REASONS, &access.reason),
+        until,
+    }
+}
+
+/// One access that waits for a review.
+pub fn waiting_access(access: EmergencyAccess, now: OffsetDateTime) -> WaitingRow {
+    let ended_at = access.ends_at();
+    WaitingRow {
+        id: access.id.to_string(),
+        clinician: access.clinician.name,
+        patient: access.patient.name,
+        reason: said(&EMERGENCY_REASONS, &access.reason),
+        why: access.why.unwrap_or_default(),
+        opened_at: access.opened_at,
+        ended_at,
+        is_over: ended_at <= now,
+    }
+}
+
+/// One delegation, as one of its two sees it.
+///
+/// - `shows_patient`: to the proxy; else to the patient
+pub fn proxy(one: Delegation, shows_patient: bool, now: OffsetDateTime) -> ProxyRow {
+    let other = if shows_patient {
+        one.patient
+    } else {
+        one.proxy
+    };
+    ProxyRow {
+        visits_href: format!("{}?id={}", paths::APP_PROXIES_VISITS, one.id),
+        id: one.id.to_string(),
+        name: other.name,
+        basis: basis(&one.basis),
+        begins_at: (now < one.valid_from).then_some(one.valid_from),
+        ends_at: one.ends_at,
+        may_end: one.you_may_end,
+    }
+}
+
+/// One delegation, as its clinic sees it.
+pub fn delegation(one: Delegation) -> DelegationRow {
+    DelegationRow {
+        id: one.id.to_string(),
+        patient: one.patient.name,
+        proxy: one.proxy.name,
+        basis: basis(&one.basis),
+        law: one.law,
+        document: one.document.unwrap_or_default(),
+        ends_at: one.ends_at,
+        ended_at: one.ended_at,
+    }
+}
+
+/// As what somebody acts.
+pub fn basis(word: &str) -> &'static str {
+    said(&BASES, word)
+}
+
+fn said(known: &[(&str, &'static str)], word: &str) -> &'static str {
+    let known = known.iter().find(|(name, _)| *name == word);
+    known.map_or("something else", |(_, words)| words)
+}
+
 /// One time that somebody saw a patient's record.
 pub fn access(access: Access) -> AccessRow {
     let by = access.by;
     let name = by
         .name
         .unwrap_or_else(|| "Somebody who is no member any more".to_owned());
-    let who = match (by.is_you, access.was_acted) {
-        (true, false) => "You".to_owned(),
-        (true, true) => "Support, as you".to_owned(),
-        (false, false) => name,
-        (false, true) => format!("Support, as {name}"),
+    let who = match (by.is_you, access.was_acted, access.proxy) {
+        (true, false, _) => "You".to_owned(),
+        (true, true, Some(proxy)) => format!("{proxy}, for you"),
+        (true, true, None) => "Support, as you".to_owned(),
+        (false, false, _) => name,
+        (false, true, Some(proxy)) => format!("{proxy}, for {name}"),
+        (false, true, None) => format!("Support, as {name}"),
     };
     let what = match access.event.as_str() {
         "visit.listed" => "Your visits, in a list".to_owned(),

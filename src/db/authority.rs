@@ -57,6 +57,8 @@ pub enum Job {
     AdministerAccounts,
     /// Registering clients, from the command line.
     AdministerClients,
+    /// Ending delegations whose time is over, and the events about what ended.
+    AdministerDelegations,
     /// What clinics let support do; ending it, and the events about what ended.
     AdministerImpersonation,
     /// Sending what the outbox holds.
@@ -92,6 +94,7 @@ impl Job {
         match self {
             Self::AdministerAccounts => "administer_accounts",
             Self::AdministerClients => "administer_clients",
+            Self::AdministerDelegations => "administer_delegations",
             Self::AdministerImpersonation => "administer_impersonation",
             Self::DeliverMail => "deliver_mail",
             Self::EndSessions => "end_sessions",

@@ -13,11 +13,12 @@ use utoipa::openapi::schema::{KnownFormat, Object, Schema, SchemaFormat, Type};
 
 use super::model::{Finding, Reason, TypedText};
 use super::policy::{self, MayNot, ReviewRefusal, View};
-use super::service::{self, Caller, Judged, Loaded, Opened, Reviewed, Shown};
+use super::service::{self, Caller, Judged, Key, Loaded, Opened, Reviewed, Shown};
 use crate::app::App;
 use crate::db::{Authority, Tenancy};
 use crate::http::problem::Problem;
 use crate::ids::{EmergencyId, SubjectId};
+use crate::tenancy::data_key::TenantKey;
 
 /// Whose accesses the caller looks at.
 #[derive(Debug, Deserialize)]
@@ -33,6 +34,29 @@ pub struct Which {
     id: EmergencyId,
 }
 
+/// Whom a clinician looks for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeekQuery {
+    name: String,
+}
+
+/// Patients whose names hold what was asked for, by name: ten at most.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = FoundPatients)]
+pub struct FoundBody {
+    patients: Vec<PersonBody>,
+}
+
+/// What waits.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WaitingEmergencyReviews)]
+pub struct WaitingBody {
+    /// How many accesses wait for a review.
+    #[schema(minimum = 0)]
+    waiting: i64,
+}
+
 /// An access to be opened.
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = NewEmergencyAccess)]
@@ -45,7 +69,12 @@ pub struct NewAccess {
     reason: String,
     /// Why, in the clinician's own words: 10 to 500 characters. Kept as ciphertext, shown to who
     /// reviews.
-    #[schema(min_length = 10, max_length = 500)]
+    #[schema(
+        min_length = 10,
+        max_length = 500,
+        pattern = "^[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u0009\\u000b-\\u001f\\u007f-\\u009f]{8,498}\
+                   [^\\s\\u0000-\\u001f\\u007f-\\u009f]$"
+    )]
     why: String,
 }
 
@@ -57,7 +86,12 @@ pub struct NewReview {
     #[schema(schema_with = findings)]
     finding: String,
     /// 10 to 500 characters; asked for unless the finding is `appropriate`.
-    #[schema(min_length = 10, max_length = 500)]
+    #[schema(
+        min_length = 10,
+        max_length = 500,
+        pattern = "^[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u0009\\u000b-\\u001f\\u007f-\\u009f]{8,498}\
+                   [^\\s\\u0000-\\u001f\\u007f-\\u009f]$"
+    )]
     note: Option<String>,
 }
 
@@ -144,6 +178,24 @@ pub fn parameters() -> Vec<Parameter> {
     vec![view.build()]
 }
 
+/// Fewest and most characters (Unicode scalar values) of a name that is looked for.
+const NAME_CHARACTERS: std::ops::RangeInclusive<usize> = 3..=100;
+
+/// What it says of [`SeekQuery`].
+pub fn seek_parameters() -> Vec<Parameter> {
+    let name = Object::builder()
+        .schema_type(Type::String)
+        .min_length(Some(*NAME_CHARACTERS.start()))
+        .max_length(Some(*NAME_CHARACTERS.end()));
+    let name = Parameter::builder()
+        .name("name")
+        .parameter_in(ParameterIn::Query)
+        .required(Required::True)
+        .description(Some("Part of a name, in any case."))
+        .schema(Some(Schema::from(name.build())));
+    vec![name.build()]
+}
+
 /// What it says of [`Which`].
 pub fn which() -> Vec<Parameter> {
     let id = Object::builder()
@@ -208,6 +260,14 @@ fn authority(caller: &Verified, view: View) -> Authority<Tenancy> {
     Authority::<Tenancy>::of(caller, class).to(purpose)
 }
 
+async fn key(app: &App, authority: Authority<Tenancy>) -> Result<TenantKey, Problem> {
+    match service::key(app, authority).await? {
+        Key::Here(key) => Ok(key),
+        Key::Destroyed => Err(Problem::WrongState),
+        Key::Missing => Err(Problem::NoDataKey),
+    }
+}
+
 /// The one that was loaded, in words.
 async fn said(app: &App, loaded: Loaded) -> Result<Json<AccessBody>, Problem> {
     let shown = service::reveal(app, loaded).await?.pop();
@@ -231,8 +291,7 @@ pub async fn open(
         reason: Reason::parse(&wanted.reason).ok_or(Problem::BadRequest { field: "reason" })?,
         why: TypedText::parse(&wanted.why).ok_or(Problem::BadRequest { field: "why" })?,
     };
-    let key = service::key(&app, authority(&caller, View::Own)).await?;
-    let key = key.ok_or(Problem::WrongState)?;
+    let key = key(&app, authority(&caller, View::Own)).await?;
     let run = app.db.run(authority(&caller, View::Own), async |tx| {
         service::open(tx, &app, by, &key, &wanted).await
     });
@@ -268,6 +327,39 @@ pub async fn list(
     Ok(Json(AccessesBody {
         accesses: shown.into_iter().map(AccessBody::from).collect(),
     }))
+}
+
+/// `GET /api/v1/emergency-accesses/patients?name=`: whom a clinician may mean. On the record.
+pub async fn seek(
+    State(app): State<App>,
+    caller: Verified,
+    query: Result<Query<SeekQuery>, QueryRejection>,
+) -> Result<Json<FoundBody>, Problem> {
+    let by = himself(&caller)?;
+    let fits = |query: &SeekQuery| NAME_CHARACTERS.contains(&query.name.chars().count());
+    let query = query.ok().filter(|Query(query)| fits(query));
+    let Query(query) = query.ok_or(Problem::BadRequest { field: "name" })?;
+    let run = app.db.run(authority(&caller, View::Own), async |tx| {
+        service::seek_patient(tx, &app, by, &query.name).await
+    });
+    let found = run.await?.into_iter();
+    Ok(Json(FoundBody {
+        patients: found.map(|(id, name)| PersonBody { id, name }).collect(),
+    }))
+}
+
+/// `GET /api/v1/emergency-accesses/waiting`: how many wait for a review.
+pub async fn waiting(
+    State(app): State<App>,
+    caller: Verified,
+) -> Result<Json<WaitingBody>, Problem> {
+    himself(&caller)?;
+    let authority = authority(&caller, View::Queue).read_only();
+    let waiting = app
+        .db
+        .run(authority, async |tx| service::count_waiting(tx).await)
+        .await?;
+    Ok(Json(WaitingBody { waiting }))
 }
 
 /// `POST /api/v1/emergency-accesses/{id}/close`: the clinician needs it no more. One that is over
@@ -308,8 +400,7 @@ pub async fn review(
             None => None,
         },
     };
-    let key = service::key(&app, authority(&caller, View::Queue)).await?;
-    let key = key.ok_or(Problem::WrongState)?;
+    let key = key(&app, authority(&caller, View::Queue)).await?;
     let run = app.db.run(authority(&caller, View::Queue), async |tx| {
         service::review(tx, &app, by, &key, (id, &judged)).await
     });

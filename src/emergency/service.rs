@@ -17,6 +17,8 @@ use crate::tenancy::members::store as members;
 
 /// More than a page shows.
 const MOST: i64 = 100;
+/// Whoever finds more has to say more of the name.
+const MOST_FOUND: i64 = 10;
 /// What the words are bound to, beside their clinic and access.
 const WHY: &str = "visits.emergency_access.why_sealed";
 const NOTE: &str = "visits.emergency_access.note_sealed";
@@ -106,18 +108,30 @@ pub struct Shown {
     pub note: Option<String>,
 }
 
-/// The clinic's key, to seal words before the transaction that keeps them; `None` once it was
-/// destroyed.
-pub async fn key(
-    app: &App,
-    authority: Authority<Tenancy>,
-) -> Result<Option<TenantKey>, StoreError> {
+/// The key that seals what somebody types about an access.
+#[derive(Debug)]
+pub enum Key {
+    /// It.
+    Here(TenantKey),
+    /// The clinic's data was destroyed, and the key with it.
+    Destroyed,
+    /// The clinic was never given one.
+    Missing,
+}
+
+/// The clinic's key, to seal words before the transaction that keeps them.
+pub async fn key(app: &App, authority: Authority<Tenancy>) -> Result<Key, StoreError> {
     let run = app.db.run(authority.read_only(), async |tx| {
         let tenant = tx.tenant()?;
         Ok::<_, StoreError>((tenant, data_key::find(tx, tenant).await?))
     });
     let (tenant, stored) = run.await?;
-    data_key::open(&app.keys, tenant, stored).await
+    if stored.is_none() {
+        tracing::error!(%tenant, "this clinic has no data key: run `lanyard migrate`");
+        return Ok(Key::Missing);
+    }
+    let key = data_key::open(&app.keys, tenant, stored).await?;
+    Ok(key.map_or(Key::Destroyed, Key::Here))
 }
 
 /// Opens one, tells who reviews, and records both; a second click finds the first one's.
@@ -261,6 +275,35 @@ pub async fn list(
     });
     record(tx, app, EventType::EmergencyAccessListed, detail).await?;
     Ok(loaded)
+}
+
+/// Patients whom a clinician may mean, by part of a name, without himself; whom he found is on the
+/// record.
+pub async fn seek_patient(
+    tx: &mut Tx<Tenancy>,
+    app: &App,
+    by: Caller<'_>,
+    part: &str,
+) -> Result<Vec<(SubjectId, String)>, StoreError> {
+    let tenant = tx.tenant()?;
+    let found = members::list_patients(tx, tenant, part, MOST_FOUND).await?;
+    let found: Vec<_> = found
+        .into_iter()
+        .filter(|member| member.subject_id != by.subject)
+        .map(|member| (member.subject_id, member.display_name))
+        .collect();
+    let detail = json!({
+        "patients": found.iter().map(|(subject, _)| subject).collect::<Vec<_>>(),
+        "client_id": by.client_id,
+    });
+    record(tx, app, EventType::EmergencyAccessPatientSought, detail).await?;
+    Ok(found)
+}
+
+/// How many accesses of the clinic wait for their review: a number, and nothing of them.
+pub async fn count_waiting(tx: &mut Tx<Tenancy>) -> Result<i64, StoreError> {
+    let tenant = tx.tenant()?;
+    store::count_unreviewed(tx, tenant).await
 }
 
 /// The access under which the transaction's clinician reads a patient's record now, if any.

@@ -199,6 +199,21 @@ pub(super) async fn list_unreviewed(
     rows.into_iter().map(StoredAccess::try_from).collect()
 }
 
+/// How many wait for their review.
+pub(super) async fn count_unreviewed(
+    tx: &mut Tx<Tenancy>,
+    tenant: TenantId,
+) -> Result<i64, StoreError> {
+    let count = sqlx::query_scalar(
+        "select count(*) from visits.emergency_access
+         where tenant_id = $1 and reviewed_at is null",
+    )
+    .bind(tenant)
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(count)
+}
+
 /// Closes a clinician's own before its time; `false` if it is over already, or none of his.
 pub(super) async fn mark_closed(
     tx: &mut Tx<Tenancy>,

@@ -31,6 +31,8 @@ pub enum Problem {
     MethodNotAllowed,
     /// The clinic's: nobody there would be told of it and could review it.
     NobodyToReview,
+    /// The operator's: the clinic has no data key yet, so nothing typed can be kept.
+    NoDataKey,
     /// Ours: more requests than can be served.
     Busy,
     /// Ours: the database failed.
@@ -75,6 +77,7 @@ impl Problem {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::WrongState | Self::NobodyToReview => StatusCode::CONFLICT,
             Self::Busy
+            | Self::NoDataKey
             | Self::Store(StoreError::Unavailable(_) | StoreError::TransactionPooler) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -94,6 +97,7 @@ impl Problem {
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::NobodyToReview => "nobody_to_review",
+            Self::NoDataKey => "no_data_key",
             Self::Busy
             | Self::Store(StoreError::Unavailable(_) | StoreError::TransactionPooler) => {
                 "temporarily_unavailable"

@@ -159,12 +159,7 @@ pub(crate) async fn record_acted(
         .await?;
     store::count_opened(tx, (tenant, id), acted).await?;
     let mut detail = told(grant.actor, grant.subject, id);
-    detail["client_id"] = json!(api);
-    detail["audience"] = json!(acted.audience);
-    detail["method"] = json!(acted.method);
-    detail["route"] = json!(acted.route);
-    detail["status"] = json!(acted.status);
-    detail["at"] = json!(acted.at.unix_timestamp());
+    acted.tell(api, &mut detail);
     record(tx, app, EventType::ImpersonationRequestRecorded, detail).await?;
     Ok(true)
 }

@@ -1,8 +1,9 @@
 //! Grants as values.
 
+use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 
-use crate::ids::{AccountId, SessionId, SubjectId, TenantId};
+use crate::ids::{AccountId, ClientId, SessionId, SubjectId, TenantId};
 use crate::words::words;
 
 pub use crate::ids::ImpersonationId;
@@ -264,6 +265,16 @@ impl Under {
 }
 
 impl Acted {
+    /// Adds what the log says of it: which API it was, and what was asked.
+    pub(crate) fn tell(&self, api: &ClientId, detail: &mut Value) {
+        detail["client_id"] = json!(api);
+        detail["audience"] = json!(self.audience);
+        detail["method"] = json!(self.method);
+        detail["route"] = json!(self.route);
+        detail["status"] = json!(self.status);
+        detail["at"] = json!(self.at.unix_timestamp());
+    }
+
     /// Whether it can be stored: a method and a template, no address with something in it.
     pub fn is_sound(&self) -> bool {
         let is_method = (1..=20).contains(&self.method.len())

@@ -16,8 +16,9 @@ use super::client::authentication::authenticate_resource;
 use super::token::minting::{Life, jti_is_ours};
 use crate::app::App;
 use crate::db::{Authority, Identity, StoreError};
+use crate::delegation::service as proxies;
 use crate::http::oauth_error::OAuthError;
-use crate::ids::{ClientId, ImpersonationId, TenantId, TenantSessionId};
+use crate::ids::{ClientId, DelegationId, ImpersonationId, TenantId, TenantSessionId};
 use crate::impersonation::answers;
 use crate::impersonation::model::{Acted, Under};
 use crate::oidc::client::Client;
@@ -66,7 +67,7 @@ pub async fn acted(
     }
     let read: Option<Vec<_>> = events
         .iter()
-        .map(|event| Some((grant_of(event), read(&app, &client, event)?)))
+        .map(|event| Some(((event.tid, event.sid), read(&app, &client, event)?)))
         .collect();
     let Some(read) = read else {
         return OAuthError::field("events", "not the caller's to report").into_response();
@@ -76,10 +77,6 @@ pub async fn acted(
         Ok(false) => OAuthError::field("events", "no such grant").into_response(),
         Err(error) => OAuthError::from(error).into_response(),
     }
-}
-
-fn grant_of(event: &Event) -> (TenantId, ImpersonationId) {
-    (event.tid, ImpersonationId::from_uuid(event.sid.as_uuid()))
 }
 
 /// Ours, of one of the caller's audiences, in the token's life and the past. A clock that runs a
@@ -111,7 +108,7 @@ fn read(app: &App, client: &Client, event: &Event) -> Option<Acted> {
 }
 
 /// Records requests that an API answered under `act`, in one transaction; false, and nothing, if
-/// one is under no grant.
+/// one is under no grant and no delegation. Each is told by the `sid` of its tokens.
 ///
 /// # Errors
 /// [`StoreError`]; nothing is recorded then.
@@ -119,7 +116,7 @@ pub(crate) async fn record_all(
     app: &App,
     api: &ClientId,
     under: Under,
-    requests: &[((TenantId, ImpersonationId), Acted)],
+    requests: &[((TenantId, TenantSessionId), Acted)],
 ) -> Result<bool, StoreError> {
     /// Why the transaction is rolled back.
     enum Undone {
@@ -136,9 +133,14 @@ pub(crate) async fn record_all(
     };
     let authority = Authority::<Identity>::presented_in(*first);
     let done = app.db.run(authority, async |tx| {
-        for ((tenant, id), acted) in requests {
-            tx.proceed(Authority::presented_in(*tenant)).await?;
-            if !answers::record_acted(tx, app, (*tenant, *id), under, (api, acted)).await? {
+        for ((tenant, sid), acted) in requests {
+            let (of, what) = (*tenant, (api, acted));
+            let grant = ImpersonationId::from_uuid(sid.as_uuid());
+            let delegation = DelegationId::from_uuid(sid.as_uuid());
+            tx.proceed(Authority::presented_in(of)).await?;
+            if !answers::record_acted(tx, app, (of, grant), under, what).await?
+                && !proxies::record_acted(tx, app, (of, delegation), under, what).await?
+            {
                 return Err(Undone::Unknown);
             }
         }

@@ -21,6 +21,10 @@ pub enum Scope {
     AuditRead,
     /// What somebody says of entries that wait for her.
     AuditWrite,
+    /// Who may act for which patient.
+    DelegationRead,
+    /// Whether somebody may.
+    DelegationWrite,
     /// Who of support acted as a member.
     ImpersonationRead,
     /// Whether somebody may.
@@ -29,7 +33,7 @@ pub enum Scope {
 
 impl Scope {
     /// All, the most personal last; what writes comes after what reads.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Openid,
         Self::Profile,
         Self::Email,
@@ -37,9 +41,11 @@ impl Scope {
         Self::TenancyRead,
         Self::VisitsRead,
         Self::AuditRead,
+        Self::DelegationRead,
         Self::ImpersonationRead,
         Self::TenancyWrite,
         Self::AuditWrite,
+        Self::DelegationWrite,
         Self::ImpersonationWrite,
     ];
 
@@ -55,6 +61,8 @@ impl Scope {
             Self::VisitsRead => "visits:read",
             Self::AuditRead => "audit:read",
             Self::AuditWrite => "audit:write",
+            Self::DelegationRead => "delegation:read",
+            Self::DelegationWrite => "delegation:write",
             Self::ImpersonationRead => "impersonation:read",
             Self::ImpersonationWrite => "impersonation:write",
         }
@@ -70,8 +78,12 @@ impl Scope {
             | Self::TenancyRead
             | Self::VisitsRead
             | Self::AuditRead
+            | Self::DelegationRead
             | Self::ImpersonationRead => false,
-            Self::TenancyWrite | Self::AuditWrite | Self::ImpersonationWrite => true,
+            Self::TenancyWrite
+            | Self::AuditWrite
+            | Self::DelegationWrite
+            | Self::ImpersonationWrite => true,
         }
     }
 

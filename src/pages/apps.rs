@@ -105,6 +105,8 @@ pub struct VisitsHomePage {
     pub announcement: Option<String>,
     /// Soonest first. In the zone that shall be shown.
     pub visits: Vec<VisitRow>,
+    /// Whether he may open another's record in an emergency.
+    pub opens_in_emergency: bool,
     /// Set when the API refused: shown in place of the list.
     pub refusal: Option<Refusal>,
 }
@@ -172,8 +174,20 @@ pub struct ConsoleHomePage {
     pub notice: Option<AnnouncementNotice>,
     /// Whether she may see the clinic's log ([`super::LogPage`]).
     pub reads_log: bool,
+    /// How many emergency accesses wait for a review, for who may review them.
+    pub emergencies: Option<u64>,
     /// Set when the API refused: shown in place of facts and members.
     pub refusal: Option<Refusal>,
+}
+
+impl ConsoleHomePage {
+    fn emergencies_note(&self) -> Option<String> {
+        match self.emergencies? {
+            0 => None,
+            1 => Some("1 emergency access waits for review".to_owned()),
+            more => Some(format!("{more} emergency accesses wait for review")),
+        }
+    }
 }
 
 /// What the form of the announcement has just come to.

@@ -104,7 +104,7 @@ pub struct AccessesPage {
 pub struct AccessRow {
     /// When, in the zone that shall be shown.
     pub at: OffsetDateTime,
-    /// Who, in words: `You`, `Dr. Miriam Okafor`, `Support, as Dr. Miriam Okafor`.
+    /// Who, in words: `You`, `Pat Quill, for you`, `Support, as Dr. Miriam Okafor`.
     pub who: String,
     /// What of it, in words: `Your list of visits`.
     pub what: String,

@@ -21,7 +21,9 @@ mod assets;
 mod consent;
 #[cfg(test)]
 mod contrast;
+mod deed;
 mod demo;
+mod emergency;
 mod factor;
 mod frame;
 #[cfg(test)]
@@ -33,6 +35,7 @@ mod log;
 mod moment;
 mod notice;
 pub mod paths;
+mod proxies;
 mod qr;
 mod recovery;
 mod roles;
@@ -50,9 +53,13 @@ pub use apps::{
 };
 pub use assets::{Asset, asset, css_href, icon_href, script_href};
 pub use consent::ConsentPage;
+pub use deed::DeedNotice;
 pub use demo::{
     DemoCode, DemoCodesPage, DemoPage, DemoPerson, MailListPage, MailMessagePage, MailRow,
     PartnerOutcome, PartnerPage,
+};
+pub use emergency::{
+    EMERGENCY_REASONS, EmergenciesPage, EmergencyPage, OpenRow, RecordPage, WaitingRow,
 };
 pub use factor::{
     CodePage, CodeProblem, EnrollPage, EnrollProblem, FactorDevice, FactorNotice, FactorsPage,
@@ -66,6 +73,7 @@ pub use log::{
 };
 pub use moment::{clock_time, day_and_time, time_ago};
 pub use notice::{EndReason, ErrorPage, Link, LogoutConfirmPage, SignedOutPage};
+pub use proxies::{BASES, DelegationRow, DelegationsPage, ProxiesPage, ProxyRow};
 pub use qr::Qr;
 pub use recovery::{
     DeadLinkPage, NewPasswordPage, RecoveryDonePage, RecoveryPage, RecoverySentPage,

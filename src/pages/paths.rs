@@ -65,6 +65,23 @@ pub const APP_LOG: &str = "/log";
 pub const APP_REVIEWS: &str = "/reviews";
 /// Patient portal. `GET ?before=`: [`super::AccessesPage`].
 pub const APP_ACCESSES: &str = "/accesses";
+/// Clinician portal. `GET ?name=&done=`: [`super::EmergencyPage`]; `POST csrf, patient, reason, why`.
+pub const APP_EMERGENCY: &str = "/emergency";
+/// Clinician portal. `POST csrf, id`: he needs it no more.
+pub const APP_EMERGENCY_CLOSE: &str = "/emergency/close";
+/// Clinician portal. `GET ?id=`: [`super::RecordPage`].
+pub const APP_EMERGENCY_VISITS: &str = "/emergency/visits";
+/// Console. `GET ?done=`: [`super::EmergenciesPage`]; `POST csrf, id, finding, note`.
+pub const APP_EMERGENCIES: &str = "/emergencies";
+/// Patient portal. `GET ?done=`: [`super::ProxiesPage`]; `POST csrf, id`: ends one.
+pub const APP_PROXIES: &str = "/proxies";
+/// Patient portal. `GET ?id=`: [`super::RecordPage`].
+pub const APP_PROXIES_VISITS: &str = "/proxies/visits";
+/// Console. `GET ?done=`: [`super::DelegationsPage`]; `POST csrf, patient, proxy, basis, document,
+/// ages_out_on, valid_until`: writes one down.
+pub const APP_DELEGATIONS: &str = "/delegations";
+/// Console. `POST csrf, id`: ends one.
+pub const APP_DELEGATIONS_END: &str = "/delegations/end";
 /// Apps. `POST csrf`: signs out here and everywhere.
 pub const APP_SIGN_OUT: &str = "/sign-out";
 

@@ -13,6 +13,7 @@ use super::apps;
 use super::tls::Certificates;
 use crate::app::App;
 use crate::audit::log::{self, Logs};
+use crate::delegation::upkeep as delegations;
 use crate::http::chain;
 use crate::impersonation::upkeep as impersonation;
 use crate::mail;
@@ -40,6 +41,9 @@ const FLEET_COUNT: Duration = Duration::from_secs(15);
 const NEW_CLINICS: Duration = Duration::from_secs(20);
 /// What ran out of support's time is over, and on the record, after this long at the latest.
 const IMPERSONATIONS: Duration = Duration::from_secs(5);
+/// The end of a delegation whose time is over is on the record after this long at the latest; no
+/// token of it outlives that time.
+const DELEGATIONS: Duration = Duration::from_secs(30);
 /// How often the outbox is looked into.
 const MAIL: Duration = Duration::from_secs(2);
 /// How old `lanyard_outbox_…` may be.
@@ -87,6 +91,10 @@ pub(super) fn start(app: &App, certificates: Option<Arc<Certificates>>, hangups:
     });
     jobs.each("impersonations", IMPERSONATIONS, async |app| {
         impersonation::settle(&app).await?;
+        Ok(())
+    });
+    jobs.each("delegations", DELEGATIONS, async |app| {
+        delegations::settle(&app).await?;
         Ok(())
     });
     jobs.each("mail", MAIL, async |app| Ok(mail::deliver_all(&app).await?));

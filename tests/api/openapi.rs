@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use lanyard::visits::service;
 use serde_json::Value;
 
 use crate::lab::Lab;
@@ -71,6 +72,8 @@ async fn other_people_s_tools_find_nothing_wrong_with_the_api() {
     let ada = lab.person("Ada Quill").await;
     let roles = ["patient", "clinician", "clinic_admin"];
     lab.join(&ada, clinic.id, &roles).await;
+    // No visits, and the key that every clinic is given.
+    service::plant(&lab.app, clinic.id, &[]).await.unwrap();
     let root = env!("CARGO_MANIFEST_DIR");
     let given = [
         ("LOGIN", ada.login.as_str()),

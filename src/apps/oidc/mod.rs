@@ -6,6 +6,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration as Real, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use openidconnect::core::{CoreAuthPrompt, CoreAuthenticationFlow};
 use openidconnect::{
     AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken, IssuerUrl, LogoutRequest, Nonce,
@@ -29,6 +32,11 @@ use crate::env::Env;
 const METADATA_FRESH: Real = Real::from_mins(15);
 /// How soon it may be asked again for a key that it did not name.
 const METADATA_PAUSE: Real = Real::from_secs(30);
+/// RFC 8693 §2.1, §3, and the issuer's own type.
+const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+const DELEGATION: &str = "urn:lanyard:token-type:delegation";
+
 struct Known {
     metadata: ProviderMetadataWithLogout,
     learned: Instant,
@@ -183,6 +191,64 @@ impl Oidc {
             .await
     }
 
+    /// An access token for somebody else's record, under a delegation (RFC 8693), for one look;
+    /// `None` if the issuer gives none.
+    ///
+    /// - `delegation`: its id
+    /// - `access_token`: the proxy's own
+    pub async fn exchange(
+        &self,
+        delegation: &str,
+        access_token: &str,
+    ) -> Result<Option<SecretString>, OidcError> {
+        #[derive(serde::Deserialize)]
+        struct Exchanged {
+            access_token: SecretString,
+        }
+        let known = self.known(METADATA_FRESH).await?;
+        let endpoint = known.metadata.token_endpoint().map(|at| at.url().clone());
+        let endpoint = endpoint.ok_or_else(|| OidcError::BadAnswer("no /token".to_owned()))?;
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("grant_type", EXCHANGE)
+            .append_pair("subject_token", delegation)
+            .append_pair("subject_token_type", DELEGATION)
+            .append_pair("actor_token", access_token)
+            .append_pair("actor_token_type", ACCESS_TOKEN)
+            .append_pair("audience", &self.resource)
+            .finish();
+        let headers = self.as_client()?;
+        let sent = self.caller.post(endpoint, headers, form).await;
+        let (status, _, body) =
+            sent.map_err(|error| OidcError::Unreachable(crate::http::chain(&error)))?;
+        match status {
+            200 => serde_json::from_slice::<Exchanged>(&body)
+                .map(|given| Some(given.access_token))
+                .map_err(|error| OidcError::BadAnswer(error.to_string())),
+            400 => Ok(None),
+            status => Err(OidcError::Unreachable(format!("status {status}"))),
+        }
+    }
+
+    /// `client_secret_basic` (RFC 6749 §2.3.1), before a form.
+    fn as_client(&self) -> Result<HeaderMap, OidcError> {
+        let part =
+            |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+        let pair = format!(
+            "{}:{}",
+            part(self.client_id),
+            part(self.secret.expose_secret())
+        );
+        let basic = format!("Basic {}", STANDARD.encode(pair));
+        let mut basic = HeaderValue::from_str(&basic)
+            .map_err(|_| OidcError::BadAnswer("a secret that is no header".to_owned()))?;
+        basic.set_sensitive(true);
+        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+        Ok(HeaderMap::from_iter([
+            (AUTHORIZATION, basic),
+            (CONTENT_TYPE, form),
+        ]))
+    }
+
     /// Where to send the browser to sign out everywhere (RP-Initiated Logout §2).
     pub async fn logout(&self, id_token: &str, back_to: &str) -> Result<Option<Url>, OidcError> {
         let known = self.known(METADATA_FRESH).await?;
@@ -286,7 +352,6 @@ impl Oidc {
 
     /// 43 characters nobody can guess; a PKCE verifier's least length (RFC 7636 §4.1).
     fn fresh(&self) -> String {
-        use base64::Engine as _;
         base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(self.env.random_bytes::<32>())
     }
 }

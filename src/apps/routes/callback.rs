@@ -8,6 +8,7 @@ use secrecy::ExposeSecret as _;
 use super::HOME;
 use super::announcement;
 use super::browser::{Browser, SetCookies};
+use super::deed::Deed;
 use super::outcome::AppError;
 use crate::apps::RelyingParty;
 use crate::apps::model::{ClinicFacts, Found, PendingLogin, Ticket, Tokens};
@@ -17,7 +18,7 @@ use crate::apps::sites::Site;
 use crate::db::StoreError;
 use crate::http::layers::RequestId;
 use crate::ids::TenantId;
-use crate::pages::EndReason;
+use crate::pages::{DeedNotice, EndReason};
 
 /// Where the front page is shown without asking the issuer again.
 pub(super) const FRONT: &str = "/?front";
@@ -83,7 +84,7 @@ async fn land(
     }
     match (sent.code, sent.error) {
         (Some(code), None) => admit(rp, site, browser, &code, pending).await,
-        (None, Some(error)) => refuse(&error, &pending),
+        (None, Some(error)) => refuse(rp, browser, &error, &pending).await,
         _ => Err(AppError::StrangeCallback("neither code nor error")),
     }
 }
@@ -103,7 +104,12 @@ async fn spend(
     Ok(spending.await?)
 }
 
-fn refuse(error: &str, pending: &PendingLogin) -> Result<Response, AppError> {
+async fn refuse(
+    rp: &RelyingParty,
+    browser: &Browser,
+    error: &str,
+    pending: &PendingLogin,
+) -> Result<Response, AppError> {
     // OIDC Core §3.1.2.6: what only a page could settle.
     let needs_a_page = matches!(
         error,
@@ -115,12 +121,30 @@ fn refuse(error: &str, pending: &PendingLogin) -> Result<Response, AppError> {
     );
     if pending.sends_draft {
         // She did not confirm: what she typed is still with her session.
+        if let Some(deed) = kept_deed(rp, browser).await? {
+            return Ok(deed.came_to(DeedNotice::NotConfirmed));
+        }
         return Ok(Redirect::to(&format!("{HOME}?done={}", announcement::KEPT)).into_response());
     }
     if (pending.is_silent && needs_a_page) || error == "access_denied" {
         return Ok(Redirect::to(FRONT).into_response());
     }
     Err(AppError::Sent(error.chars().take(64).collect()))
+}
+
+/// What this browser's session keeps to be done.
+async fn kept_deed(rp: &RelyingParty, browser: &Browser) -> Result<Option<Deed>, AppError> {
+    let (app, kind) = (rp.app(), rp.kind());
+    let Some(ticket) = &browser.session else {
+        return Ok(None);
+    };
+    let finding = app.db.run(service::authority(ticket.id), async |tx| {
+        service::find(tx, app, kind, ticket).await
+    });
+    Ok(match finding.await? {
+        Some(Found::Live(session)) => session.draft.as_deref().and_then(Deed::parse),
+        _ => None,
+    })
 }
 
 async fn admit(
@@ -160,9 +184,12 @@ async fn admit(
     beginning.await?;
     let cookies = SetCookies::of(kind).session(&ticket.value());
     let onward = match draft {
-        Some(text) if sends_draft => {
-            announcement::send_kept(rp, ticket.id, &tokens.access_token, &text).await?
-        }
+        Some(text) if sends_draft => match Deed::parse(&text) {
+            Some(deed) => deed.send(rp, &tokens.access_token).await,
+            None => announcement::send_kept(rp, ticket.id, &tokens.access_token, &text).await?,
+        },
+        // What she did not confirm is not done at another sign-in.
+        Some(text) if Deed::parse(&text).is_some() => Redirect::to(HOME).into_response(),
         Some(text) => {
             announcement::keep(rp, ticket.id, Some(&text)).await?;
             Redirect::to(HOME).into_response()

@@ -6,11 +6,13 @@ use http::{HeaderMap, StatusCode};
 
 use super::announcement;
 use super::browser::Browser;
+use super::deed::Deed;
 use super::outcome::{AppError, frame};
 use super::session::{PATIENCE_OF_A_PAGE, ended_page};
 use super::sign_in;
 use super::surroundings::{Known, known};
 use crate::apps::api::{ApiError, ClinicDetails, Me, Members, Visits};
+use crate::apps::care::Waiting;
 use crate::apps::model::{AppSession, Kind};
 use crate::apps::sites::Site;
 use crate::apps::standing::{Standing, standing};
@@ -66,7 +68,7 @@ fn welcome(rp: &RelyingParty, site: &Site, id: &RequestId) -> Response {
 /// A page's own part.
 enum Body {
     Visits(Visits),
-    Clinic(ClinicDetails, Members),
+    Clinic(ClinicDetails, Members, Option<Waiting>),
 }
 
 async fn show(
@@ -115,7 +117,12 @@ async fn show(
 async fn clinic(rp: &RelyingParty, token: &str, by_person: bool) -> Result<Body, ApiError> {
     let details = rp.api().get("clinic", token, by_person).await?;
     let members = rp.api().get("members", token, by_person).await?;
-    Ok(Body::Clinic(details, members))
+    // Not everybody there reviews, and the page is worth showing without.
+    let waiting = rp
+        .api()
+        .get("emergency-accesses/waiting", token, false)
+        .await;
+    Ok(Body::Clinic(details, members, waiting.ok()))
 }
 
 fn visits(around: Surroundings, app: Kind, body: Result<Body, Refusal>, me: Me) -> VisitsHomePage {
@@ -127,6 +134,7 @@ fn visits(around: Surroundings, app: Kind, body: Result<Body, Refusal>, me: Me) 
     VisitsHomePage {
         around,
         app,
+        opens_in_emergency: app == Kind::Clinician && me.me.has_role("clinician"),
         announcement: me.announcement.map(|announcement| announcement.text),
         visits,
         refusal,
@@ -150,8 +158,10 @@ impl Console {
             notice,
         } = self;
         let origin = rp.sites().origin(session.tokens.clinic.label());
+        let mut emergencies = None;
         let (facts, members, refusal) = match body {
-            Ok(Body::Clinic(details, members)) => {
+            Ok(Body::Clinic(details, members, waiting)) => {
+                emergencies = waiting.map(|waiting| waiting.waiting);
                 (words::facts(details, origin), words::members(members), None)
             }
             Ok(Body::Visits(_)) => (Vec::new(), Vec::new(), None),
@@ -163,7 +173,11 @@ impl Console {
             facts,
             members,
             announcement: me.announcement.map(|announcement| announcement.text),
-            draft: is_admin.then(|| session.draft.unwrap_or_default()),
+            draft: is_admin.then(|| {
+                let typed = session.draft.filter(|draft| Deed::parse(draft).is_none());
+                typed.unwrap_or_default()
+            }),
+            emergencies,
             notice,
             reads_log: is_admin || me.me.has_role("compliance_lead"),
             refusal,

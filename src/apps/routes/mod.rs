@@ -4,9 +4,12 @@ mod accesses;
 mod announcement;
 mod browser;
 mod callback;
+mod deed;
+mod emergency;
 mod home;
 mod log;
 mod outcome;
+mod proxies;
 mod reviews;
 mod session;
 mod sign_in;
@@ -44,6 +47,23 @@ pub fn router(rp: &RelyingParty) -> Router {
         .route(paths::APP_LOG, get(log::log))
         .route(paths::APP_ACCESSES, get(accesses::accesses))
         .route(paths::APP_REVIEWS, get(reviews::list).post(reviews::sign))
+        .route(
+            paths::APP_EMERGENCY,
+            get(emergency::show).post(emergency::open_record),
+        )
+        .route(paths::APP_EMERGENCY_CLOSE, post(emergency::close))
+        .route(paths::APP_EMERGENCY_VISITS, get(emergency::visits))
+        .route(
+            paths::APP_EMERGENCIES,
+            get(emergency::queue).post(emergency::review),
+        )
+        .route(paths::APP_PROXIES, get(proxies::show).post(proxies::end))
+        .route(paths::APP_PROXIES_VISITS, get(proxies::visits))
+        .route(
+            paths::APP_DELEGATIONS,
+            get(proxies::list).post(proxies::create),
+        )
+        .route(paths::APP_DELEGATIONS_END, post(proxies::end_by_clinic))
         .route(paths::APP_SIGN_OUT, post(sign_out::sign_out))
         .route(paths::SIGNED_OUT, get(sign_out::signed_out))
         .route(paths::SESSION, get(session::session))

@@ -58,8 +58,11 @@ struct AccessBody {
     #[serde(with = "time::serde::rfc3339")]
     recorded_at: OffsetDateTime,
     by: ByBody,
-    /// Whether support staff used that person's right.
+    /// Whether somebody else used that person's right: support staff, or a proxy.
     was_acted: bool,
+    /// The proxy's name, if one did.
+    #[schema(examples("Pat Quill"))]
+    proxy: Option<String>,
 }
 
 /// Whose right it was.
@@ -94,7 +97,8 @@ pub async fn list(
             let before = query.before.unwrap_or(i64::MAX);
             let seen = store::list(tx, (tenant, patient), before, page::ASKED).await?;
             let page = Page::of(seen, |one| one.leaf_index);
-            let mut who: Vec<_> = page.rows.iter().map(|one| one.by_subject).collect();
+            let people = |one: &Seen| [Some(one.by_subject), one.actor_id];
+            let mut who: Vec<_> = page.rows.iter().flat_map(people).flatten().collect();
             who.sort_unstable();
             who.dedup();
             let who = members::list_named(tx, tenant, &who).await?;
@@ -114,6 +118,8 @@ pub async fn list(
             is_you: seen.by_subject == patient,
         },
         was_acted: seen.was_acted,
+        // Support is no member of the clinic.
+        proxy: seen.actor_id.and_then(|actor| names.get(&actor).cloned()),
     };
     Ok(Json(AccessesBody {
         next: page.next,

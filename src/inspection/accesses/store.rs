@@ -14,6 +14,7 @@ pub(super) struct Seen {
     pub(super) event: String,
     pub(super) by_subject: SubjectId,
     pub(super) was_acted: bool,
+    pub(super) actor_id: Option<SubjectId>,
 }
 
 /// Those before `before`, newest first, `most` at most.
@@ -24,7 +25,7 @@ pub(super) async fn list(
     most: i64,
 ) -> Result<Vec<Seen>, StoreError> {
     let seen = sqlx::query_as(
-        "select leaf_index, recorded_at, type, by_subject, was_acted
+        "select leaf_index, recorded_at, type, by_subject, was_acted, actor_id
          from audit.concern
          where tenant_id = $1 and subject_id = $2 and leaf_index < $3
          order by leaf_index desc

@@ -18,6 +18,12 @@ const fn words(scope: Scope) -> &'static str {
         Scope::AuditWrite => {
             "Change what waits on this clinic\u{2019}s record to be looked at, in your name"
         }
+        Scope::DelegationRead => {
+            "See for whom you may act at this clinic, who may act for you, and its others if you may"
+        }
+        Scope::DelegationWrite => {
+            "Change who may act for you at this clinic, and for its others if you may"
+        }
         Scope::ImpersonationRead => {
             "See when support acted as somebody of this clinic, and why, if you may"
         }

@@ -3,6 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use lanyard_verifier::Basis;
 use secrecy::SecretString;
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -11,9 +12,10 @@ use uuid::Uuid;
 use super::token_exchange::ACCESS_TOKEN;
 use super::{SessionEndsIn, TokenResponse};
 use crate::app::App;
+use crate::delegation::exchange as delegation;
 use crate::http::line;
 use crate::identity::membership::Member;
-use crate::ids::{ImpersonationId, SubjectId, TenantId, TenantSessionId};
+use crate::ids::{DelegationId, ImpersonationId, SubjectId, TenantId, TenantSessionId};
 use crate::impersonation::exchange::Lent;
 use crate::oidc::authorize::request::{PROTOCOL_SCOPES, acr_of};
 use crate::oidc::client::Client;
@@ -63,12 +65,86 @@ struct AccessClaims<'a> {
 }
 
 /// Who acts (RFC 8693 §4.1): one level, each member a string.
-#[derive(Serialize)]
-struct ActClaim {
-    /// His membership of the platform's tenant.
-    sub: SubjectId,
-    grant: ImpersonationId,
-    preset: &'static str,
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum ActClaim {
+    /// Support.
+    Grant {
+        /// His membership of the platform's tenant.
+        sub: SubjectId,
+        /// By which.
+        grant: ImpersonationId,
+        /// How much of what is lent.
+        preset: &'static str,
+    },
+    /// A patient's proxy.
+    Delegation {
+        /// His membership of her clinic.
+        sub: SubjectId,
+        /// Under which.
+        delegation: DelegationId,
+        /// As what.
+        basis: Basis,
+    },
+}
+
+/// What the token of somebody who acts as somebody is made of.
+#[derive(Debug)]
+pub(crate) struct Acting<'a> {
+    tenant: TenantId,
+    actor: SubjectId,
+    subject: SubjectId,
+    sid: TenantSessionId,
+    act: ActClaim,
+    roles: &'a [String],
+    scopes: &'a [String],
+    ends_at: OffsetDateTime,
+    amr: &'a [String],
+    auth_time: OffsetDateTime,
+}
+
+impl<'a> Acting<'a> {
+    /// Of support, under a grant.
+    pub(crate) fn under_grant(lent: &'a Lent) -> Self {
+        let grant = &lent.grant;
+        Self {
+            tenant: grant.tenant,
+            actor: grant.actor,
+            subject: grant.subject,
+            sid: TenantSessionId::from_uuid(grant.id.as_uuid()),
+            act: ActClaim::Grant {
+                sub: grant.actor,
+                grant: grant.id,
+                preset: grant.preset.as_str(),
+            },
+            roles: &lent.roles,
+            scopes: &lent.scopes,
+            ends_at: lent.ends_at,
+            amr: &lent.amr,
+            auth_time: lent.auth_time,
+        }
+    }
+
+    /// Of a proxy, under a delegation.
+    pub(crate) fn under_delegation(lent: &'a delegation::Lent) -> Self {
+        let delegation = &lent.delegation;
+        Self {
+            tenant: delegation.tenant,
+            actor: delegation.proxy,
+            subject: delegation.patient,
+            sid: TenantSessionId::from_uuid(delegation.id.as_uuid()),
+            act: ActClaim::Delegation {
+                sub: delegation.proxy,
+                delegation: delegation.id,
+                basis: delegation.basis,
+            },
+            roles: &lent.roles,
+            scopes: &lent.scopes,
+            ends_at: lent.ends_at,
+            amr: &lent.amr,
+            auth_time: lent.auth_time,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -225,41 +301,42 @@ pub fn service(app: &App, client: &Client, scopes: &[String], audience: &str) ->
 
 /// Signs the access token of somebody who acts as somebody: the subject's, as far as it is lent,
 /// with a `sid` of its own and the actor's sign-in. No refresh token, no ID token.
-pub(crate) fn acting(app: &App, client: &Client, lent: &Lent, audience: &str) -> TokenResponse {
-    let (grant, now) = (&lent.grant, app.env.now());
+pub(crate) fn acting(
+    app: &App,
+    client: &Client,
+    acting: Acting<'_>,
+    audience: &str,
+) -> TokenResponse {
+    let now = app.env.now();
     line::note(|facts| {
-        facts.tenant = Some(grant.tenant);
-        facts.actor = Some(grant.actor.as_uuid());
+        facts.tenant = Some(acting.tenant);
+        facts.actor = Some(acting.actor.as_uuid());
     });
     let life = Life {
         iat: now.unix_timestamp(),
-        exp: lent.ends_at.unix_timestamp(),
+        exp: acting.ends_at.unix_timestamp(),
     };
-    let sid = TenantSessionId::from_uuid(grant.id.as_uuid());
-    let jti = jti(app, grant.tenant, sid, audience, &life);
-    let scope = lent.scopes.join(" ");
+    let sid = acting.sid;
+    let jti = jti(app, acting.tenant, sid, audience, &life);
+    let scope = acting.scopes.join(" ");
     let claims = AccessClaims {
         iss: app.issuer(),
-        sub: grant.subject.as_uuid(),
+        sub: acting.subject.as_uuid(),
         aud: audience,
         exp: life.exp,
         iat: life.iat,
         jti: &jti,
         client_id: client.id.as_str(),
         scope: &scope,
-        tid: grant.tenant,
-        roles: &lent.roles,
+        tid: acting.tenant,
+        roles: acting.roles,
         sign_in: Some(SignInClaims {
             sid,
-            auth_time: lent.auth_time.unix_timestamp(),
-            acr: acr_of(&lent.amr),
-            amr: &lent.amr,
+            auth_time: acting.auth_time.unix_timestamp(),
+            acr: acr_of(acting.amr),
+            amr: acting.amr,
         }),
-        act: Some(ActClaim {
-            sub: grant.actor,
-            grant: grant.id,
-            preset: grant.preset.as_str(),
-        }),
+        act: Some(acting.act),
     };
     let ring = app.ring();
     TokenResponse {

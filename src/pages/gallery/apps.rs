@@ -45,6 +45,7 @@ fn visits_home(words: Words, app: App, accent: Accent) -> VisitsHomePage {
             visit(30, words.person, "Phone", words.text),
             visit(-80, "Dr. Miriam Okafor", "Video", "Done"),
         ],
+        opens_in_emergency: app == App::Clinician,
         refusal: None,
     }
 }
@@ -123,6 +124,7 @@ fn console(words: Words) -> ConsoleHomePage {
         draft: Some(words.text.to_owned()),
         notice: Some(AnnouncementNotice::Kept),
         reads_log: true,
+        emergencies: Some(2),
         refusal: None,
     }
 }

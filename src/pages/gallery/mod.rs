@@ -2,6 +2,7 @@
 //! them leaves the gallery in `target/gallery`, to be looked at and held against axe.
 
 mod apps;
+mod care;
 mod consent;
 mod demo;
 mod factor;
@@ -86,6 +87,7 @@ pub(super) fn gallery(words: Words) -> Vec<Shown> {
     notices(&mut all, words);
     apps::apps(&mut all, words);
     log::log(&mut all, words);
+    care::care(&mut all, words);
     demo::demo(&mut all, words);
     all
 }

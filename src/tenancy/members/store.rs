@@ -40,6 +40,30 @@ pub(crate) async fn list(
     Ok(members)
 }
 
+/// Active patients with that in their names, as the clinic calls them; whatever the case, by name,
+/// `most` at most.
+pub(crate) async fn list_patients(
+    tx: &mut Tx<Tenancy>,
+    tenant: TenantId,
+    part: &str,
+    most: i64,
+) -> Result<Vec<MemberFacts>, StoreError> {
+    let members = sqlx::query_as(
+        "select subject_id, display_name, status, roles
+         from tenancy.member
+         where tenant_id = $1 and status = 'active' and 'patient' = any (roles)
+           and position(lower($2) in lower(display_name)) > 0
+         order by display_name, subject_id
+         limit $3",
+    )
+    .bind(tenant)
+    .bind(part)
+    .bind(most)
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(members)
+}
+
 /// Those of the members that are named.
 pub(crate) async fn list_named(
     tx: &mut Tx<Tenancy>,

@@ -13,7 +13,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::challenge::Refusal;
-use crate::impersonation::{Allowed, is_never_lent};
+use crate::impersonation::{Named, is_never_lent};
 use crate::layer::LetInBy;
 use crate::tenant::{TenantDirectory, TenantRule};
 use crate::{Principal, Verifier, WhenStale};
@@ -39,8 +39,8 @@ pub struct Guard {
     tenants: Vec<Arc<TenantRule>>,
     acr_values: Option<Vec<String>>,
     max_age: Option<Duration>,
-    in_person: bool,
-    allowed: Allowed,
+    refused: Named,
+    allowed: Named,
     when_stale: Option<WhenStale>,
 }
 
@@ -113,7 +113,7 @@ impl Guard {
     /// [`VerifyLayer::guard`]: crate::VerifyLayer::guard
     pub fn allow_impersonation() -> Self {
         Self {
-            allowed: Allowed {
+            allowed: Named {
                 support: true,
                 proxies: false,
             },
@@ -124,7 +124,7 @@ impl Guard {
     /// The same when a patient's proxy acts for her. Neither allows the other's.
     pub fn allow_proxies() -> Self {
         Self {
-            allowed: Allowed {
+            allowed: Named {
                 support: false,
                 proxies: true,
             },
@@ -136,7 +136,21 @@ impl Guard {
     /// with 403 `impersonation_forbidden`, whatever else the route allows.
     pub fn in_person() -> Self {
         Self {
-            in_person: true,
+            refused: Named {
+                support: true,
+                proxies: true,
+            },
+            ..Self::default()
+        }
+    }
+
+    /// No proxy here, not to look either: what is asked for is none of what a delegation lends.
+    pub fn without_proxies() -> Self {
+        Self {
+            refused: Named {
+                support: false,
+                proxies: true,
+            },
             ..Self::default()
         }
     }
@@ -184,7 +198,7 @@ impl Guard {
             (Some(mine), Some(theirs)) => Some(mine.min(theirs)),
             (mine, theirs) => mine.or(theirs),
         };
-        self.in_person |= other.in_person;
+        self.refused = self.refused.or(other.refused);
         self.allowed = self.allowed.or(other.allowed);
         self.when_stale = match (self.when_stale, other.when_stale) {
             (Some(mine), Some(theirs)) => Some(mine.stricter(theirs)),
@@ -198,7 +212,7 @@ impl Guard {
     }
 
     /// Who may change something here while acting as somebody else.
-    pub(crate) fn allowed(&self) -> Allowed {
+    pub(crate) fn allowed(&self) -> Named {
         self.allowed
     }
 
@@ -217,8 +231,11 @@ impl Guard {
         if let Some(missing) = self.scopes.iter().find(|scope| !principal.has_scope(scope)) {
             return Err(Refusal::Scope(missing.clone()));
         }
-        let is_hers_alone = self.in_person || self.permissions.iter().any(|key| is_never_lent(key));
-        if principal.actor().is_some() && is_hers_alone {
+        let is_never = self.permissions.iter().any(|key| is_never_lent(key));
+        if principal
+            .actor()
+            .is_some_and(|actor| is_never || self.refused.names(actor))
+        {
             return Err(Refusal::Impersonation);
         }
         let may = |key: &String| verifier.permissions().allow(principal.roles(), key);

@@ -12,7 +12,7 @@ use std::str::FromStr;
 use http::Method;
 use serde::{Serialize, Serializer};
 
-use crate::Actor;
+use crate::{Actor, Support};
 
 /// How much of the subject's rights a grant lends. The issuer has already cut `roles` and `scope`
 /// to it; what a verifier adds stands at each.
@@ -65,15 +65,23 @@ impl FromStr for Preset {
     }
 }
 
-/// Who may change something at a route while acting as somebody else.
+/// Which of who act as somebody else a route says something of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Allowed {
+pub(crate) struct Named {
     pub(crate) support: bool,
     pub(crate) proxies: bool,
 }
 
-impl Allowed {
-    /// Whatever either allows.
+impl Named {
+    /// Whether it says it of that actor.
+    pub(crate) const fn names(self, actor: &Actor) -> bool {
+        match actor {
+            Actor::Support(_) => self.support,
+            Actor::Proxy(_) => self.proxies,
+        }
+    }
+
+    /// Whatever either says it of.
     pub(crate) const fn or(self, other: Self) -> Self {
         Self {
             support: self.support || other.support,
@@ -83,12 +91,9 @@ impl Allowed {
 }
 
 /// Whether that actor may make a request of that method at all.
-pub(crate) fn may_ask(method: &Method, actor: &Actor, allowed: Allowed) -> bool {
-    method.is_safe()
-        || match actor {
-            Actor::Support(support) => allowed.support && support.preset != Preset::ReadOnly,
-            Actor::Proxy(_) => allowed.proxies,
-        }
+pub(crate) fn may_ask(method: &Method, actor: &Actor, allowed: Named) -> bool {
+    let only_reads = |support: Support| support.preset == Preset::ReadOnly;
+    method.is_safe() || (allowed.names(actor) && !actor.support().is_some_and(only_reads))
 }
 
 /// One segment of a permission key, as [`NEVER_LENT`] names it.
@@ -103,13 +108,14 @@ use Segment::{Any, Is, Not};
 
 /// What nobody does in another's name: permission keys, `module.resource.action`, with the reason.
 /// The one table; a route that asks for such a key refuses every actor.
-const NEVER_LENT: [([Segment; 3], &str); 12] = [
+const NEVER_LENT: [([Segment; 3], &str); 13] = [
     ([Is("account"), Any, Any], "her account is hers"),
     ([Any, Is("credential"), Any], "how she proves who she is"),
     ([Any, Is("factor"), Any], "how she proves who she is"),
     ([Is("consent"), Any, Any], "what she agrees to"),
     ([Any, Is("consent"), Any], "what she agrees to"),
     ([Is("impersonation"), Any, Any], "no chain: RFC 8693 §4.1"),
+    ([Any, Is("delegation"), Any], "who may act for whom"),
     ([Any, Is("role"), Not("read")], "who may do what"),
     (
         [Is("tenancy"), Is("member"), Not("read")],
@@ -150,7 +156,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::{Basis, DelegationId, GrantId, Proxy, SubjectId, Support};
+    use crate::{Basis, DelegationId, GrantId, Proxy, SubjectId};
 
     /// IMP-05, IMP-06, IMP-02, IMP-10.
     #[test]
@@ -163,6 +169,7 @@ mod tests {
             "consent.client.write",
             "tenancy.consent.read",
             "impersonation.grant.write",
+            "tenancy.delegation.read",
             "tenancy.role.write",
             "tenancy.member.write",
             "visits.note.sign",
@@ -198,7 +205,7 @@ mod tests {
             basis: Basis::Parent,
         });
         for (support, proxies) in [(false, false), (false, true), (true, false), (true, true)] {
-            let allowed = Allowed { support, proxies };
+            let allowed = Named { support, proxies };
             for preset in [Preset::ReadOnly, Preset::Assist, Preset::Technical] {
                 assert_eq!(preset.name().parse(), Ok(preset));
                 let grant = GrantId::from_uuid(id);

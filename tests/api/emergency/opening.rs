@@ -215,3 +215,52 @@ async fn none_of_it_is_possible_while_support_acts_as_the_person() {
     }
     assert_eq!(ward.events().await.len(), 1, "the opening alone");
 }
+
+/// A clinic that was given no data key can keep no words, so nothing is opened: a fault of the
+/// operator's, who is told what to do.
+#[tokio::test]
+async fn a_clinic_without_a_data_key_opens_nothing_and_says_why() {
+    let ward = Ward::new().await;
+    let delete = sqlx::query("delete from tenancy.data_key where tenant_id = $1");
+    delete
+        .bind(ward.clinic.id)
+        .execute(&mut ward.lab.database.superuser().await)
+        .await
+        .unwrap();
+    let token = ward.token(&ward.doctor);
+    let refused = ward.post(OPEN, &token, &wanted(ward.other.0)).await;
+    assert_problem(&refused, 503, "no_data_key");
+    assert_eq!(ward.count().await, 0);
+    assert_eq!(ward.letters(&ward.lead).await.len(), 0);
+}
+
+/// Who has to be opened is found by name, and the finding is on the record; nobody but a clinician
+/// looks, and by no single letter.
+#[tokio::test]
+async fn a_clinician_finds_the_patient_by_name_on_the_record() {
+    let ward = Ward::new().await;
+    let token = ward.token(&ward.doctor);
+    let path = format!("{OPEN}/patients?name=sTON");
+    let found = ward.get(&path, &token).await;
+    assert_eq!(found.status, 200, "{}", found.body);
+    let expected = json!([{ "id": ward.other.0, "name": "Ben Stone" }]);
+    assert_eq!(found.json()["patients"], expected);
+    let staff = ward
+        .get(&format!("{OPEN}/patients?name=Lena"), &token)
+        .await;
+    assert_eq!(staff.json()["patients"], json!([]), "patients alone");
+    for short in ["patients", "patients?name=st", "patients?name=%25%25"] {
+        let refused = ward.get(&format!("{OPEN}/{short}"), &token).await;
+        assert_problem(&refused, 400, "invalid_request");
+    }
+    let lead = ward.token(&ward.lead);
+    let refused = ward.get(&path, &lead).await;
+    assert_problem(&refused, 403, "insufficient_permission");
+    let events = ward.events().await;
+    let sought: Vec<_> = events
+        .iter()
+        .filter(|event| event.kind == "emergency_access.patient_sought")
+        .map(|event| event.detail["patients"].clone())
+        .collect();
+    assert_eq!(sought, [json!([ward.other.0]), json!([])]);
+}

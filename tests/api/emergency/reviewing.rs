@@ -101,3 +101,22 @@ async fn nobody_reviews_her_own() {
     assert_problem(&own, 403, "insufficient_role");
     assert_eq!(ward.review(&access, &ward.admin, &judged).await.status, 200);
 }
+
+/// How many wait is told to who reviews, without a word of them.
+#[tokio::test]
+async fn what_waits_is_counted_for_who_reviews() {
+    let ward = Ward::new().await;
+    let path = format!("{OPEN}/waiting");
+    let lead = ward.token(&ward.lead);
+    let waiting = async |token: &str| ward.get(&path, token).await;
+    assert_eq!(waiting(&lead).await.json(), json!({ "waiting": 0 }));
+    let access = ward.open().await;
+    assert_eq!(waiting(&lead).await.json(), json!({ "waiting": 1 }));
+    let doctor = ward.token(&ward.doctor);
+    assert_problem(&waiting(&doctor).await, 403, "insufficient_permission");
+    ward.close(&access).await;
+    let signed = json!({ "finding": "appropriate" });
+    let signed = ward.review(&access, &ward.lead, &signed).await;
+    assert_eq!(signed.status, 200, "{}", signed.body);
+    assert_eq!(waiting(&lead).await.json(), json!({ "waiting": 0 }));
+}

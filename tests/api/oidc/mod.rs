@@ -9,6 +9,7 @@ mod consent;
 mod cors;
 mod cuts;
 mod decline;
+mod delegation;
 mod discovery;
 mod factors;
 mod impersonation;

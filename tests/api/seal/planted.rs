@@ -76,7 +76,9 @@ impl Owner {
     /// The id that stands in every column of this name in its `n`th rows.
     pub(super) fn id(self, column: &str, n: u32) -> String {
         let name = match column {
-            "patient_id" | "practitioner_id" | "clinician_id" | "actor_id" => "subject_id",
+            "patient_id" | "practitioner_id" | "clinician_id" | "actor_id" | "proxy_id" => {
+                "subject_id"
+            }
             other => other,
         };
         let hash = name
@@ -92,6 +94,7 @@ impl Owner {
         let number = if is_foreign { 7_700_770 + n } else { 1000 + n };
         let year = if is_foreign { 2077 } else { 2026 };
         match column.kind.as_str() {
+            "date" => format!("'{year}-07-07'"),
             "uuid" if column.name == "tenant_id" => format!("'{}'", self.tenant()),
             "uuid" => format!("'{}'", self.id(&column.name, n)),
             "text" => format!("'{text}'"),

@@ -186,6 +186,19 @@ async fn in_person_refuses_every_actor_and_nobody_else() {
     assert_eq!(get(&router, "/", &herself).await.status, StatusCode::OK);
 }
 
+/// What no delegation lends refuses a proxy, and support as its grant has it.
+#[tokio::test]
+async fn a_route_can_be_without_proxies() {
+    let (lab, ledger) = lab();
+    let router = router(&lab, Guard::without_proxies().and(Guard::allow_proxies()));
+    let answer = get(&router, "/", &proxied(&lab)).await;
+    let code = answer.refused(StatusCode::FORBIDDEN);
+    assert_eq!(code, "impersonation_forbidden");
+    let support = acting(&lab, Preset::ReadOnly);
+    assert_eq!(get(&router, "/", &support).await.status, StatusCode::OK);
+    assert_eq!(ledger.decisions(), [FORBIDDEN, Decision::Admitted]);
+}
+
 /// The record names a proxy as it names support.
 #[tokio::test]
 async fn the_record_says_under_which_delegation() {
