@@ -4,20 +4,21 @@ use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use lanyard_verifier::{
     ActedRequest, ActivityDelivery, ActivityError, ActivityEvent, ActivitySink, Clock, Decision,
-    DirectoryUnavailable, JwkSet, KeyFetch, KeySource, Principal, RecordError, Recorder, Recording,
-    TenantDirectory, TenantLookup,
+    DirectoryUnavailable, JwkSet, KeyFetch, KeySource, Preset, Principal, RecordError, Recorder,
+    Recording, TenantDirectory, TenantLookup,
 };
 use time::OffsetDateTime;
 
 use crate::app::App;
 use crate::db::{Authority, Identity};
 use crate::http::line;
+use crate::http::problem::{Problem, TriedToWrite};
 use crate::identity::membership::store as membership;
 use crate::ids::{ClientId, TenantId, TenantSessionId};
-use crate::impersonation::model::{Acted, Under};
+use crate::impersonation::model::{Acted, Recorded};
 use crate::oidc::{acted, activity};
 
 /// Says in the request's log line who calls: behind the verifier, so it is proved.
@@ -30,6 +31,19 @@ pub(super) async fn note_caller(request: Request, next: Next) -> Response {
         });
     }
     next.run(request).await
+}
+
+/// Tells who acts as somebody to look, and reached a statement that writes, what the verifier says
+/// of methods that do: nothing was written ([`Authority::of`]). Behind the verifier.
+pub async fn refuse_what_would_write(request: Request, next: Next) -> Response {
+    let caller = request.extensions().get::<Arc<Principal>>();
+    let support = caller.and_then(|caller| caller.actor()?.support());
+    let looks = support.is_some_and(|support| support.preset == Preset::ReadOnly);
+    let response = next.run(request).await;
+    if looks && response.extensions().get::<TriedToWrite>().is_some() {
+        return Problem::Acted.into_response();
+    }
+    response
 }
 
 /// The ring as it is published.
@@ -75,8 +89,10 @@ impl ActivitySink for InsideSink {
 
 /// As which API ours reports; no client has that name, so nobody else does.
 const OWN_NAME: &str = "lanyard-api";
-/// What an admitted request has for a status: its handler has yet to answer (RFC 9110 §15.2.1).
-const NOT_YET_ANSWERED: u16 = 100;
+
+pub(super) fn own_name() -> ClientId {
+    ClientId::parse(OWN_NAME).expect("a client's name")
+}
 
 /// Requests under `act` go where `POST /activity/acted` takes those of other APIs; under a grant
 /// that is over none is let in.
@@ -93,16 +109,14 @@ impl Recorder for InsideRecorder {
                 method: request.method.clone(),
                 route: request.route.clone(),
                 status: match request.decision {
-                    Decision::Admitted => NOT_YET_ANSWERED,
+                    Decision::Admitted => Acted::NOT_YET_ANSWERED,
                     Decision::Refused { status, .. } => status,
                 },
                 at: request.at,
             };
-            let api = ClientId::parse(OWN_NAME).expect("a client's name");
-            let under = Under::Standing(self.0.env.now());
-            match acted::record_all(&self.0, &api, under, &[((tenant, sid), acted)]).await {
-                Ok(true) => Ok(()),
-                Ok(false) => Err(lost("no such grant or delegation")),
+            match acted::record_all(&self.0, &own_name(), &[((tenant, sid), acted)]).await {
+                Ok(Recorded::Yes) => Ok(()),
+                Ok(Recorded::Over | Recorded::Unknown) => Err(RecordError::Over),
                 Err(error) => Err(lost(&crate::http::chain(&error))),
             }
         })

@@ -4,6 +4,7 @@
 //! neither mounted nor described. The same routes stand under `/api/v1/clinics/{clinic}`, where a
 //! token of another clinic is refused (JWT-16).
 
+mod followed;
 mod inside;
 mod list;
 pub mod openapi;
@@ -17,9 +18,10 @@ use axum::routing::{MethodFilter, MethodRouter, get};
 use axum::{Router, middleware};
 use http::Method;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
-use lanyard_verifier::{Guard, Permissions, Verifier};
+use lanyard_verifier::{Guard, Permissions, Verifier, WhenStale};
 use tokio::sync::watch;
 
+pub use self::inside::refuse_what_would_write;
 pub use self::list::ROUTES;
 use self::openapi::Words;
 use crate::app::App;
@@ -81,6 +83,9 @@ pub async fn router(app: &App) -> Result<Router<App>, StoreError> {
     let verifier = Verifier::builder(app.issuer(), audience(app))
         .keys(inside::RingSource(app.clone()))
         .clock(inside::AppClock(app.clone()))
+        .revocations(followed::InsideRevocations(app.clone()))
+        .introspection(followed::InsideIntrospection(app.clone()))
+        .when_stale(WhenStale::Introspect)
         .activity(inside::InsideSink(app.clone()))
         .recorder(inside::InsideRecorder(app.clone()))
         .route_template(|parts| Some(parts.extensions.get::<MatchedPath>()?.as_str().to_owned()))
@@ -105,6 +110,7 @@ pub async fn router(app: &App) -> Result<Router<App>, StoreError> {
     let metadata = verifier.metadata_path().to_owned();
     Ok(api
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
+        .layer(middleware::from_fn(inside::refuse_what_would_write))
         .layer(middleware::from_fn(inside::note_caller))
         .layer(verifier.layer())
         .route_service(&metadata, verifier.metadata_service())

@@ -6,7 +6,7 @@
 
 use std::marker::PhantomData;
 
-use lanyard_verifier::Principal;
+use lanyard_verifier::{Preset, Principal};
 use uuid::Uuid;
 
 use super::context::{Context, Mode};
@@ -277,6 +277,8 @@ impl Authority<Identity> {
 
 impl Authority<Tenancy> {
     /// For a caller whose access token was verified, with one class of access, to run the clinic.
+    /// Who acts as somebody to look has a transaction that can't write, whatever a route lets her
+    /// ask (design §7).
     pub fn of(principal: &Principal, class: AccessClass) -> Self {
         Self::new(class.name(), |c| {
             c.tenant = Some(TenantId::from_uuid(principal.tenant().as_uuid()));
@@ -284,7 +286,28 @@ impl Authority<Tenancy> {
             c.actor = principal
                 .actor()
                 .map(|actor| SubjectId::from_uuid(actor.sub().as_uuid()));
+            let support = principal.actor().and_then(|actor| actor.support());
+            if support.is_some_and(|support| support.preset == Preset::ReadOnly) {
+                c.mode = Mode::ReadOnly;
+            }
         })
+    }
+
+    /// For what puts on the record what was read under this authority: the same caller, who may
+    /// write.
+    pub(super) fn of_its_record(&self) -> Self {
+        Self {
+            context: Context {
+                mode: Mode::ReadWrite,
+                ..self.context.clone()
+            },
+            plane: PhantomData,
+        }
+    }
+
+    /// Whether its transaction can't write.
+    pub(super) fn is_read_only(&self) -> bool {
+        self.context.mode == Mode::ReadOnly
     }
 
     /// The same for another purpose.

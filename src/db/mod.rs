@@ -271,6 +271,34 @@ impl Db {
         Ok(value)
     }
 
+    /// Runs a read that is an event itself: what `read` finds is given when `record` has put on the
+    /// record that it was read. In one transaction, unless the authority can't write: then the
+    /// statements of `read` run in one that is READ ONLY, and the event is committed by one of its
+    /// own before anything is given.
+    ///
+    /// # Errors
+    /// What `read` and `record` return; [`StoreError`] if opening or committing failed.
+    pub async fn read_on_record<T, E: From<StoreError>>(
+        &self,
+        authority: Authority<Tenancy>,
+        read: impl AsyncFnOnce(&mut Tx<Tenancy>) -> Result<T, E>,
+        record: impl AsyncFnOnce(&mut Tx<Tenancy>, &T) -> Result<(), E>,
+    ) -> Result<T, E> {
+        if !authority.is_read_only() {
+            let work = async |tx: &mut Tx<Tenancy>| {
+                let found = read(tx).await?;
+                record(tx, &found).await?;
+                Ok(found)
+            };
+            return self.run(authority, work).await;
+        }
+        let of_its_record = authority.of_its_record();
+        let found = self.run(authority, read).await?;
+        let work = async |tx: &mut Tx<Tenancy>| record(tx, &found).await;
+        self.run(of_its_record, work).await?;
+        Ok(found)
+    }
+
     async fn begin<P: Pooled>(&self, authority: Authority<P>) -> Result<Tx<P>, StoreError> {
         let context = authority.context;
         let seal = self.seal();

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::audit::{self, EventType};
 use crate::db::{Authority, Identity, StoreError, Tx};
 use crate::ids::{ClientId, SubjectId, TenantId};
-use crate::impersonation::model::{Acted, Under};
+use crate::impersonation::model::{Acted, Recorded};
 
 /// What a wish to let somebody act came to.
 #[derive(Debug)]
@@ -130,29 +130,27 @@ pub(crate) async fn list_of(
     store::list(tx, tenant, Some(member)).await
 }
 
-/// Records a request that an API answered under a delegation. In a transaction of the clinic; false
-/// if there is no such delegation.
+/// Records a request that an API answered, or is about to answer, under a delegation. In a
+/// transaction of the clinic.
 pub(crate) async fn record_acted(
     tx: &mut Tx<Identity>,
     app: &App,
     (tenant, id): (TenantId, DelegationId),
-    under: Under,
     (api, acted): (&ClientId, &Acted),
-) -> Result<bool, StoreError> {
+) -> Result<Recorded, StoreError> {
     let held = store::find_held(tx, tenant, id).await?;
-    let stands = |one: &Delegation| match under {
-        Under::Any => true,
-        Under::Standing(at) => one.stands_at(at),
+    let Some(one) = held else {
+        return Ok(Recorded::Unknown);
     };
-    let Some(one) = held.filter(stands) else {
-        return Ok(false);
-    };
+    if !acted.is_answered() && !one.stands_at(app.env.now()) {
+        return Ok(Recorded::Over);
+    }
     tx.proceed(Authority::acting(one.proxy, tenant, one.patient))
         .await?;
     let mut detail = told(id, one.patient, one.proxy);
     acted.tell(api, &mut detail);
     record(tx, app, EventType::DelegationRequestRecorded, detail).await?;
-    Ok(true)
+    Ok(Recorded::Yes)
 }
 
 /// One that was just written.

@@ -1,6 +1,7 @@
 //! The outside: the one list of routes, and how errors and pages are said.
 
 pub mod around;
+pub(crate) mod bearer;
 pub mod browser;
 pub mod document;
 pub mod form;

@@ -39,6 +39,13 @@ pub enum Problem {
     Store(StoreError),
 }
 
+/// Among the extensions of an answer: a statement would have written where nothing can be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TriedToWrite;
+
+/// What Postgres calls it: read_only_sql_transaction.
+const READ_ONLY_SQL_TRANSACTION: &str = "25006";
+
 /// A problem on the wire.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
@@ -127,6 +134,11 @@ impl IntoResponse for Problem {
             },
         };
         let mut response = (status, Json(body)).into_response();
+        if let Self::Store(error) = &self
+            && error.sqlstate().as_deref() == Some(READ_ONLY_SQL_TRANSACTION)
+        {
+            response.extensions_mut().insert(TriedToWrite);
+        }
         let headers = response.headers_mut();
         headers.insert(
             CONTENT_TYPE,

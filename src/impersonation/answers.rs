@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::model::{Acted, EndCause, Grant, ImpersonationId, Opened, Rule, State, Under};
+use super::model::{Acted, EndCause, Grant, ImpersonationId, Opened, Recorded, Rule, State};
 use super::policy::{self, Denial};
 use super::service::{Answer, end, found, record, told};
 use super::store;
@@ -142,26 +142,28 @@ async fn opened_under(
     store::list_opened(tx, tenant, &ids).await
 }
 
-/// Records a request that an API answered under `act`: in the log, and for the person to see.
-/// In a transaction of the clinic; false if there is no such grant.
+/// Records a request that an API answered, or is about to answer, under `act`: in the log, and for
+/// the person to see. In a transaction of the clinic.
 pub(crate) async fn record_acted(
     tx: &mut Tx<Identity>,
     app: &App,
     (tenant, id): (TenantId, ImpersonationId),
-    under: Under,
     (api, acted): (&ClientId, &Acted),
-) -> Result<bool, StoreError> {
+) -> Result<Recorded, StoreError> {
     let held = store::find_held(tx, tenant, id).await?;
-    let Some(grant) = held.filter(|grant| under.holds(grant)) else {
-        return Ok(false);
+    let Some(grant) = held else {
+        return Ok(Recorded::Unknown);
     };
+    if !acted.is_answered() && !grant.stands(app.env.now()) {
+        return Ok(Recorded::Over);
+    }
     tx.proceed(Authority::acting(grant.actor, tenant, grant.subject))
         .await?;
     store::count_opened(tx, (tenant, id), acted).await?;
     let mut detail = told(grant.actor, grant.subject, id);
     acted.tell(api, &mut detail);
     record(tx, app, EventType::ImpersonationRequestRecorded, detail).await?;
-    Ok(true)
+    Ok(Recorded::Yes)
 }
 
 impl Clinical {

@@ -243,25 +243,22 @@ pub struct Acted {
     pub at: OffsetDateTime,
 }
 
-/// Which grants a request may have been made under.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Under {
-    /// One that stood when it was made: it may be over when that is reported.
-    Any,
-    /// One that stands at this instant: the request is not answered yet.
-    Standing(OffsetDateTime),
+impl Grant {
+    /// Whether a request may be let in under it at this instant.
+    pub fn stands(&self, at: OffsetDateTime) -> bool {
+        self.state == State::Active && self.ends_at.is_some_and(|end| at < end)
+    }
 }
 
-impl Under {
-    /// Whether a grant is one of these.
-    pub fn holds(self, grant: &Grant) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Standing(at) => {
-                grant.state == State::Active && grant.ends_at.is_some_and(|end| at < end)
-            }
-        }
-    }
+/// Whether such a request is on the record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// It is.
+    Yes,
+    /// No: it has yet to be answered, and what it was made under is over. It must not be let in.
+    Over,
+    /// No: there is nothing that it could have been made under.
+    Unknown,
 }
 
 impl Acted {
@@ -273,6 +270,15 @@ impl Acted {
         detail["route"] = json!(self.route);
         detail["status"] = json!(self.status);
         detail["at"] = json!(self.at.unix_timestamp());
+    }
+
+    /// What a request that was let in has for a status before its handler answers (RFC 9110
+    /// §15.2.1).
+    pub const NOT_YET_ANSWERED: u16 = 100;
+
+    /// Whether it has its answer: then the grant may be over by now.
+    pub const fn is_answered(&self) -> bool {
+        self.status != Self::NOT_YET_ANSWERED
     }
 
     /// Whether it can be stored: a method and a template, no address with something in it.

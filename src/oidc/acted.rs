@@ -4,39 +4,27 @@
 //! with [`super::activity`]. All of a report is on the record when it is answered, or nothing of
 //! it: an API that can't record does not answer its caller.
 
-use axum::Json;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use time::OffsetDateTime;
 
-use super::client::authentication::authenticate_resource;
-use super::token::minting::{Life, jti_is_ours};
+use super::client::Client;
+use super::report::{Report, Reported, audience_of};
+use super::token::minting::Life;
 use crate::app::App;
 use crate::db::{Authority, Identity, StoreError};
 use crate::delegation::service as proxies;
 use crate::http::oauth_error::OAuthError;
 use crate::ids::{ClientId, DelegationId, ImpersonationId, TenantId, TenantSessionId};
 use crate::impersonation::answers;
-use crate::impersonation::model::{Acted, Under};
-use crate::oidc::client::Client;
-
-/// At most so many requests in one report; an API sends the rest in another.
-const MOST_REQUESTS: usize = 100;
-
-/// One report.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Report {
-    events: Vec<Event>,
-}
+use crate::impersonation::model::{Acted, Recorded};
 
 /// One request; instants are unix seconds.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Event {
+pub(super) struct Event {
     jti: String,
     tid: TenantId,
     sid: TenantSessionId,
@@ -48,40 +36,38 @@ struct Event {
     status: u16,
 }
 
-/// `POST /activity/acted`, by HTTP Basic or the like of a resource server. 204 when all is on the
-/// record; 400 if something is not the caller's to report, and then nothing is.
-pub async fn acted(
+impl Reported for Event {
+    const MOST: usize = 100;
+}
+
+/// `POST /activity/acted`. 204 when all is on the record; 400 if something is not the caller's to
+/// report, 409 if something may not be answered any more, and then nothing is.
+pub(super) async fn acted(
     State(app): State<App>,
-    headers: HeaderMap,
-    report: Result<Json<Report>, JsonRejection>,
+    report: Result<Report<Event>, OAuthError>,
 ) -> Response {
-    let client = match authenticate_resource(&app, &headers).await {
-        Ok(client) => client,
+    let Report { by, events } = match report {
+        Ok(report) => report,
         Err(error) => return error.into_response(),
     };
-    let Ok(Json(Report { events })) = report else {
-        return OAuthError::field("events", "a report that can't be read").into_response();
-    };
-    if events.len() > MOST_REQUESTS {
-        return OAuthError::field("events", "too many requests").into_response();
-    }
     let read: Option<Vec<_>> = events
         .iter()
-        .map(|event| Some(((event.tid, event.sid), read(&app, &client, event)?)))
+        .map(|event| Some(((event.tid, event.sid), read(&app, &by, event)?)))
         .collect();
     let Some(read) = read else {
         return OAuthError::field("events", "not the caller's to report").into_response();
     };
-    match record_all(&app, &client.id, Under::Any, &read).await {
-        Ok(true) => StatusCode::NO_CONTENT.into_response(),
-        Ok(false) => OAuthError::field("events", "no such grant").into_response(),
+    match record_all(&app, &by.id, &read).await {
+        Ok(Recorded::Yes) => StatusCode::NO_CONTENT.into_response(),
+        Ok(Recorded::Over) => StatusCode::CONFLICT.into_response(),
+        Ok(Recorded::Unknown) => OAuthError::field("events", "no such grant").into_response(),
         Err(error) => OAuthError::from(error).into_response(),
     }
 }
 
 /// Ours, of one of the caller's audiences, in the token's life and the past. A clock that runs a
 /// little ahead is forgiven: what is not recorded is not answered.
-fn read(app: &App, client: &Client, event: &Event) -> Option<Acted> {
+fn read(app: &App, by: &Client, event: &Event) -> Option<Acted> {
     const LEEWAY_SECONDS: i64 = 30;
     let (life, now) = (
         Life {
@@ -93,10 +79,8 @@ fn read(app: &App, client: &Client, event: &Event) -> Option<Acted> {
     let is_in_time = event.iat - LEEWAY_SECONDS <= event.at
         && event.at < event.exp + LEEWAY_SECONDS
         && event.at <= now + LEEWAY_SECONDS;
-    let audience = client
-        .audiences
-        .iter()
-        .find(|audience| jti_is_ours(app, &event.jti, event.tid, event.sid, audience, &life))?;
+    let token = (event.jti.as_str(), event.tid, event.sid);
+    let audience = audience_of(app, by, token, &life)?;
     let acted = Acted {
         audience: audience.clone(),
         method: event.method.clone(),
@@ -107,20 +91,20 @@ fn read(app: &App, client: &Client, event: &Event) -> Option<Acted> {
     (is_in_time && acted.is_sound()).then_some(acted)
 }
 
-/// Records requests that an API answered under `act`, in one transaction; false, and nothing, if
-/// one is under no grant and no delegation. Each is told by the `sid` of its tokens.
+/// Records requests that an API answered, or is about to answer, under `act`, in one transaction:
+/// all of them, or what the first one that was not recorded is. Each is told by the `sid` of its
+/// tokens.
 ///
 /// # Errors
 /// [`StoreError`]; nothing is recorded then.
 pub(crate) async fn record_all(
     app: &App,
     api: &ClientId,
-    under: Under,
     requests: &[((TenantId, TenantSessionId), Acted)],
-) -> Result<bool, StoreError> {
+) -> Result<Recorded, StoreError> {
     /// Why the transaction is rolled back.
     enum Undone {
-        Unknown,
+        Not(Recorded),
         Store(StoreError),
     }
     impl From<StoreError> for Undone {
@@ -129,7 +113,7 @@ pub(crate) async fn record_all(
         }
     }
     let Some(((first, _), _)) = requests.first() else {
-        return Ok(true);
+        return Ok(Recorded::Yes);
     };
     let authority = Authority::<Identity>::presented_in(*first);
     let done = app.db.run(authority, async |tx| {
@@ -138,17 +122,19 @@ pub(crate) async fn record_all(
             let grant = ImpersonationId::from_uuid(sid.as_uuid());
             let delegation = DelegationId::from_uuid(sid.as_uuid());
             tx.proceed(Authority::presented_in(of)).await?;
-            if !answers::record_acted(tx, app, (of, grant), under, what).await?
-                && !proxies::record_acted(tx, app, (of, delegation), under, what).await?
-            {
-                return Err(Undone::Unknown);
+            let mut recorded = answers::record_acted(tx, app, (of, grant), what).await?;
+            if recorded == Recorded::Unknown {
+                recorded = proxies::record_acted(tx, app, (of, delegation), what).await?;
+            }
+            if recorded != Recorded::Yes {
+                return Err(Undone::Not(recorded));
             }
         }
         Ok(())
     });
     match done.await {
-        Ok(()) => Ok(true),
-        Err(Undone::Unknown) => Ok(false),
+        Ok(()) => Ok(Recorded::Yes),
+        Err(Undone::Not(recorded)) => Ok(recorded),
         Err(Undone::Store(error)) => Err(error),
     }
 }

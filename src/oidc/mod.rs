@@ -14,6 +14,7 @@ pub mod id_token_hint;
 pub mod interaction;
 pub mod introspection;
 pub mod logout;
+mod report;
 pub mod revocation;
 pub mod scope;
 pub mod sessions_end;

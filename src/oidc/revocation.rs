@@ -15,12 +15,13 @@ use crate::audit::{self, EventType};
 use crate::db::{Authority, Identity, StoreError, Tx};
 use crate::http::form::{Malformed, Parameters, RequestParameters};
 use crate::http::oauth_error::{OAuthError, OAuthErrorCode};
-use crate::ids::{ClientId, SubjectId, TenantSessionId};
+use crate::ids::{ClientId, ImpersonationId, SubjectId, TenantSessionId};
+use crate::impersonation::answers;
 use crate::oidc::client::Client;
 use crate::oidc::client::authentication::authenticate;
 use crate::oidc::family::refresh_token::PresentedRefreshToken;
 use crate::oidc::family::revocation::{self, Revocation};
-use crate::oidc::token::access_token::{self, Claims};
+use crate::oidc::token::access_token::{self, Behind, Claims};
 use crate::oidc::token::malformed_form;
 use crate::sessions::service as sessions;
 
@@ -54,11 +55,17 @@ async fn settle(app: &App, headers: &HeaderMap, form: &Parameters) -> Result<(),
         end_by_refresh_token(app, &client, &presented).await?
     } else if let Some(token) = access_token::read(app, token) {
         let claims = token.claims;
-        match claims.sid {
-            // What a service or somebody acting as another holds ends by itself, in minutes.
-            None => return Err(unsupported("a service's access token")),
-            Some(_) if claims.act.is_some() => return Err(unsupported("an actor's access token")),
-            Some(sid) => end_by_access_token(app, &client, &claims, sid).await?,
+        match claims.behind() {
+            Behind::Session(sid) => end_by_access_token(app, &client, &claims, sid).await?,
+            Behind::Grant { actor, grant } => {
+                end_by_acting_token(app, &client, &claims, (actor, grant)).await?
+            }
+            // What a service holds ends by itself, in minutes.
+            Behind::Client => return Err(unsupported("a service's access token")),
+            // A delegation stands on paper, and is no app's to end.
+            Behind::Delegation(_) | Behind::Unknown => {
+                return Err(unsupported("an actor's access token"));
+            }
         }
     } else {
         Revocation::Unknown
@@ -115,6 +122,25 @@ async fn end_by_access_token(
             }
         })
         .await
+}
+
+/// The actor's app is done with a token under `act`: so is he with the grant, as if he had ended it.
+/// It has no family, and a token of it is not known by itself.
+async fn end_by_acting_token(
+    app: &App,
+    client: &Client,
+    claims: &Claims,
+    (actor, grant): (SubjectId, ImpersonationId),
+) -> Result<Revocation, StoreError> {
+    if claims.client_id != client.id.as_str() {
+        let authority = Authority::<Identity>::presented_in(claims.tid);
+        let record = async |tx: &mut Tx<Identity>| record_stranger(tx, app, &client.id).await;
+        app.db.run(authority, record).await?;
+        return Ok(Revocation::OtherClients);
+    }
+    let end = async |tx: &mut Tx<Identity>| answers::end_by_actor(tx, app, actor, grant).await;
+    app.db.run(Authority::agent(actor), end).await?;
+    Ok(Revocation::Ended)
 }
 
 async fn record_stranger(

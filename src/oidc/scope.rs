@@ -1,5 +1,11 @@
 //! The scopes that mean something here. One that is none of these is no more than a word.
 
+/// What a receiver of shared signals is given for itself, to see its stream and to be given what is
+/// in it (CAEP Interoperability Profile 1.0 §2.4.2).
+pub const SSF_READ: &str = "ssf.read";
+/// The same, to manage it: that is to see it, too.
+pub const SSF_MANAGE: &str = "ssf.manage";
+
 /// A scope that we know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {

@@ -3,54 +3,18 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::header::{AUTHORIZATION, CACHE_CONTROL, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::header::CACHE_CONTROL;
+use http::{HeaderMap, HeaderValue};
 use serde_json::json;
 
 use crate::app::App;
 use crate::db::{Authority, Identity, StoreError};
+use crate::http::bearer::{BearerError, bearer};
 use crate::http::form::RequestParameters;
-use crate::http::problem::Problem;
 use crate::identity::membership::{Member, store as membership};
 use crate::ids::{SubjectId, TenantSessionId};
 use crate::oidc::token::access_token::{self, Claims};
 use crate::sessions::service as sessions;
-
-/// Why not (RFC 6750 §3.1).
-enum Refusal {
-    /// No token at all: no error word.
-    Absent,
-    /// Not ours, over, or its session is.
-    Invalid,
-    /// Without `openid`.
-    Insufficient,
-    /// A form that can't be read, or two tokens.
-    Malformed,
-    /// Ours.
-    Store(StoreError),
-}
-
-impl From<StoreError> for Refusal {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        let (status, challenge) = match self {
-            Self::Absent => (StatusCode::UNAUTHORIZED, r#"Bearer realm="lanyard""#),
-            Self::Invalid => (StatusCode::UNAUTHORIZED, r#"Bearer error="invalid_token""#),
-            Self::Insufficient => (
-                StatusCode::FORBIDDEN,
-                r#"Bearer error="insufficient_scope", scope="openid""#,
-            ),
-            Self::Malformed => (StatusCode::BAD_REQUEST, r#"Bearer error="invalid_request""#),
-            Self::Store(error) => return Problem::Store(error).into_response(),
-        };
-        (status, [(WWW_AUTHENTICATE, challenge)]).into_response()
-    }
-}
 
 /// `GET /userinfo`, and `POST` with the token in the header or the form.
 pub async fn userinfo(
@@ -81,22 +45,22 @@ async fn answer(
     app: &App,
     headers: &HeaderMap,
     in_form: Option<&str>,
-) -> Result<serde_json::Value, Refusal> {
+) -> Result<serde_json::Value, BearerError> {
     let token = match (bearer(headers)?, in_form) {
-        (Some(_), Some(_)) => return Err(Refusal::Malformed),
+        (Some(_), Some(_)) => return Err(BearerError::Malformed),
         (Some(token), None) | (None, Some(token)) => token,
-        (None, None) => return Err(Refusal::Absent),
+        (None, None) => return Err(BearerError::Absent),
     };
-    let token = access_token::read(app, token).ok_or(Refusal::Invalid)?;
+    let token = access_token::read(app, token).ok_or(BearerError::Invalid)?;
     let claims = token.claims;
     let has = |scope: &str| claims.scope.split(' ').any(|s| s == scope);
     if !has("openid") {
-        return Err(Refusal::Insufficient);
+        return Err(BearerError::Insufficient("openid"));
     }
     let Some(sid) = claims.sid else {
-        return Err(Refusal::Invalid);
+        return Err(BearerError::Invalid);
     };
-    let member = find(app, &claims, sid).await?.ok_or(Refusal::Invalid)?;
+    let member = find(app, &claims, sid).await?.ok_or(BearerError::Invalid)?;
     let mut known = json!({ "sub": claims.sub, "tid": claims.tid });
     if has("profile") {
         known["name"] = member.display_name.into();
@@ -128,24 +92,4 @@ async fn find(
             Ok::<_, StoreError>(member.filter(|member| member.is_active))
         })
         .await
-}
-
-fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
-    let mut given = headers.get_all(AUTHORIZATION).iter();
-    let Some(header) = given.next() else {
-        return Ok(None);
-    };
-    if given.next().is_some() {
-        return Err(Refusal::Malformed);
-    }
-    let (scheme, token) = header
-        .to_str()
-        .ok()
-        .and_then(|h| h.split_once(' '))
-        .ok_or(Refusal::Malformed)?;
-    if scheme.eq_ignore_ascii_case("bearer") {
-        Ok(Some(token))
-    } else {
-        Err(Refusal::Absent)
-    }
 }

@@ -58,13 +58,23 @@ struct State {
     fleet: Fleet,
 }
 
+/// Somebody is told: as long as this is there, so is a reader.
+#[derive(Debug)]
+pub(crate) struct Place {
+    _among: Option<OwnedSemaphorePermit>,
+    _own: Option<Arc<()>>,
+}
+
 /// What this process tells its subscribers from.
 #[derive(Debug)]
 pub struct Feed {
     state: Mutex<State>,
     seen: watch::Sender<Seen>,
+    is_begun: watch::Sender<bool>,
     is_over: watch::Sender<bool>,
     places: Arc<Semaphore>,
+    /// Held once more by each place of the process's own API.
+    own: Arc<()>,
 }
 
 impl Default for Feed {
@@ -72,13 +82,31 @@ impl Default for Feed {
         Self {
             state: Mutex::default(),
             seen: watch::Sender::new(Seen::default()),
+            is_begun: watch::Sender::new(false),
             is_over: watch::Sender::new(false),
+            own: Arc::default(),
             places: Arc::new(Semaphore::new(MOST_SUBSCRIBERS)),
         }
     }
 }
 
 impl Feed {
+    /// Lets the process's own API follow: it serves. Until then that API asks the database about
+    /// each token.
+    pub fn begin(&self) {
+        self.is_begun.send_replace(true);
+    }
+
+    /// Resolves when the process serves.
+    pub(crate) async fn begun(&self) {
+        // Its sender is this feed's, which is there.
+        let _ = self
+            .is_begun
+            .subscribe()
+            .wait_for(|is_begun| *is_begun)
+            .await;
+    }
+
     /// Ends every stream: the process goes.
     pub fn end(&self) {
         self.is_over.send_replace(true);
@@ -100,10 +128,27 @@ impl Feed {
     }
 
     /// A place among the subscribers, if there is one, with a reader at work.
-    pub(super) fn join(&self, app: &App) -> Option<OwnedSemaphorePermit> {
-        let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
+    pub(super) fn join(&self, app: &App) -> Option<Place> {
+        let among = Arc::clone(&self.places).try_acquire_owned().ok()?;
         self.read(app);
-        Some(place)
+        Some(Place {
+            _among: Some(among),
+            _own: None,
+        })
+    }
+
+    /// The same for the process's own API, which no number of subscribers keeps out; `None` when the
+    /// process goes.
+    pub(crate) fn join_as_own(&self, app: &App) -> Option<Place> {
+        if *self.is_over.borrow() {
+            return None;
+        }
+        let own = Arc::clone(&self.own);
+        self.read(app);
+        Some(Place {
+            _among: None,
+            _own: Some(own),
+        })
     }
 
     /// Sees to it that there is a reader.
@@ -145,7 +190,7 @@ impl Feed {
         self.state.lock().expect("no panic happens under this lock")
     }
 
-    fn begin(&self, head: i64) {
+    fn begin_at(&self, head: i64) {
         let mut state = self.state();
         state.base = head;
         state.kept.clear();
@@ -165,7 +210,8 @@ impl Feed {
     /// Whether nobody is told any more; then there is no reader from now on.
     fn is_deserted(&self) -> bool {
         let mut state = self.state();
-        let nobody = self.places.available_permits() == MOST_SUBSCRIBERS;
+        let nobody = self.places.available_permits() == MOST_SUBSCRIBERS
+            && Arc::strong_count(&self.own) == 1;
         if nobody {
             state.reader = None;
         }
@@ -233,7 +279,7 @@ async fn look(app: &App, at: &mut Option<i64>) -> Result<(), StoreError> {
     let confirmed_at = (Instant::now(), app.env.now());
     let head = service::sequence(app).await?;
     let mut read = *at.get_or_insert_with(|| {
-        app.feed.begin(head);
+        app.feed.begin_at(head);
         head
     });
     loop {

@@ -20,5 +20,6 @@ pub mod routes;
 pub mod service;
 mod set;
 mod store;
+pub(crate) mod telling;
 
 pub use feed::Feed;

@@ -20,6 +20,7 @@ use crate::mail;
 use crate::metrics::JobEnd;
 use crate::oidc::family::sweep as families;
 use crate::retention::service as retention;
+use crate::revocation::receiver::push::{Pusher, push_all};
 use crate::revocation::service as revocation;
 use crate::signing::ring;
 
@@ -35,6 +36,8 @@ const RING_KEEPING: Duration = Duration::from_secs(30);
 const PURGE: Duration = Duration::from_mins(10);
 /// What ended is given a position so soon where nobody listens.
 const TELLING: Duration = Duration::from_secs(5);
+/// A receiver that is told hears of an end after this time at most.
+const PUSHING: Duration = Duration::from_secs(1);
 /// How old `lanyard_verifiers` may be.
 const FLEET_COUNT: Duration = Duration::from_secs(15);
 /// A clinic made meanwhile has its apps after this long at the latest.
@@ -119,6 +122,11 @@ pub(super) fn start(app: &App, certificates: Option<Arc<Certificates>>, hangups:
     jobs.each("revocations", TELLING, async |app| {
         revocation::sequence(&app).await?;
         Ok(())
+    });
+    let pusher = Pusher::new();
+    jobs.each("receivers", PUSHING, move |app| {
+        let pusher = pusher.clone();
+        async move { Ok(push_all(&app, &pusher).await?) }
     });
     jobs.each("verifiers", FLEET_COUNT, async |app| {
         revocation::fleet(&app).await?;

@@ -213,6 +213,7 @@ pub async fn serve<End>(
         accepting.spawn(listener::accept(Arc::clone(&door), listener, phase));
         doors.push(door);
     }
+    app.feed.begin();
     let jobs = jobs::start(app, bound.certificates, bound.hangups);
     let end = stop.await;
     leaving.begin();

@@ -12,9 +12,9 @@ use utoipa::openapi::schema::{KnownFormat, Object, Schema, SchemaFormat, Type};
 
 use super::model::{VisitKind, VisitState};
 use super::policy::{self, MayNot};
-use super::service::{self, NamedVisit};
+use super::service::{self, Listed, NamedVisit};
 use crate::app::App;
-use crate::db::{Authority, Tenancy};
+use crate::db::{Authority, Tenancy, Tx};
 use crate::http::problem::Problem;
 use crate::ids::{SubjectId, VisitId};
 
@@ -150,11 +150,26 @@ pub async fn list(
     let authority = Authority::<Tenancy>::of(&caller, look.class).to(look.purpose);
     let by = SubjectId::from_uuid(caller.subject().as_uuid());
     let client_id = caller.client_id();
-    let run = app.db.run(authority, async |tx| match look.patient {
-        Some(patient) => service::list_in_emergency(tx, &app, client_id, (by, patient)).await,
-        None => service::list(tx, &app, client_id).await.map(Some),
-    });
-    let listed = run.await?.ok_or(Problem::NotFound)?;
+    let listed = match look.patient {
+        Some(patient) => {
+            let whom = (by, patient);
+            let read = async |tx: &mut Tx<Tenancy>| {
+                service::list_in_emergency(tx, &app, client_id, whom).await
+            };
+            app.db.run(authority, read).await?
+        }
+        None => {
+            let record = async |tx: &mut Tx<Tenancy>, listed: &Listed| {
+                service::record_list(tx, &app, client_id, listed).await
+            };
+            Some(
+                app.db
+                    .read_on_record(authority, service::list, record)
+                    .await?,
+            )
+        }
+    };
+    let listed = listed.ok_or(Problem::NotFound)?;
     let visits = service::reveal(&app, listed).await?;
     Ok(Json(VisitsBody {
         visits: visits.into_iter().map(VisitBody::from).collect(),

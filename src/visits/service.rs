@@ -40,16 +40,28 @@ pub struct Listed {
     visits: Vec<(NamedVisit, Option<Vec<u8>>)>,
 }
 
-/// The visits that the transaction's class of access shows; the reading is on the record.
-pub async fn list(tx: &mut Tx<Tenancy>, app: &App, client_id: &str) -> Result<Listed, StoreError> {
+/// The visits that the transaction's class of access shows. The reading must be on the record
+/// before they are given: [`record_list`].
+pub async fn list(tx: &mut Tx<Tenancy>) -> Result<Listed, StoreError> {
     let tenant = tx.tenant()?;
     let visits = store::list(tx, tenant, MOST_VISITS).await?;
-    let mut patients: Vec<_> = visits.iter().map(|stored| stored.visit.patient).collect();
+    with_names(tx, tenant, visits).await
+}
+
+/// Puts on the record that these were read.
+pub async fn record_list(
+    tx: &mut Tx<Tenancy>,
+    app: &App,
+    client_id: &str,
+    listed: &Listed,
+) -> Result<(), StoreError> {
+    let visits = || listed.visits.iter().map(|(named, _)| &named.visit);
+    let ids: Vec<VisitId> = visits().map(|visit| visit.id).collect();
+    let mut patients: Vec<_> = visits().map(|visit| visit.patient).collect();
     patients.sort_unstable();
     patients.dedup();
-    let detail = json!({ "visits": ids(&visits), "patients": patients, "client_id": client_id });
-    audit::append(tx, &app.env, &app.keys, EventType::VisitListed, detail).await?;
-    with_names(tx, tenant, visits).await
+    let detail = json!({ "visits": ids, "patients": patients, "client_id": client_id });
+    audit::append(tx, &app.env, &app.keys, EventType::VisitListed, detail).await
 }
 
 /// The visits of one patient, to a clinician who has opened her record; `None` if he has not, or

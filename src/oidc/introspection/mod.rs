@@ -4,7 +4,8 @@
 //! 1. Only a registered resource server is told anything, and of a token for another audience, or
 //!    of a clinic that is not its own, exactly `{"active":false}`.
 //! 2. Active is what the database says now, in one statement: session, family, account, membership,
-//!    clinic, client and key. Of scope and roles no more is told than its subject still has.
+//!    clinic, client and key; under `act` the grant or delegation in the session's place. Of scope and roles no
+//!    more is told than its subject still has, and is still lent.
 //! 3. Nothing is written, and nothing of it may be kept by caches (docs/decisions/0026).
 
 mod store;
@@ -27,7 +28,7 @@ use crate::ids::{SubjectId, TenantId, TenantSessionId};
 use crate::oidc::authorize::request::PROTOCOL_SCOPES;
 use crate::oidc::client::authentication::authenticate;
 use crate::oidc::client::{Client, ClientKind};
-use crate::oidc::token::access_token::{self, AccessToken, Claims};
+use crate::oidc::token::access_token::{self, AccessToken, Behind, Claims};
 use crate::oidc::token::malformed_form;
 use crate::sessions::service::platform_limits;
 
@@ -140,6 +141,17 @@ fn active(app: &App, claims: &Claims, standing: &Standing) -> Response {
     Json(told).into_response()
 }
 
+/// Whether a token of ours holds now, for an API in the issuer's own process.
+///
+/// # Errors
+/// [`StoreError`]: nobody can say.
+pub(crate) async fn is_active(app: &App, token: &str) -> Result<bool, StoreError> {
+    match access_token::read(app, token) {
+        Some(token) => Ok(stand(app, &token).await?.is_some()),
+        None => Ok(false),
+    }
+}
+
 /// What is left of what a token says; `None` if something behind it stands no longer.
 async fn stand(app: &App, token: &AccessToken) -> Result<Option<Standing>, StoreError> {
     let Ok(issued_at) = OffsetDateTime::from_unix_timestamp(token.claims.iat) else {
@@ -147,11 +159,33 @@ async fn stand(app: &App, token: &AccessToken) -> Result<Option<Standing>, Store
     };
     let authority = Authority::<Identity>::presented_in(token.claims.tid).read_only();
     app.db
-        .run(authority, async |tx| match token.claims.sid {
-            Some(sid) => stand_person(tx, app, token, sid, issued_at).await,
-            None => stand_service(tx, token, issued_at).await,
+        .run(authority, async |tx| match token.claims.behind() {
+            Behind::Session(sid) => stand_person(tx, app, token, sid, issued_at).await,
+            Behind::Grant { grant, .. } => {
+                let asked = store::Asked::of(token, issued_at);
+                let found = store::find_acted(tx, &asked, grant, app.env.now()).await?;
+                Ok(found.and_then(lent))
+            }
+            Behind::Delegation(delegation) => {
+                let asked = store::Asked::of(token, issued_at);
+                let found = store::find_delegated(tx, &asked, delegation, app.env.now()).await?;
+                Ok(found.and_then(lent))
+            }
+            Behind::Client => stand_service(tx, token, issued_at).await,
+            Behind::Unknown => Ok(None),
         })
         .await
+}
+
+/// What is lent still to who acts.
+fn lent(acted: store::Acted) -> Option<Standing> {
+    let store::Acted {
+        rest,
+        roles,
+        mut scopes,
+    } = acted;
+    scopes.retain(|scope| rest.client_scopes.contains(scope));
+    rest.holds.then_some(Standing { scopes, roles })
 }
 
 async fn stand_person(

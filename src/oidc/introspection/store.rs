@@ -1,10 +1,13 @@
 //! Everything behind one token, in one statement.
 
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::db::{Identity, StoreError, Tx};
 use crate::identity::membership::Member;
-use crate::ids::{AccountId, SessionId, SubjectId, TenantId, TenantSessionId};
+use crate::ids::{
+    AccountId, DelegationId, ImpersonationId, SessionId, SubjectId, TenantId, TenantSessionId,
+};
 use crate::oidc::token::access_token::AccessToken;
 use crate::sessions::Limits;
 use crate::sessions::read::{Holder, MemberRead, SessionRead};
@@ -14,6 +17,7 @@ use crate::sessions::service::Inspected;
 #[derive(Debug)]
 pub(super) struct Asked<'a> {
     tenant: TenantId,
+    subject: Uuid,
     client: &'a str,
     kid: &'a str,
     issued_at: OffsetDateTime,
@@ -23,6 +27,7 @@ impl<'a> Asked<'a> {
     pub(super) fn of(token: &'a AccessToken, issued_at: OffsetDateTime) -> Self {
         Self {
             tenant: token.claims.tid,
+            subject: token.claims.sub,
             client: &token.claims.client_id,
             kid: &token.kid,
             issued_at,
@@ -136,6 +141,104 @@ pub(super) async fn find_person(
     .bind(asked.kid)
     .bind(asked.issued_at)
     .bind(TenantId::PLATFORM)
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row)
+}
+
+/// What a token under `act` hangs on, and what is lent under its grant or delegation now.
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct Acted {
+    #[sqlx(flatten)]
+    pub(super) rest: Rest,
+    pub(super) roles: Vec<String>,
+    pub(super) scopes: Vec<String>,
+}
+
+/// The grant of a token under `act` with all that it needs to stand; `None` if it was never there.
+///
+/// What takes the ground from under its actor ends the grant itself (`migrations/0033`), so that
+/// his rows, which are another tenant's, need not be seen from here.
+pub(super) async fn find_acted(
+    tx: &mut Tx<Identity>,
+    asked: &Asked<'_>,
+    grant: ImpersonationId,
+    now: OffsetDateTime,
+) -> Result<Option<Acted>, StoreError> {
+    let row = sqlx::query_as(
+        "select l.roles, l.scopes, c.scopes as client_scopes,
+                i.state = 'active' and i.ends_at > $8
+                  and m.status = 'active' and a.status = 'active'
+                  and c.status = 'active' and d.status = 'active' and identity.is_published($5)
+                  and not exists (select from identity.sessions_end e
+                                  where e.tenant_id = $1 and e.ended_at >= $6) as holds
+         from identity.impersonation i
+         join identity.membership m on m.tenant_id = $1 and m.subject_id = i.subject_id
+         join identity.account a on a.account_id = m.account_id
+         join identity.clinic d on d.tenant_id = $1
+         join identity.client c on c.tenant_id = $7 and c.client_id = $4
+         cross join lateral (
+           select coalesce(array_agg(distinct x.role), '{}') as roles,
+                  coalesce(array_agg(distinct p.scope), '{}') as scopes
+           from identity.membership_role x
+           join identity.role_permission y on y.role = x.role
+           join identity.lent_permission z on z.permission = y.permission and z.preset = i.preset
+           join identity.permission p on p.permission = z.permission
+           where x.tenant_id = $1 and x.subject_id = i.subject_id
+         ) l
+         where i.tenant_id = $1 and i.impersonation_id = $2 and i.subject_id = $3",
+    )
+    .bind(asked.tenant)
+    .bind(grant)
+    .bind(asked.subject)
+    .bind(asked.client)
+    .bind(asked.kid)
+    .bind(asked.issued_at)
+    .bind(TenantId::PLATFORM)
+    .bind(now)
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row)
+}
+
+/// The same of a token under a delegation.
+pub(super) async fn find_delegated(
+    tx: &mut Tx<Identity>,
+    asked: &Asked<'_>,
+    delegation: DelegationId,
+    now: OffsetDateTime,
+) -> Result<Option<Acted>, StoreError> {
+    let row = sqlx::query_as(
+        "select l.roles, l.scopes, c.scopes as client_scopes,
+                g.ended_at is null and g.valid_from <= $8
+                  and (g.ends_at is null or g.ends_at > $8)
+                  and m.status = 'active' and a.status = 'active'
+                  and c.status = 'active' and d.status = 'active' and identity.is_published($5)
+                  and not exists (select from identity.sessions_end e
+                                  where e.tenant_id = $1 and e.ended_at >= $6) as holds
+         from identity.delegation g
+         join identity.membership m on m.tenant_id = $1 and m.subject_id = g.patient_id
+         join identity.account a on a.account_id = m.account_id
+         join identity.clinic d on d.tenant_id = $1
+         join identity.client c on c.tenant_id = any (array[$1, $7]) and c.client_id = $4
+         cross join lateral (
+           select coalesce(array_agg(distinct x.role), '{}') as roles,
+                  coalesce(array_agg(distinct p.scope), '{}') as scopes
+           from identity.membership_role x
+           join identity.role_permission y on y.role = x.role and y.permission = any (g.scope)
+           join identity.permission p on p.permission = y.permission
+           where x.tenant_id = $1 and x.subject_id = g.patient_id and x.role = 'patient'
+         ) l
+         where g.tenant_id = $1 and g.delegation_id = $2 and g.patient_id = $3",
+    )
+    .bind(asked.tenant)
+    .bind(delegation)
+    .bind(asked.subject)
+    .bind(asked.client)
+    .bind(asked.kid)
+    .bind(asked.issued_at)
+    .bind(TenantId::PLATFORM)
+    .bind(now)
     .fetch_optional(tx.conn())
     .await?;
     Ok(row)

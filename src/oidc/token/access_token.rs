@@ -6,7 +6,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::ids::{TenantId, TenantSessionId};
+use crate::ids::{DelegationId, ImpersonationId, SubjectId, TenantId, TenantSessionId};
 use crate::signing::{self, TokenType};
 
 /// One that is ours and not over by its own clock. Whether what is behind it still stands is
@@ -49,6 +49,60 @@ pub struct Claims {
     pub acr: Option<String>,
     /// Who acts as her, if somebody does (RFC 8693 §4.1).
     pub act: Option<Value>,
+}
+
+/// What a token stands or falls with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Behind {
+    /// A person's session in the clinic.
+    Session(TenantSessionId),
+    /// Support acts as the person, under that grant (design §7).
+    Grant {
+        /// Who acts: a member of the platform's tenant.
+        actor: SubjectId,
+        /// By what.
+        grant: ImpersonationId,
+    },
+    /// A patient's proxy acts as her, under that delegation.
+    Delegation(DelegationId),
+    /// The client itself: a service's own.
+    Client,
+    /// Somebody acts by what is not known here.
+    Unknown,
+}
+
+/// The members of `act` that name what lets somebody act.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Acts {
+    Grant {
+        sub: SubjectId,
+        grant: ImpersonationId,
+    },
+    Delegation {
+        delegation: DelegationId,
+    },
+}
+
+impl Claims {
+    /// What the token hangs on. What lets somebody act is the session of its tokens: one that `sid`
+    /// does not name is none.
+    pub fn behind(&self) -> Behind {
+        match (&self.act, self.sid) {
+            (None, None) => Behind::Client,
+            (None, Some(sid)) => Behind::Session(sid),
+            (Some(_), None) => Behind::Unknown,
+            (Some(act), Some(sid)) => match Acts::deserialize(act) {
+                Ok(Acts::Grant { sub, grant }) if grant.as_uuid() == sid.as_uuid() => {
+                    Behind::Grant { actor: sub, grant }
+                }
+                Ok(Acts::Delegation { delegation }) if delegation.as_uuid() == sid.as_uuid() => {
+                    Behind::Delegation(delegation)
+                }
+                _ => Behind::Unknown,
+            },
+        }
+    }
 }
 
 /// Reads one: signed by a published key, of our issuer, and not over.

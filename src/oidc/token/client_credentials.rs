@@ -1,4 +1,5 @@
-//! `grant_type=client_credentials`: a service for itself (RFC 6749 §4.4).
+//! `grant_type=client_credentials`: a service for itself, and a receiver of shared signals for its
+//! stream (RFC 6749 §4.4).
 
 use serde_json::json;
 
@@ -10,6 +11,34 @@ use crate::http::form::Parameters;
 use crate::http::oauth_error::{OAuthError, OAuthErrorCode};
 use crate::identity::membership::store as membership;
 use crate::oidc::client::{Client, ClientKind};
+use crate::oidc::scope::{SSF_MANAGE, SSF_READ};
+
+/// The `aud` of tokens by which a receiver manages its stream (OpenID SSF 1.0 §8).
+pub(crate) fn ssf_audience(app: &App) -> String {
+    format!("{}/ssf", app.issuer())
+}
+
+/// What a client may have for itself.
+struct Own {
+    scopes: Vec<String>,
+    audiences: Vec<String>,
+}
+
+impl Own {
+    fn of(app: &App, client: &Client) -> Option<Self> {
+        match client.kind {
+            ClientKind::Service => Some(Self {
+                scopes: client.scopes.clone(),
+                audiences: client.audiences.clone(),
+            }),
+            ClientKind::Resource => Some(Self {
+                scopes: [SSF_READ, SSF_MANAGE].map(str::to_owned).into(),
+                audiences: vec![ssf_audience(app)],
+            }),
+            ClientKind::Web | ClientKind::Spa | ClientKind::Native => None,
+        }
+    }
+}
 
 /// Issues an access token for the client's own scopes and one of its resources.
 ///
@@ -21,20 +50,20 @@ pub async fn issue(
     client: &Client,
     form: &Parameters,
 ) -> Result<TokenResponse, OAuthError> {
-    if client.kind != ClientKind::Service {
+    let Some(own) = Own::of(app, client) else {
         let detail = "only a service acts for itself";
         return Err(OAuthError::new(OAuthErrorCode::UnauthorizedClient, detail));
-    }
+    };
     let asked = form.one("scope").map_err(malformed_form)?;
     let scopes: Vec<String> = match asked {
-        None => client.scopes.clone(),
+        None => own.scopes.clone(),
         Some(words) => words
             .split(' ')
             .filter(|w| !w.is_empty())
             .map(str::to_owned)
             .collect(),
     };
-    if scopes.is_empty() || !scopes.iter().all(|scope| client.scopes.contains(scope)) {
+    if scopes.is_empty() || !scopes.iter().all(|scope| own.scopes.contains(scope)) {
         return Err(OAuthError::new(
             OAuthErrorCode::InvalidScope,
             "beyond what it has",
@@ -42,8 +71,8 @@ pub async fn issue(
     }
     let mut resources = form.all("resource");
     let audience = match (resources.next(), resources.next()) {
-        (None, _) => client.audiences.first(),
-        (Some(asked), None) => client.audiences.iter().find(|known| *known == asked),
+        (None, _) => own.audiences.first(),
+        (Some(asked), None) => own.audiences.iter().find(|known| *known == asked),
         (Some(_), Some(_)) => None,
     };
     let target = || OAuthError::new(OAuthErrorCode::InvalidTarget, "not one of its resources");

@@ -1,6 +1,9 @@
 //! A receiver's stream, and how far it is.
 
+use time::OffsetDateTime;
 use uuid::Uuid;
+
+use crate::ids::{ClientId, TenantId};
 
 /// Whether a stream gives anything (SSF 1.0 §8.1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +34,37 @@ impl Status {
     }
 }
 
+/// How a receiver is given its sets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// It asks (RFC 8936).
+    Poll,
+    /// It is told (RFC 8935).
+    Push {
+        /// Where it takes them: `https`.
+        endpoint: String,
+        /// The `Authorization` header that it wants to see, sealed; `None`: none.
+        authorization_sealed: Option<Vec<u8>>,
+    },
+}
+
+/// A receiver with something to be told, and nobody else at it until then.
+#[derive(Clone, Debug)]
+pub struct Due {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Its name.
+    pub client: ClientId,
+    /// Where it takes what it is told.
+    pub endpoint: String,
+    /// As in [`Delivery::Push`].
+    pub authorization_sealed: Option<Vec<u8>>,
+    /// How often in a row it did not take what it was told.
+    pub failures: i32,
+    /// Until when it is ours to tell.
+    pub until: OffsetDateTime,
+}
+
 /// What a receiver asked for.
 #[derive(Clone, Debug)]
 pub struct Stream {
@@ -44,6 +78,8 @@ pub struct Stream {
     pub requested: Option<Vec<String>>,
     /// In the receiver's words.
     pub description: Option<String>,
+    /// How it is given.
+    pub delivery: Delivery,
 }
 
 /// An event that a receiver asked for to see whether its stream works.

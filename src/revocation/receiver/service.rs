@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::model::{Progress, Status, Stream, Verification};
+use super::model::{Delivery, Progress, Status, Stream, Verification};
 use super::store;
 use crate::app::App;
 use crate::db::{Authority, Identity, Job, StoreError, Tx};
+use crate::ids::ClientId;
+use crate::oidc::client::{Client, ClientKind, ClientStatus, service as clients};
 use crate::revocation::model::{Event, Subscriber};
 use crate::revocation::policy::{self, MOST_IN_POLL};
 use crate::revocation::service::{PAGE, sequence};
@@ -17,6 +19,28 @@ use crate::revocation::{set, store as events};
 const MOST_PAGES: usize = 20;
 /// So many positions are remembered beyond the first that is owed.
 const MOST_BEYOND: usize = 10_000;
+
+/// The resource server of that name, if it is one and is not disabled.
+pub(in crate::revocation) async fn resource_server(
+    app: &App,
+    id: &ClientId,
+) -> Result<Option<Subscriber>, StoreError> {
+    let authority = Authority::<Identity>::claim(clients::locator(&app.keys, id)).read_only();
+    let found = app
+        .db
+        .run(authority, async |tx| {
+            clients::find_claimed(tx, &app.keys, id).await
+        })
+        .await?;
+    let is_one = |client: &Client| {
+        client.kind == ClientKind::Resource && client.status == ClientStatus::Active
+    };
+    Ok(found.filter(is_one).map(|client| Subscriber {
+        tenant: client.tenant,
+        client: client.id,
+        audiences: client.audiences,
+    }))
+}
 
 /// What a receiver that polls asks for (RFC 8936 §2.4).
 #[derive(Debug, Default)]
@@ -158,12 +182,22 @@ pub enum StreamOutcome {
     Exists,
 }
 
+/// What a receiver wants of a stream that is made.
+#[derive(Debug)]
+pub struct Wishes {
+    /// Event types; `None`: all.
+    pub requested: Option<Vec<String>>,
+    /// In its words.
+    pub description: Option<String>,
+    /// How it is given.
+    pub delivery: Delivery,
+}
+
 /// Makes the receiver's stream; it is given what ends from now on.
 pub async fn create(
     app: &App,
     subscriber: &Subscriber,
-    requested: Option<Vec<String>>,
-    description: Option<String>,
+    wishes: Wishes,
 ) -> Result<StreamOutcome, StoreError> {
     let head = sequence(app).await?;
     change(app, subscriber, async |tx, mut progress| {
@@ -174,8 +208,9 @@ pub async fn create(
             id: app.env.random_uuid(),
             status: Status::Enabled,
             reason: None,
-            requested,
-            description,
+            requested: wishes.requested,
+            description: wishes.description,
+            delivery: wishes.delivery,
         };
         progress.through = progress.through.max(head);
         progress.beyond.clear();

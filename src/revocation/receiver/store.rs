@@ -3,8 +3,9 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::model::{Progress, Status, Stream, Verification};
+use super::model::{Delivery, Due, Progress, Status, Stream, Verification};
 use crate::db::{Identity, StoreError, Tx};
+use crate::ids::{ClientId, TenantId};
 use crate::revocation::model::Subscriber;
 
 #[derive(sqlx::FromRow)]
@@ -18,6 +19,8 @@ struct ReceiverRow {
     description: Option<String>,
     verification_id: Option<Uuid>,
     verification_state: Option<String>,
+    push_endpoint: Option<String>,
+    push_authorization_sealed: Option<Vec<u8>>,
 }
 
 impl TryFrom<ReceiverRow> for Progress {
@@ -28,12 +31,20 @@ impl TryFrom<ReceiverRow> for Progress {
             table: "revocation.receiver",
             what: "status",
         })?;
+        let delivery = match row.push_endpoint {
+            Some(endpoint) => Delivery::Push {
+                endpoint,
+                authorization_sealed: row.push_authorization_sealed,
+            },
+            None => Delivery::Poll,
+        };
         let stream = row.stream_id.map(|id| Stream {
             id,
             status,
             reason: row.status_reason,
             requested: row.events_requested,
             description: row.description,
+            delivery,
         });
         let verification = row.stream_id.zip(row.verification_id);
         Ok(Self {
@@ -65,7 +76,7 @@ pub(super) async fn hold(
          on conflict (tenant_id, client_id) do update set polled_at = excluded.polled_at
          returning r.acknowledged_through, r.acknowledged, r.stream_id, r.status,
            r.status_reason, r.events_requested, r.description, r.verification_id,
-           r.verification_state",
+           r.verification_state, r.push_endpoint, r.push_authorization_sealed",
     )
     .bind(subscriber.tenant)
     .bind(&subscriber.client)
@@ -111,10 +122,18 @@ pub(super) async fn mark_stream(
     stream: Option<&Stream>,
 ) -> Result<(), StoreError> {
     let status = stream.map_or(Status::Enabled, |stream| stream.status);
+    let (endpoint, authorization) = match stream.map(|stream| &stream.delivery) {
+        Some(Delivery::Push {
+            endpoint,
+            authorization_sealed,
+        }) => (Some(endpoint), authorization_sealed.as_ref()),
+        Some(Delivery::Poll) | None => (None, None),
+    };
     sqlx::query(
         "update revocation.receiver
          set stream_id = $3, status = $4, status_reason = $5, events_requested = $6,
-             description = $7
+             description = $7, push_endpoint = $8, push_authorization_sealed = $9,
+             push_failures = 0, push_after = null
          where tenant_id = $1 and client_id = $2",
     )
     .bind(subscriber.tenant)
@@ -124,6 +143,71 @@ pub(super) async fn mark_stream(
     .bind(stream.and_then(|stream| stream.reason.as_deref()))
     .bind(stream.and_then(|stream| stream.requested.as_deref()))
     .bind(stream.and_then(|stream| stream.description.as_deref()))
+    .bind(endpoint)
+    .bind(authorization)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+#[derive(sqlx::FromRow)]
+struct DueRow {
+    tenant_id: TenantId,
+    client_id: ClientId,
+    push_endpoint: String,
+    push_authorization_sealed: Option<Vec<u8>>,
+    push_failures: i32,
+    push_after: OffsetDateTime,
+}
+
+/// Takes the receivers that something waits for, for one server to tell until that instant.
+pub(super) async fn claim_due(
+    tx: &mut Tx<Identity>,
+    now: OffsetDateTime,
+    until: OffsetDateTime,
+) -> Result<Vec<Due>, StoreError> {
+    let rows: Vec<DueRow> = sqlx::query_as(
+        "update revocation.receiver as r set push_after = $2
+         where r.push_endpoint is not null and r.stream_id is not null and r.status = 'enabled'
+           and (r.push_after is null or r.push_after <= $1)
+           and (r.verification_id is not null or r.acknowledged_through <
+             (select h.position from revocation.head h where h.head = 1))
+         returning r.tenant_id, r.client_id, r.push_endpoint, r.push_authorization_sealed,
+           r.push_failures, r.push_after",
+    )
+    .bind(now)
+    .bind(until)
+    .fetch_all(tx.conn())
+    .await?;
+    let due = |row: DueRow| Due {
+        tenant: row.tenant_id,
+        client: row.client_id,
+        endpoint: row.push_endpoint,
+        authorization_sealed: row.push_authorization_sealed,
+        failures: row.push_failures,
+        until: row.push_after,
+    };
+    Ok(rows.into_iter().map(due).collect())
+}
+
+/// Gives a receiver back, unless it was taken by another or changed meanwhile.
+///
+/// - `again_at`: not before then; `None`: as soon as something waits
+pub(super) async fn release(
+    tx: &mut Tx<Identity>,
+    due: &Due,
+    failures: i32,
+    again_at: Option<OffsetDateTime>,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "update revocation.receiver set push_failures = $4, push_after = $5
+         where tenant_id = $1 and client_id = $2 and push_after = $3",
+    )
+    .bind(due.tenant)
+    .bind(&due.client)
+    .bind(due.until)
+    .bind(failures)
+    .bind(again_at)
     .execute(tx.conn())
     .await?;
     Ok(())

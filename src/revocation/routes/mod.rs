@@ -2,6 +2,7 @@
 //! stands itself.
 
 mod poll;
+mod receiver;
 mod ssf;
 mod standing;
 mod stream;

@@ -13,9 +13,10 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
-use super::subscriber;
+use super::receiver::{Denied, receiver};
 use crate::app::App;
 use crate::http::oauth_error::{OAuthError, OAuthErrorCode};
+use crate::oidc::scope::SSF_READ;
 use crate::revocation::model::Subscriber;
 use crate::revocation::receiver::service::{self, Poll, Polled};
 
@@ -47,10 +48,10 @@ pub(super) async fn poll(
     asked: Result<Json<Asked>, JsonRejection>,
 ) -> Response {
     let answered = async {
-        let subscriber = subscriber(&app, &headers).await?;
+        let subscriber = receiver(&app, &headers, SSF_READ).await?;
         let unreadable = |_| OAuthError::field("poll", "a request that can't be read");
         let Json(asked) = asked.map_err(unreadable)?;
-        answer(&app, &subscriber, asked).await
+        Ok::<_, Denied>(answer(&app, &subscriber, asked).await?)
     };
     match answered.await {
         Ok(polled) => {

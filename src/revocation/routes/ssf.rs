@@ -1,7 +1,7 @@
 //! OpenID Shared Signals Framework 1.0: what we can, and the management of a receiver's stream.
 //!
-//! A receiver is a client of kind `resource` and has one stream, which it polls. Every subject of
-//! its clinics is in it: subjects are neither added nor removed.
+//! A receiver is a client of kind `resource` and has one stream, which it polls or is told. Every
+//! subject of its clinics is in it: subjects are neither added nor removed.
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Query, State};
@@ -9,20 +9,27 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::{HeaderMap, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::subscriber;
+use super::receiver::{Denied, receiver};
 use crate::app::App;
 use crate::http::oauth_error::OAuthError;
+use crate::oidc::scope::{SSF_MANAGE, SSF_READ};
 use crate::revocation::model::Subscriber;
-use crate::revocation::receiver::model::{Status, Stream};
-use crate::revocation::receiver::service::{self, StreamOutcome};
+use crate::revocation::receiver::model::{self, Status, Stream};
+use crate::revocation::receiver::push;
+use crate::revocation::receiver::service::{self, StreamOutcome, Wishes};
 use crate::revocation::set;
 
 /// RFC 8936, as SSF 1.0 §6.1.2 names it.
 const POLL: &str = "urn:ietf:rfc:8936";
+/// RFC 8935, as SSF 1.0 §6.1.1 names it.
+const PUSH: &str = "urn:ietf:rfc:8935";
+/// Ways to authorize (§7.1.1): client credentials for a token, and Basic.
+const AUTHORIZATION_SCHEMES: [&str; 2] = ["urn:ietf:rfc:6749", "urn:ietf:rfc:7617"];
 /// Of a receiver's words.
 const LONGEST_WORDS: usize = 200;
 /// Of event types that are asked for.
@@ -50,17 +57,17 @@ async fn configuration(State(app): State<App>) -> Json<Value> {
         "spec_version": "1_0",
         "issuer": app.issuer(),
         "jwks_uri": at("/jwks"),
-        "delivery_methods_supported": [POLL],
+        "delivery_methods_supported": [PUSH, POLL],
         "configuration_endpoint": at("/ssf/stream"),
         "status_endpoint": at("/ssf/status"),
         "verification_endpoint": at("/ssf/verify"),
-        "authorization_schemes": [{ "spec_urn": "urn:ietf:rfc:7617" }],
+        "authorization_schemes": AUTHORIZATION_SCHEMES.map(|urn| json!({ "spec_urn": urn })),
         "default_subjects": "ALL",
     }))
 }
 
 /// What a receiver says of the stream that it wants, or has (§8.1.1).
-#[derive(Debug, Default, Deserialize)]
+#[derive(Deserialize)]
 struct Wanted {
     stream_id: Option<Uuid>,
     delivery: Option<Delivery>,
@@ -68,20 +75,37 @@ struct Wanted {
     description: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 struct Delivery {
     method: String,
+    endpoint_url: Option<String>,
+    authorization_header: Option<SecretString>,
+}
+
+/// What a receiver wants, as far as it can be had.
+struct Wish {
+    named: Option<Uuid>,
+    delivery: Option<model::Delivery>,
+    requested: Option<Vec<String>>,
+    description: Option<String>,
 }
 
 impl Wanted {
-    fn read(wanted: Result<Json<Self>, JsonRejection>) -> Result<Self, OAuthError> {
+    fn read(
+        app: &App,
+        subscriber: &Subscriber,
+        wanted: Result<Json<Self>, JsonRejection>,
+    ) -> Result<Wish, OAuthError> {
         let refuse = |field| OAuthError::field(field, "not a stream that can be had");
         let Json(wanted) = wanted.map_err(|_| refuse("stream"))?;
         let is_short = |words: &String| words.chars().count() <= LONGEST_WORDS;
-        let delivery = wanted.delivery.as_ref();
-        if delivery.is_some_and(|delivery| delivery.method != POLL) {
-            return Err(refuse("delivery"));
-        }
+        let delivery = match &wanted.delivery {
+            None => None,
+            Some(delivery) => {
+                let delivery = delivery.read(app, subscriber);
+                Some(delivery.ok_or_else(|| refuse("delivery"))?)
+            }
+        };
         let types = wanted.events_requested.as_deref().unwrap_or_default();
         if types.len() > MOST_TYPES || !types.iter().all(is_short) {
             return Err(refuse("events_requested"));
@@ -89,12 +113,34 @@ impl Wanted {
         if !wanted.description.as_ref().is_none_or(is_short) {
             return Err(refuse("description"));
         }
-        Ok(wanted)
+        Ok(Wish {
+            named: wanted.stream_id,
+            delivery,
+            requested: wanted.events_requested,
+            description: wanted.description,
+        })
     }
+}
 
+impl Delivery {
+    fn read(&self, app: &App, subscriber: &Subscriber) -> Option<model::Delivery> {
+        match (self.method.as_str(), &self.endpoint_url) {
+            // Where it polls is ours to say.
+            (POLL, _) => Some(model::Delivery::Poll),
+            (PUSH, Some(endpoint)) => {
+                let header = self.authorization_header.as_ref();
+                let header = header.map(ExposeSecret::expose_secret);
+                push::delivery(app, subscriber, endpoint, header)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Wish {
     fn named(&self) -> Result<Uuid, OAuthError> {
         let missing = || OAuthError::field("stream_id", "no stream is named");
-        self.stream_id.ok_or_else(missing)
+        self.named.ok_or_else(missing)
     }
 }
 
@@ -104,7 +150,7 @@ struct Named {
 }
 
 /// What is answered: something with its status, or a refusal.
-type Answer = Result<Response, OAuthError>;
+type Answer = Result<Response, Denied>;
 
 fn said(answer: Answer) -> Response {
     answer.unwrap_or_else(IntoResponse::into_response)
@@ -116,6 +162,10 @@ fn shown(app: &App, subscriber: &Subscriber, stream: &Stream) -> Value {
     let requested = stream.requested.as_ref();
     let is_delivered = |kind: &&String| requested.is_none_or(|types| types.contains(kind));
     let delivered: Vec<_> = supported.iter().filter(is_delivered).collect();
+    let (method, endpoint) = match &stream.delivery {
+        model::Delivery::Poll => (POLL, format!("{}/revocations/poll", app.issuer())),
+        model::Delivery::Push { endpoint, .. } => (PUSH, endpoint.clone()),
+    };
     let mut shown = json!({
         "stream_id": stream.id,
         "iss": app.issuer(),
@@ -123,10 +173,7 @@ fn shown(app: &App, subscriber: &Subscriber, stream: &Stream) -> Value {
         "events_supported": supported,
         "events_requested": requested.unwrap_or(&supported),
         "events_delivered": delivered,
-        "delivery": {
-            "method": POLL,
-            "endpoint_url": format!("{}/revocations/poll", app.issuer()),
-        },
+        "delivery": { "method": method, "endpoint_url": endpoint },
     });
     if let Some(description) = &stream.description {
         shown["description"] = json!(description);
@@ -149,13 +196,14 @@ async fn create(
     wanted: Result<Json<Wanted>, JsonRejection>,
 ) -> Response {
     let answer = async {
-        let subscriber = subscriber(&app, &headers).await?;
-        let Wanted {
-            events_requested,
-            description,
-            ..
-        } = Wanted::read(wanted)?;
-        let made = service::create(&app, &subscriber, events_requested, description).await?;
+        let subscriber = receiver(&app, &headers, SSF_MANAGE).await?;
+        let wish = Wanted::read(&app, &subscriber, wanted)?;
+        let wishes = Wishes {
+            requested: wish.requested,
+            description: wish.description,
+            delivery: wish.delivery.unwrap_or(model::Delivery::Poll),
+        };
+        let made = service::create(&app, &subscriber, wishes).await?;
         let mut response = outcome(&app, &subscriber, &made);
         if matches!(made, StreamOutcome::Is(_)) {
             *response.status_mut() = StatusCode::CREATED;
@@ -168,7 +216,7 @@ async fn create(
 /// `GET /ssf/stream` (§8.1.1.2): the one that is named, or a list of all.
 async fn read(State(app): State<App>, Query(named): Query<Named>, headers: HeaderMap) -> Response {
     let answer = async {
-        let subscriber = subscriber(&app, &headers).await?;
+        let subscriber = receiver(&app, &headers, SSF_READ).await?;
         let found = service::find(&app, &subscriber).await?;
         let Some(id) = named.stream_id else {
             let all: Vec<_> = found
@@ -191,8 +239,11 @@ async fn update(
     wanted: Result<Json<Wanted>, JsonRejection>,
 ) -> Response {
     change(&app, &headers, wanted, |stream, wanted| {
-        stream.requested = wanted.events_requested.or(stream.requested.take());
+        stream.requested = wanted.requested.or(stream.requested.take());
         stream.description = wanted.description.or(stream.description.take());
+        if let Some(delivery) = wanted.delivery {
+            stream.delivery = delivery;
+        }
     })
     .await
 }
@@ -204,8 +255,9 @@ async fn replace(
     wanted: Result<Json<Wanted>, JsonRejection>,
 ) -> Response {
     change(&app, &headers, wanted, |stream, wanted| {
-        stream.requested = wanted.events_requested;
+        stream.requested = wanted.requested;
         stream.description = wanted.description;
+        stream.delivery = wanted.delivery.unwrap_or(model::Delivery::Poll);
     })
     .await
 }
@@ -214,11 +266,11 @@ async fn change(
     app: &App,
     headers: &HeaderMap,
     wanted: Result<Json<Wanted>, JsonRejection>,
-    alter: impl FnOnce(&mut Stream, Wanted),
+    alter: impl FnOnce(&mut Stream, Wish),
 ) -> Response {
     let answer = async {
-        let subscriber = subscriber(app, headers).await?;
-        let wanted = Wanted::read(wanted)?;
+        let subscriber = receiver(app, headers, SSF_MANAGE).await?;
+        let wanted = Wanted::read(app, &subscriber, wanted)?;
         let id = wanted.named()?;
         let alter = |stream: &mut Stream| alter(stream, wanted);
         let altered = service::alter(app, &subscriber, id, alter).await?;
@@ -234,7 +286,7 @@ async fn delete(
     headers: HeaderMap,
 ) -> Response {
     let answer = async {
-        let subscriber = subscriber(&app, &headers).await?;
+        let subscriber = receiver(&app, &headers, SSF_MANAGE).await?;
         let missing = || OAuthError::field("stream_id", "no stream is named");
         let id = named.stream_id.ok_or_else(missing)?;
         Ok(match service::delete(&app, &subscriber, id).await? {
@@ -263,7 +315,7 @@ async fn status(
     headers: HeaderMap,
 ) -> Response {
     let answer = async {
-        let subscriber = subscriber(&app, &headers).await?;
+        let subscriber = receiver(&app, &headers, SSF_READ).await?;
         let found = service::find(&app, &subscriber).await?;
         let found = found.filter(|stream| Some(stream.id) == named.stream_id);
         let found = found.map_or(StreamOutcome::Unknown, StreamOutcome::Is);
@@ -287,14 +339,14 @@ async fn set_status(
     wanted: Result<Json<WantedStatus>, JsonRejection>,
 ) -> Response {
     let answer = async {
-        let subscriber = subscriber(&app, &headers).await?;
+        let subscriber = receiver(&app, &headers, SSF_MANAGE).await?;
         let refuse = |field| OAuthError::field(field, "not a status that can be had");
         let Json(wanted) = wanted.map_err(|_| refuse("status"))?;
         let status = Status::parse(&wanted.status).ok_or_else(|| refuse("status"))?;
         let reason = wanted.reason;
         let length = reason.as_ref().map_or(0, |reason| reason.chars().count());
         if length > LONGEST_WORDS {
-            return Err(refuse("reason"));
+            return Err(refuse("reason").into());
         }
         let alter = |stream: &mut Stream| {
             stream.status = status;
@@ -313,19 +365,19 @@ struct WantedProof {
     state: Option<String>,
 }
 
-/// `POST /ssf/verify` (§8.1.4.2): the next poll gives a verification event.
+/// `POST /ssf/verify` (§8.1.4.2): a verification event is given next.
 async fn verify(
     State(app): State<App>,
     headers: HeaderMap,
     wanted: Result<Json<WantedProof>, JsonRejection>,
 ) -> Response {
     let answer = async {
-        let subscriber = subscriber(&app, &headers).await?;
+        let subscriber = receiver(&app, &headers, SSF_MANAGE).await?;
         let refuse = |field| OAuthError::field(field, "not a verification that can be had");
         let Json(WantedProof { stream_id, state }) = wanted.map_err(|_| refuse("stream_id"))?;
         let length = state.as_ref().map_or(0, |state| state.chars().count());
         if length > 2 * LONGEST_WORDS {
-            return Err(refuse("state"));
+            return Err(refuse("state").into());
         }
         let asked = service::verify(&app, &subscriber, stream_id, state).await?;
         Ok(match asked {

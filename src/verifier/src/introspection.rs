@@ -11,12 +11,14 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use serde::Deserialize;
 use thiserror::Error;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::clock::{Clock, Latest, Moment};
 use crate::error::VerifyError;
+use crate::json::read_strictly;
 
 /// Q2.
 const BELIEVED: Duration = Duration::from_secs(5);
@@ -63,6 +65,24 @@ pub enum IntrospectionError {
     /// Not an answer of RFC 7662 §2.2. The issuer's or a proxy's fault.
     #[error("not an introspection response")]
     Malformed,
+}
+
+/// RFC 7662 §2.2: what else is answered was in the token already, and verified.
+#[derive(Deserialize)]
+struct Response {
+    active: bool,
+}
+
+/// Reads an answer to an introspection request: whether the token is active. For an
+/// [`Introspector`] of one's own.
+///
+/// # Errors
+/// [`IntrospectionError::Malformed`]: `active` is missing, twice there or no boolean.
+pub fn read_introspection(body: &[u8]) -> Result<bool, IntrospectionError> {
+    let response: Option<Response> = read_strictly(body);
+    response
+        .map(|response| response.active)
+        .ok_or(IntrospectionError::Malformed)
 }
 
 /// What was answered about one token.

@@ -50,7 +50,7 @@ pub use http_client::{
 };
 pub use ids::{DelegationId, GrantId, NotAnId, SubjectId, TenantId};
 pub use impersonation::{Preset, UnknownPreset, is_never_lent};
-pub use introspection::{Introspection, IntrospectionError, Introspector};
+pub use introspection::{Introspection, IntrospectionError, Introspector, read_introspection};
 pub use jwk::{Jwk, JwkSet};
 pub use keys::{KeyFetch, KeySource};
 pub use layer::{VerifyLayer, VerifyService};

@@ -2,7 +2,8 @@
 //! (design §7).
 //!
 //! - R1: safe or not, admitted or refused, whoever refuses: the layer or a guard further in.
-//! - R2: it is awaited. What can't be recorded is answered 503 and reaches no handler.
+//! - R2: it is awaited. What can't be recorded is answered 503 and reaches no handler; what the
+//!   issuer does not record because the grant is over is answered 401, whatever else is known here.
 //! - R3: a verifier without a recorder records nothing, so it lets no actor in.
 
 use std::future::Future;
@@ -77,13 +78,17 @@ pub trait Recorder: Send + Sync {
 /// What [`Recorder::record`] returns.
 pub type Recording<'a> = Pin<Box<dyn Future<Output = Result<(), RecordError>> + Send + 'a>>;
 
-/// Why a request is not on the record, and so not answered.
+/// Why a request is not on the record, and so reaches no handler.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordError {
     /// Nobody took it. Transient.
     #[error("the record did not take it: {0}")]
     Lost(String),
+    /// The grant that it was made under is over: the request is answered as one with a token that
+    /// is.
+    #[error("the grant is over")]
+    Over,
     /// The issuer refused it; it would again. The operator's fault: the API's client credentials.
     #[error("the issuer refused the record: status {0}")]
     Refused(u16),
@@ -137,9 +142,15 @@ impl Record {
             Ok(outcome) => outcome,
             Err(_) => Err(RecordError::Lost("no answer in 5 s".to_owned())),
         };
-        outcome.map_err(|error| {
-            tracing::error!(%error, "a request under impersonation was not recorded");
-            Refusal::Unavailable
+        outcome.map_err(|error| match error {
+            RecordError::Over => {
+                tracing::debug!("a request came under a grant that is over");
+                Refusal::InvalidToken
+            }
+            RecordError::Lost(_) | RecordError::Refused(_) => {
+                tracing::error!(%error, "a request under impersonation was not recorded");
+                Refusal::Unavailable
+            }
         })
     }
 

@@ -18,6 +18,8 @@ use crate::lab::{Answer, Lab};
 
 const MFA: &str = "urn:lanyard:acr:mfa";
 const OPEN: &str = "/api/v1/emergency-accesses";
+/// Through which app they work.
+const APP: &str = "clinician-app";
 /// What a clinician types.
 const WHY: &str = "Found in the waiting room, not breathing";
 
@@ -54,6 +56,7 @@ impl Ward {
 
     async fn on(lab: Lab) -> Self {
         let clinic = lab.clinic("Juniper Clinic").await;
+        plant_app(&lab, &clinic).await;
         let doctor = member(&lab, &clinic, "Doctor Vale", &["clinician"]).await;
         let colleague = member(&lab, &clinic, "Doctor Reed", &["clinician"]).await;
         let lead = member(&lab, &clinic, "Lena Ward", &["compliance_lead"]).await;
@@ -83,8 +86,8 @@ impl Ward {
         let random = || self.lab.app.env.random_uuid().to_string();
         let mut claims = json!({
             "iss": self.lab.issuer(), "aud": audience, "sub": of.subject, "tid": self.clinic.id,
-            "iat": now, "exp": now + 300, "jti": random(), "sid": random(),
-            "client_id": "clinician-app", "scope": "openid visits:read", "roles": of.roles,
+            "iat": now, "exp": now + 300, "jti": random(), "sid": of.subject,
+            "client_id": APP, "scope": "openid visits:read", "roles": of.roles,
             "auth_time": now, "acr": MFA, "amr": ["pwd", "otp", "mfa"],
         });
         let claimed = claims.as_object_mut().unwrap();
@@ -184,9 +187,28 @@ fn wanted(patient: SubjectId) -> Value {
     json!({ "patient": patient, "reason": "life_threatening", "why": WHY })
 }
 
+async fn plant_app(lab: &Lab, clinic: &Clinic) {
+    sqlx::query(
+        "insert into identity.client (tenant_id, client_id, client_locator, name, kind, profile,
+           auth_method, id_token_alg, scopes, status, created_at)
+         values ($1, $2, gen_random_uuid(), 'Clinician app', 'web', 'strict',
+           'client_secret_basic', 'ES256', '{visits:read}', 'active', $3)",
+    )
+    .bind(clinic.id)
+    .bind(APP)
+    .bind(lab.now())
+    .execute(&mut lab.database.superuser().await)
+    .await
+    .unwrap();
+}
+
+/// With a session of that `sid`, in which the member works on for hours.
 async fn member(lab: &Lab, clinic: &Clinic, name: &str, roles: &'static [&'static str]) -> Member {
     let person = lab.person(name).await;
     let subject = lab.join_bare(&person, clinic.id, roles).await;
+    let (whom, later) = ((clinic.id, subject), lab.now() + time::Duration::hours(2));
+    lab.plant_session(person.account, whom, subject.as_uuid(), later)
+        .await;
     Member {
         person,
         subject,

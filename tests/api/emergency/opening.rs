@@ -195,7 +195,7 @@ async fn none_of_it_is_possible_while_support_acts_as_the_person() {
     let close = format!("{OPEN}/{id}/close");
     let review = format!("{OPEN}/{id}/review");
     let visits = format!("/api/v1/visits?as=emergency&patient={}", ward.other.0);
-    // By verifier or handler; or before both, if what is done under `act` can't be recorded.
+    // By verifier or handler; or before both: there is no such grant.
     for refused in [
         ward.post(OPEN, &doctor, &wanted(ward.own.0)).await,
         ward.post(&close, &doctor, &json!({})).await,
@@ -207,10 +207,7 @@ async fn none_of_it_is_possible_while_support_acts_as_the_person() {
     ] {
         let code = refused.json()["code"].as_str().unwrap().to_owned();
         let seen = (refused.status.as_u16(), code.as_str());
-        let refusals = [
-            (403, "impersonation_forbidden"),
-            (503, "temporarily_unavailable"),
-        ];
+        let refusals = [(403, "impersonation_forbidden"), (401, "invalid_token")];
         assert!(refusals.contains(&seen), "{seen:?}");
     }
     assert_eq!(ward.events().await.len(), 1, "the opening alone");

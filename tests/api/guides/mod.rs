@@ -1,14 +1,15 @@
 //! The guides, followed: what `docs/guides` shows is what runs here. A block whose first line has
 //! a name is a file of that name.
 
-mod visits_api;
+pub(crate) mod visits_api;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use lanyard_verifier::{HttpActivitySink, TenantId};
+use lanyard::revocation::service as revocation;
+use lanyard_verifier::TenantId;
 use time::Duration;
 use tokio::net::TcpListener;
 
@@ -115,6 +116,16 @@ impl Scene {
         }
     }
 
+    /// Tells of the roles that were just given, and waits for the next second: what is issued then
+    /// is not meant.
+    async fn settled(&self) {
+        revocation::sequence(&self.lab.app).await.unwrap();
+        let told_at = self.lab.now().unix_timestamp();
+        while self.lab.now().unix_timestamp() == told_at {
+            tokio::task::yield_now().await;
+        }
+    }
+
     fn secret(&self) -> &str {
         self.api.client_secret.as_deref().unwrap()
     }
@@ -159,9 +170,10 @@ async fn an_api_in_rust_lets_in_who_may() {
     assert_eq!(shown, include_str!("visits_api.rs"));
     let scene = Scene::new().await;
     let issuer = scene.lab.issuer();
-    let sink = HttpActivitySink::new(issuer, &scene.api.client_id, scene.secret()).unwrap();
+    scene.settled().await;
+    let credentials = (scene.api.client_id.as_str(), scene.secret());
     let by_id_alone = |_: &str| None::<TenantId>;
-    let api = visits_api::visits_api(issuer, AUDIENCE, sink, by_id_alone).unwrap();
+    let api = visits_api::visits_api(issuer, AUDIENCE, credentials, by_id_alone).unwrap();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let at = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, api).await });

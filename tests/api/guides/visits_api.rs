@@ -1,22 +1,29 @@
 use std::error::Error;
 use std::time::Duration;
 
+use axum::extract::MatchedPath;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use lanyard_verifier::{
-    Guard, HttpActivitySink, HttpKeySource, Permissions, TenantDirectory, Verified, Verifier,
+    Guard, HttpActivitySink, HttpIntrospector, HttpKeySource, HttpRecorder, HttpRevocationSource,
+    Permissions, TenantDirectory, Verified, Verifier, WhenStale,
 };
 use serde_json::{Value, json};
 
 pub(crate) fn visits_api(
     issuer: &str,
     audience: &str,
-    activity: HttpActivitySink,
+    (id, secret): (&str, &str),
     clinics: impl TenantDirectory + 'static,
 ) -> Result<Router, Box<dyn Error>> {
     let verifier = Verifier::builder(issuer, audience)
         .keys(HttpKeySource::new(issuer)?)
-        .activity(activity)
+        .revocations(HttpRevocationSource::new(issuer, id, secret)?)
+        .introspection(HttpIntrospector::new(issuer, id, secret)?)
+        .when_stale(WhenStale::Introspect)
+        .activity(HttpActivitySink::new(issuer, id, secret)?)
+        .recorder(HttpRecorder::new(issuer, id, secret)?)
+        .route_template(|parts| Some(parts.extensions.get::<MatchedPath>()?.as_str().to_owned()))
         .permissions(Permissions::new().role("patient", ["visits.visit.read"]))
         .build()?;
     let may_read = Guard::scope("visits:read").and(Guard::permission("visits.visit.read"));

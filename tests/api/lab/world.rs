@@ -4,6 +4,7 @@ use lanyard::identity::password::Hasher;
 use lanyard::identity::totp::{TotpSecret, place};
 use lanyard::ids::{AccountId, SubjectId, TenantId, TotpId};
 use serde_json::Value;
+use time::OffsetDateTime;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
@@ -208,6 +209,47 @@ impl Lab {
             .unwrap();
         }
         SubjectId::from_uuid(subject)
+    }
+
+    /// A session of a member's, by that `sid`, as if she had proved who she is and done something at
+    /// that instant; its id.
+    pub(crate) async fn plant_session(
+        &self,
+        account: AccountId,
+        (tenant, subject): (TenantId, SubjectId),
+        sid: Uuid,
+        at: OffsetDateTime,
+    ) -> Uuid {
+        let session = self.app.env.random_uuid();
+        let mut boss = self.database.superuser().await;
+        sqlx::query(
+            "insert into identity.session (session_id, account_id, secret_digest, password_epoch,
+               amr, authenticated_at, proved_at, active_at, device_label, agent_digest,
+               network_digest)
+             select $1, account_id, $3, password_epoch, '{pwd}', $4, $4, $4, '', $3, $3
+             from identity.account where account_id = $2",
+        )
+        .bind(session)
+        .bind(account)
+        .bind([0_u8; 32].as_slice())
+        .bind(at)
+        .execute(&mut boss)
+        .await
+        .unwrap();
+        sqlx::query(
+            "insert into identity.tenant_session
+               (tenant_id, session_id, subject_id, sid, auth_time, opened_at)
+             values ($1, $2, $3, $4, $5, $5)",
+        )
+        .bind(tenant)
+        .bind(session)
+        .bind(subject)
+        .bind(sid)
+        .bind(at)
+        .execute(&mut boss)
+        .await
+        .unwrap();
+        session
     }
 
     /// What the log says of an account, oldest first.

@@ -207,7 +207,7 @@ impl World {
         self.ask_token(client, &form).await
     }
 
-    async fn ask_token(&self, client: &Client, form: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn ask_token(&self, client: &Client, form: &[(&str, &str)]) -> Answer {
         let machine = self.lab.browser_in(9);
         let mut form = form.to_vec();
         let request = machine.request(http::Method::POST, "/token");
@@ -221,7 +221,7 @@ impl World {
     }
 
     /// A call with a bearer token.
-    async fn call(&self, path: &str, token: &str) -> Answer {
+    pub(crate) async fn call(&self, path: &str, token: &str) -> Answer {
         let machine = self.lab.browser_in(9);
         let request = machine.request(http::Method::GET, path).bearer_auth(token);
         machine.send(path, request).await

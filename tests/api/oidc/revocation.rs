@@ -11,7 +11,7 @@ use crate::lab::{Answer, Lab};
 
 impl World {
     /// Shows a token at `/revoke`, as the client that a `Client` is.
-    pub(super) async fn revoke(&self, by: &Client, token: &str, hint: Option<&str>) -> Answer {
+    pub(crate) async fn revoke(&self, by: &Client, token: &str, hint: Option<&str>) -> Answer {
         let machine = self.lab.browser_in(9);
         let mut form = vec![("token", token)];
         form.extend(hint.map(|hint| ("token_type_hint", hint)));

@@ -175,36 +175,13 @@ impl World {
 
     /// A session of hers, now, open for the clinic.
     async fn session(&self) -> Uuid {
-        let session = self.lab.app.env.random_uuid();
-        let mut boss = self.lab.database.superuser().await;
-        sqlx::query(
-            "insert into identity.session (session_id, account_id, secret_digest, password_epoch,
-               amr, authenticated_at, proved_at, active_at, device_label, agent_digest,
-               network_digest)
-             select $1, account_id, $3, password_epoch, '{pwd}', $4, $4, $4, '', $3, $3
-             from identity.account where account_id = $2",
-        )
-        .bind(session)
-        .bind(self.person.account)
-        .bind([0_u8; 32].as_slice())
-        .bind(self.lab.now())
-        .execute(&mut boss)
-        .await
-        .unwrap();
-        sqlx::query(
-            "insert into identity.tenant_session
-               (tenant_id, session_id, subject_id, sid, auth_time, opened_at)
-             values ($1, $2, $3, $4, $5, $5)",
-        )
-        .bind(self.clinic.id)
-        .bind(session)
-        .bind(self.subject)
-        .bind(self.lab.app.env.random_uuid())
-        .bind(self.lab.now())
-        .execute(&mut boss)
-        .await
-        .unwrap();
-        session
+        let (member, sid) = (
+            (self.clinic.id, self.subject),
+            self.lab.app.env.random_uuid(),
+        );
+        let account = self.person.account;
+        let now = self.lab.now();
+        self.lab.plant_session(account, member, sid, now).await
     }
 
     /// A code for `to` in a session, as the authorization endpoint would have stored it.

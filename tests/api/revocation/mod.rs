@@ -1,16 +1,19 @@
 //! What ends reaches the verifiers (design §6): by the stream, by a snapshot, by a poll.
 
 mod causes;
+mod own_api;
 mod plans;
 mod poll;
 mod resuming;
 mod ssf;
 mod standing;
 mod stream;
+mod verifier;
 
 use std::time::Duration;
 
 use http::Method;
+use lanyard::app::App;
 use lanyard::ids::TenantId;
 use lanyard::oidc::client::ClientKind;
 use lanyard::signing::{self, TokenType};
@@ -32,7 +35,20 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) async fn new() -> Self {
-        let world = World::on(Lab::apart(|_| ()).await, &["patient"]).await;
+        Self::on(Lab::apart(|_| ()).await).await
+    }
+
+    /// By the machine's clock, as the database's own, at an instant after all that was told so far:
+    /// what is issued from now on is not meant by it.
+    pub(crate) async fn in_real_time() -> Self {
+        let stage = Self::on(Lab::in_real_time(|_| ()).await).await;
+        head(&stage.world.lab).await;
+        stage.world.lab.clock.advance(time::Duration::SECOND);
+        stage
+    }
+
+    async fn on(lab: Lab) -> Self {
+        let world = World::on(lab, &["patient"]).await;
         let other = world.lab.clinic("Larch Clinic").await;
         world.lab.join(&world.person, other.id, &["patient"]).await;
         Self { world, other }
@@ -75,6 +91,29 @@ impl Stage {
     pub(crate) async fn sql(&self, statement: &str) {
         let mut boss = self.world.lab.database.superuser().await;
         crate::lab::cluster::tell(&mut boss, statement).await;
+    }
+}
+
+/// A verifier's clock: the lab's own.
+pub(crate) struct LabTime(pub(crate) App);
+
+impl lanyard_verifier::Clock for LabTime {
+    fn now(&self) -> time::OffsetDateTime {
+        self.0.env.now()
+    }
+}
+
+/// Asks again and again until it is so, for as long as anything takes on a busy machine.
+#[track_caller]
+pub(crate) fn until(what: &str, is_so: impl AsyncFn() -> bool) -> impl Future<Output = ()> {
+    async move {
+        let asking = async {
+            while !is_so().await {
+                tokio::task::yield_now().await;
+            }
+        };
+        let asked = tokio::time::timeout(PATIENCE, asking).await;
+        assert!(asked.is_ok(), "{what}");
     }
 }
 

@@ -1,8 +1,19 @@
 //! OpenID Shared Signals Framework 1.0: a receiver manages its stream, and is given what it asked
 //! for. Along the lines of the foundation's `openid-ssf-transmitter-caep-test-plan`.
 
-use http::Method;
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::post;
+use http::{HeaderMap, Method, StatusCode};
+use lanyard::oidc::client::ClientKind;
+use lanyard::revocation::receiver::push::{Pusher, push_all};
 use serde_json::{Value, json};
+use time::Duration;
+use tokio::net::TcpListener;
 
 use super::{Stage, ask, kind, opened};
 use crate::lab::Answer;
@@ -63,8 +74,11 @@ async fn the_configuration_names_what_is_there() {
     assert_eq!(said["spec_version"], "1_0");
     assert_eq!(
         said["delivery_methods_supported"],
-        json!(["urn:ietf:rfc:8936"])
+        json!(["urn:ietf:rfc:8935", "urn:ietf:rfc:8936"])
     );
+    let schemes = said["authorization_schemes"].as_array().unwrap();
+    let schemes: Vec<_> = schemes.iter().map(|scheme| &scheme["spec_urn"]).collect();
+    assert_eq!(schemes, ["urn:ietf:rfc:6749", "urn:ietf:rfc:7617"]);
     for endpoint in ["jwks_uri", "configuration_endpoint", "status_endpoint"] {
         let address = said[endpoint].as_str().unwrap();
         assert!(address.starts_with(lab.issuer()), "{address}");
@@ -130,7 +144,12 @@ async fn a_stream_is_made_changed_and_deleted() {
     }
     assert_eq!(receiver.ask(Method::GET, &named, None).await.status, 404);
     for wrong in [
-        json!({ "delivery": { "method": "urn:ietf:rfc:8935", "endpoint_url": "https://a.example" } }),
+        json!({ "delivery": { "method": "urn:ietf:rfc:8935" } }),
+        push_to("http://receiver.example/sets", "Bearer x"),
+        push_to("https://user@receiver.example/sets", "Bearer x"),
+        push_to("com.example.app:/sets", "Bearer x"),
+        push_to("https://receiver.example/sets", "Bearer x\r\nHost: y"),
+        json!({ "delivery": { "method": "urn:ietf:rfc:9999" } }),
         json!({ "events_requested": "one" }),
         json!({ "description": "x".repeat(201) }),
     ] {
@@ -208,4 +227,220 @@ async fn a_stream_proves_that_it_works() {
         .ask(Method::POST, "/ssf/verify", Some(foreign))
         .await;
     assert_eq!(asked.status, 404);
+}
+
+fn push_to(endpoint: &str, header: &str) -> Value {
+    json!({ "delivery": {
+        "method": "urn:ietf:rfc:8935", "endpoint_url": endpoint, "authorization_header": header,
+    } })
+}
+
+impl Receiver<'_> {
+    async fn token(&self, scope: &str) -> Answer {
+        let form = [("grant_type", "client_credentials"), ("scope", scope)];
+        self.stage.world.ask_token(&self.client, &form).await
+    }
+
+    async fn ask_by(&self, token: &str, method: Method, path: &str, body: &Value) -> Answer {
+        let machine = self.stage.world.lab.browser_in(9);
+        let request = machine.request(method, path).bearer_auth(token).json(body);
+        machine.send(path, request).await
+    }
+}
+
+/// CAEP Interoperability Profile 1.0 §2.4: a receiver gets a token for itself, of two scopes and no
+/// other, and manages its stream by it; nobody else's token does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receiver_manages_its_stream_by_a_token_of_its_own() {
+    let stage = Stage::new().await;
+    let world = &stage.world;
+    let receiver = Receiver::of(&stage).await;
+    let given = async |scope: &str| {
+        let answer = receiver.token(scope).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.json()["access_token"].as_str().unwrap().to_owned()
+    };
+    let (reads, manages) = (given("ssf.read").await, given("ssf.manage").await);
+    let beyond = receiver.token("ssf.read visits:read").await;
+    assert_eq!(beyond.json()["error"], "invalid_scope");
+    let path = "/ssf/stream";
+    let made = receiver
+        .ask_by(&reads, Method::POST, path, &json!({}))
+        .await;
+    assert_eq!(made.status, 403);
+    let challenge = made.header("www-authenticate");
+    assert!(
+        challenge.contains(r#"error="insufficient_scope", scope="ssf.manage""#),
+        "{challenge}"
+    );
+    let made = receiver
+        .ask_by(&manages, Method::POST, path, &json!({}))
+        .await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let poll = json!({ "returnImmediately": true });
+    for token in [&reads, &manages] {
+        let read = receiver.ask_by(token, Method::GET, path, &json!({})).await;
+        assert_eq!(read.json(), json!([made.json()]));
+        let polled = receiver
+            .ask_by(token, Method::POST, "/revocations/poll", &poll)
+            .await;
+        assert_eq!(polled.status, 200);
+    }
+    let service = |client: &mut lanyard::oidc::client::NewClient| {
+        client.kind = ClientKind::Service;
+        client.scopes = vec!["ssf.manage".to_owned()];
+    };
+    let service = world.register(world.clinic.id, service).await;
+    let form = [("grant_type", "client_credentials")];
+    let services = world.ask_token(&service, &form).await.json();
+    let person = world.web().await;
+    let browser = world.lab.browser();
+    let (_, persons) = stage.tokens_at(&world.clinic, &browser, &person).await;
+    for other in [&services, &persons] {
+        let token = other["access_token"].as_str().unwrap();
+        let refused = receiver.ask_by(token, Method::GET, path, &json!({})).await;
+        assert_eq!(refused.status, 401, "{}", refused.body);
+        assert!(refused.header("www-authenticate").contains("invalid_token"));
+    }
+    let off = format!(
+        "update identity.client set status = 'disabled' where client_id = '{}'",
+        receiver.client.id
+    );
+    stage.sql(&off).await;
+    let refused = receiver
+        .ask_by(&manages, Method::GET, path, &json!({}))
+        .await;
+    assert_eq!(refused.status, 401, "disabled");
+}
+
+/// What a receiver was sent, and with which status it answers.
+#[derive(Clone, Default)]
+struct Inbox {
+    got: Arc<Mutex<Vec<(HeaderMap, String)>>>,
+    answers: Arc<AtomicU16>,
+}
+
+impl Inbox {
+    async fn open() -> (Self, String) {
+        let inbox = Self::default();
+        inbox.answer(202);
+        let router = Router::new()
+            .route("/sets", post(take))
+            .with_state(inbox.clone());
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        (inbox, format!("http://127.0.0.1:{port}/sets"))
+    }
+
+    fn answer(&self, status: u16) {
+        self.answers.store(status, Ordering::SeqCst);
+    }
+
+    /// What came since last asked.
+    fn take(&self) -> Vec<(HeaderMap, String)> {
+        std::mem::take(&mut *self.got.lock().unwrap())
+    }
+}
+
+async fn take(State(inbox): State<Inbox>, headers: HeaderMap, set: String) -> StatusCode {
+    inbox.got.lock().unwrap().push((headers, set));
+    StatusCode::from_u16(inbox.answers.load(Ordering::SeqCst)).unwrap()
+}
+
+/// RFC 8935: each set in order, with the receiver's own header, until it is taken, and not once
+/// more; what can't be used is not sent again. The header is shown to nobody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_wants_to_be_told_is_told_until_it_takes_it() {
+    let stage = Stage::new().await;
+    let lab = &stage.world.lab;
+    let receiver = Receiver::of(&stage).await;
+    let (inbox, address) = Inbox::open().await;
+    let wanted = push_to(&address, "Bearer of-the-receiver");
+    let made = receiver
+        .ask(Method::POST, "/ssf/stream", Some(wanted))
+        .await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    assert!(!made.body.contains("of-the-receiver"));
+    let made = made.json();
+    let shown = json!({ "method": "urn:ietf:rfc:8935", "endpoint_url": address });
+    assert_eq!(made["delivery"], shown);
+    let sealed: Vec<u8> = sqlx::query_scalar(
+        "select push_authorization_sealed from revocation.receiver where client_id = $1",
+    )
+    .bind(&receiver.client.id)
+    .fetch_one(&mut lab.database.superuser().await)
+    .await
+    .unwrap();
+    assert!(!sealed.windows(15).any(|piece| piece == b"of-the-receiver"));
+    let pusher = Pusher::new();
+    let told = async || {
+        push_all(&lab.app, &pusher).await.unwrap();
+        let got = inbox.take();
+        for (headers, _) in &got {
+            assert_eq!(headers["content-type"], "application/secevent+jwt");
+            assert_eq!(headers["authorization"], "Bearer of-the-receiver");
+        }
+        let opened = got.iter().map(|(_, set)| opened(lab, &json!(set)));
+        opened.collect::<Vec<_>>()
+    };
+    assert!(told().await.is_empty(), "from now on");
+    receiver.end_session_and_membership().await;
+    inbox.answer(503);
+    let first = told().await;
+    assert_eq!(first.len(), 1, "the next one waits for it");
+    assert!(told().await.is_empty(), "not at once again");
+    inbox.answer(202);
+    lab.clock.advance(Duration::SECOND);
+    let both = told().await;
+    assert_eq!(both[0], first[0], "the same set");
+    let kinds: Vec<_> = both.iter().map(kind).collect();
+    assert_eq!(kinds.last().unwrap(), "membership-revoked", "{kinds:?}");
+    assert!(told().await.is_empty());
+    assert!(receiver.polled(&[]).await.is_empty(), "it has all of it");
+
+    inbox.answer(400);
+    let wanted = json!({ "stream_id": made["stream_id"], "state": "mine" });
+    receiver
+        .ask(Method::POST, "/ssf/verify", Some(wanted))
+        .await;
+    let proof = told().await;
+    assert_eq!(proof[0]["events"][VERIFICATION]["state"], "mine");
+    inbox.answer(202);
+    assert!(told().await.is_empty(), "it could not use it");
+}
+
+/// One server tells a receiver at a time; while its stream is paused nobody does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_several_servers_one_tells_a_receiver() {
+    let stage = Stage::new().await;
+    let lab = &stage.world.lab;
+    let other = lab.second_node().await;
+    let receiver = Receiver::of(&stage).await;
+    let (inbox, address) = Inbox::open().await;
+    let wanted = push_to(&address, "Bearer x");
+    let made = receiver
+        .ask(Method::POST, "/ssf/stream", Some(wanted))
+        .await
+        .json();
+    let set_status = async |status: &str| {
+        let wanted = json!({ "stream_id": made["stream_id"], "status": status });
+        let set = receiver
+            .ask(Method::POST, "/ssf/status", Some(wanted))
+            .await;
+        assert_eq!(set.status, 200, "{}", set.body);
+    };
+    set_status("paused").await;
+    receiver.end_session_and_membership().await;
+    let pusher = Pusher::new();
+    let both = async || {
+        let (one, two) = tokio::join!(push_all(&lab.app, &pusher), push_all(&other.app, &pusher));
+        (one.unwrap(), two.unwrap());
+        inbox.take().len()
+    };
+    assert_eq!(both().await, 0, "paused");
+    set_status("enabled").await;
+    let owed = receiver.polled(&[]).await.len();
+    assert!(owed > 0);
+    assert_eq!(both().await, owed, "each set once");
 }

@@ -10,7 +10,7 @@ mod verifier;
 pub(crate) type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub(crate) const ALL: [Target; 12] = [
+pub(crate) const ALL: [Target; 14] = [
     ("parameters", issuer::parameters),
     ("authorize", issuer::authorize),
     ("redirect", issuer::redirect),
@@ -23,4 +23,6 @@ pub(crate) const ALL: [Target; 12] = [
     ("jwt", verifier::jwt),
     ("claims", verifier::claims),
     ("jwks", verifier::jwks),
+    ("sets", verifier::sets),
+    ("introspection", verifier::introspection),
 ];

@@ -5,7 +5,11 @@ use std::sync::LazyLock;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lanyard_verifier::test_issuer::{TestIssuer, TestKey};
-use lanyard_verifier::{Clock, Jwk, JwkSet, KeyFetch, KeySource, Principal, Verifier};
+use lanyard_verifier::{
+    Clock, FeedError, Following, Jwk, JwkSet, KeyFetch, KeySource, Principal, Reporting,
+    RevocationSource, RevocationStream, Snapshot, SnapshotFetch, Standing as Report, StreamMessage,
+    StreamRead, Verifier, VerifyError, read_introspection,
+};
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -80,6 +84,16 @@ fn verify(verifier: &Verifier, token: &str) -> Option<std::sync::Arc<Principal>>
     WORLD.runtime.block_on(verifier.verify(token)).ok()
 }
 
+/// A token of that type with that payload, by the issuer's key.
+fn signed(kind: &str, payload: &[u8]) -> String {
+    let (alg, kid) = (WORLD.key.alg(), WORLD.key.kid());
+    let header = format!(r#"{{"typ":"{kind}","alg":"{alg}","kid":"{kid}"}}"#);
+    let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    let input = format!("{}.{}", encode(header.as_bytes()), encode(payload));
+    let signature = encode(&WORLD.key.sign(input.as_bytes()));
+    format!("{input}.{signature}")
+}
+
 /// Tokens from someone without a key: as they come, and cut into header, payload and signature at
 /// the first two zero bytes. None is ever good.
 pub(super) fn jwt(data: &[u8]) {
@@ -94,15 +108,7 @@ pub(super) fn jwt(data: &[u8]) {
 
 /// A payload that the issuer signed: what is believed of it stands in it once, with its type.
 pub(super) fn claims(data: &[u8]) {
-    let header = format!(
-        r#"{{"typ":"at+jwt","alg":"{}","kid":"{}"}}"#,
-        WORLD.key.alg(),
-        WORLD.key.kid()
-    );
-    let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-    let input = format!("{}.{}", encode(header.as_bytes()), encode(data));
-    let signature = encode(&WORLD.key.sign(input.as_bytes()));
-    let Some(principal) = verify(&WORLD.verifier, &format!("{input}.{signature}")) else {
+    let Some(principal) = verify(&WORLD.verifier, &signed("at+jwt", data)) else {
         return;
     };
     let read: Value = serde_json::from_slice(data).expect("what is believed is JSON");
@@ -135,4 +141,105 @@ pub(super) fn jwks(data: &[u8]) {
     for token in &WORLD.genuine {
         assert!(verify(&verifier, token).is_none());
     }
+}
+
+/// An issuer that has told one set, and that there is nothing else.
+struct Told(String);
+
+/// What comes after it: that all is well, and then nothing.
+struct AllIsWell(bool);
+
+impl RevocationSource for Told {
+    fn snapshot(&self) -> SnapshotFetch<'_> {
+        Box::pin(async {
+            let (position, sets) = (1, vec![self.0.clone()]);
+            Ok(Snapshot { position, sets })
+        })
+    }
+
+    fn follow(&self, _: u64) -> Following<'_> {
+        Box::pin(async { Ok(Box::new(AllIsWell(false)) as Box<dyn RevocationStream>) })
+    }
+
+    fn report<'a>(&'a self, _: &'a Report) -> Reporting<'a> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+impl RevocationStream for AllIsWell {
+    fn next(&mut self) -> StreamRead<'_> {
+        Box::pin(async {
+            if std::mem::replace(&mut self.0, true) {
+                return std::future::pending::<Result<_, FeedError>>().await;
+            }
+            Ok(StreamMessage::Heartbeat {
+                position: 1,
+                previous: Some(1),
+                issuer_time: NOW,
+            })
+        })
+    }
+}
+
+/// A token that no set of the seeds means by the names of its person, session, client and role.
+const BYSTANDER: &str = r#"{"iss":"https://id.example","aud":"https://api.example",
+    "sub":"5b1e0000-0000-4000-8000-0000000000ff","tid":"7e5a0000-0000-4000-8000-0000000000ff",
+    "sid":"bystander","client_id":"web-bystander","roles":["bystander"],"scope":"visits:read",
+    "iat":1772460000,"exp":1772460300,"jti":"t","auth_time":1772459940,"amr":["pwd"],
+    "acr":"urn:lanyard:acr:password"}"#;
+
+/// Security event tokens that the issuer signed: each is taken or dropped, and one that refuses a
+/// token names that token's clinic, a role of its or its key.
+pub(super) fn sets(data: &[u8]) {
+    let token = signed("at+jwt", BYSTANDER.as_bytes());
+    let source = Told(signed("secevent+jwt", data));
+    let (status, verdict) = WORLD.runtime.block_on(async {
+        let verifier = Verifier::builder(ISSUER, AUDIENCE)
+            .keys(Published(vec![WORLD.key.jwk()]))
+            .clock(Standing)
+            .revocations(source)
+            .build()
+            .expect("issuer, audience and keys are named");
+        verifier.revocations_known().await;
+        let status = verifier.feed_status().expect("it follows");
+        (status, verifier.verify(&token).await.map(drop))
+    });
+    assert_eq!(status.accepted + status.dropped, 1);
+    if status.held == 0 {
+        assert_eq!(verdict, Ok(()));
+        return;
+    }
+    let read: Value = serde_json::from_slice(data).expect("what is believed is JSON");
+    assert_eq!(read["iss"], ISSUER);
+    let is_for_us = |aud: &Value| *aud == AUDIENCE;
+    assert!(
+        is_for_us(&read["aud"])
+            || read["aud"]
+                .as_array()
+                .is_some_and(|all| all.iter().any(is_for_us))
+    );
+    assert!(read.get("exp").is_none() && read["jti"].is_string());
+    let events = read["events"].as_object().expect("events by their types");
+    assert_eq!(events.len(), 1);
+    if verdict.is_err() {
+        assert_eq!(verdict, Err(VerifyError::Revoked));
+        let told = read.to_string();
+        let named = [
+            "7e5a0000-0000-4000-8000-0000000000ff",
+            "bystander",
+            WORLD.key.kid(),
+        ];
+        let plain = told.to_ascii_lowercase().replace('-', "");
+        let is_named = |name: &&str| plain.contains(&name.replace('-', ""));
+        assert!(named.iter().any(is_named), "{told}");
+    }
+}
+
+/// Answers to introspection: active is what says so itself, once, as a boolean.
+pub(super) fn introspection(data: &[u8]) {
+    let Ok(is_active) = read_introspection(data) else {
+        return;
+    };
+    let read: Value = serde_json::from_slice(data).expect("what is believed is JSON");
+    assert_eq!(read["active"].as_bool(), Some(is_active));
 }

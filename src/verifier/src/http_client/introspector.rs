@@ -1,22 +1,13 @@
 //! Introspection over HTTP(S) (RFC 7662).
 
-use serde::Deserialize;
-
 use super::HttpClient;
 use super::as_client::{AsClient, FORM, Failure, form_encoded};
 use crate::error::BuildError;
-use crate::introspection::{Introspection, IntrospectionError, Introspector};
-use crate::json::read_strictly;
+use crate::introspection::{Introspection, IntrospectionError, Introspector, read_introspection};
 
 /// Asks the issuer's `/introspect`, as the client that this API is registered as.
 #[derive(Debug)]
 pub struct HttpIntrospector(AsClient);
-
-/// RFC 7662 §2.2: what else is answered was in the token already, and verified.
-#[derive(Deserialize)]
-struct Response {
-    active: bool,
-}
 
 impl HttpIntrospector {
     /// Asks that issuer.
@@ -44,10 +35,7 @@ impl HttpIntrospector {
             Err(Failure::Lost(why)) => return Err(IntrospectionError::Unreachable(why)),
             Err(Failure::Refused(status)) => return Err(IntrospectionError::Refused(status)),
         };
-        let response: Option<Response> = read_strictly(&answer.body);
-        response
-            .map(|response| response.active)
-            .ok_or(IntrospectionError::Malformed)
+        read_introspection(&answer.body)
     }
 }
 

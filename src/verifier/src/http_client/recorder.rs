@@ -16,6 +16,8 @@ pub struct HttpRecorder(AsClient);
 /// What is let in has no status yet: it is recorded before its handler runs. This one says that a
 /// request was not refused so far (RFC 9110 §15.2.1).
 const ADMITTED: u16 = 100;
+/// By which the issuer says that the grant is over (RFC 9110 §15.5.10).
+const OVER: u16 = 409;
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -82,6 +84,7 @@ impl HttpRecorder {
         match self.0.post("/activity/acted", JSON, report).await {
             Ok(_) => Ok(()),
             Err(Failure::Lost(why)) => Err(RecordError::Lost(why)),
+            Err(Failure::Refused(OVER)) => Err(RecordError::Over),
             Err(Failure::Refused(status)) => Err(RecordError::Refused(status)),
         }
     }

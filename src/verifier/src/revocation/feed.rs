@@ -153,7 +153,12 @@ impl Feed {
         if self.is_within(bound) {
             return Ok(());
         }
-        if !*self.first.borrow() {
+        let introspector = match policy {
+            WhenStale::Introspect => self.introspector.as_ref(),
+            WhenStale::FailClosed | WhenStale::AcceptUpTo(_) => None,
+        };
+        // Who may ask need not wait.
+        if introspector.is_none() && !*self.first.borrow() {
             let until = *self.began.get_or_init(Instant::now) + FIRST_WAIT;
             let mut first = self.first.subscribe();
             let _ = timeout_at(until, first.wait_for(|is_told| *is_told)).await;
@@ -162,11 +167,10 @@ impl Feed {
                 return Ok(());
             }
         }
-        if policy != WhenStale::Introspect {
-            return Err(VerifyError::RevocationsStale);
-        }
-        let Some(introspector) = &self.introspector else {
-            tracing::error!("a route wants introspection, and none was given");
+        let Some(introspector) = introspector else {
+            if policy == WhenStale::Introspect {
+                tracing::error!("a route wants introspection, and none was given");
+            }
             return Err(VerifyError::RevocationsStale);
         };
         let asked = introspector

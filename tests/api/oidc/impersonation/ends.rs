@@ -212,22 +212,3 @@ async fn the_database_keeps_grants_in_order() {
     assert_eq!(refusal.constraint(), Some("impersonation_end_is_final"));
     assert_ne!(help.world.clinic.id, TenantId::PLATFORM);
 }
-
-/// Design §7: our own API puts a request on the record first, and lets none in once it is over.
-#[tokio::test]
-async fn our_own_api_records_first_and_lets_nothing_in_after_the_end() {
-    let help = Help::new(Rule::Allowed).await;
-    let sam = help.seat(&help.sam).await;
-    let id = help.started(&sam).await;
-    let tokens = help.exchange(&sam, &id, &[]).await.json();
-    let token = tokens["access_token"].as_str().unwrap();
-    let seen = help.world.call("/api/v1/visits", token).await;
-    assert_eq!(seen.status, 200, "{}", seen.body);
-    let recorded = help.told("request_recorded").await;
-    assert_eq!(recorded.len(), 1);
-    assert_eq!(recorded[0].detail["route"], "/api/v1/visits");
-    help.post(&sam, &format!("/{id}/end"), None).await;
-    let over = help.world.call("/api/v1/visits", token).await;
-    assert_eq!(over.status, 503, "{}", over.body);
-    assert_eq!(help.told("request_recorded").await.len(), 1);
-}

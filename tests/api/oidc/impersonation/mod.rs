@@ -3,6 +3,7 @@
 mod ends;
 mod exchange;
 mod grants;
+mod held;
 mod page;
 
 use lanyard::cli::Operator;

@@ -26,7 +26,7 @@ impl Help {
             .await
     }
 
-    async fn report(&self, api: &Client, events: &[Value]) -> Answer {
+    pub(super) async fn report(&self, api: &Client, events: &[Value]) -> Answer {
         let machine = self.world.lab.browser_in(9);
         let request = machine
             .request(Method::POST, "/activity/acted")
@@ -37,7 +37,7 @@ impl Help {
     }
 
     /// What an API says of one request with that token.
-    fn event(token: &Value, route: &str) -> Value {
+    pub(super) fn event(token: &Value, route: &str) -> Value {
         let said = claims(token);
         json!({
             "jti": said["jti"], "tid": said["tid"], "sid": said["sid"], "iat": said["iat"],
