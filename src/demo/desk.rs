@@ -115,7 +115,7 @@ impl<'a> Desk<'a> {
             ("redirect_uri", &self.back_to()),
             ("code_verifier", outset.verifier.secret()),
         ];
-        self.token(&form).await?.map_err(refused)
+        self.token(&form).await?.map_err(|word| refused(&word))
     }
 
     /// Exchanges a grant for a token under `act` (RFC 8693), or says the word of the refusal.
@@ -207,7 +207,7 @@ fn headers<const N: usize>(all: [(HeaderName, String); N]) -> Result<HeaderMap, 
 }
 
 /// A refusal where there should be none.
-pub(super) fn refused(word: Value) -> DemoError {
+pub(super) fn refused(word: &Value) -> DemoError {
     DemoError::Step(format!("the issuer answers {word}"))
 }
 

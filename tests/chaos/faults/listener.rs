@@ -15,7 +15,7 @@ use crate::scene::Scene;
 const AUDIENCE: &str = "https://api.example.test";
 const SESSION_REVOKED: &str = "https://schemas.openid.net/secevent/caep/event-type/session-revoked";
 /// Nobody hears so long of an end that there is.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(super) struct Listener {
     api: Party,

@@ -45,7 +45,7 @@ async fn until_none(scene: &Scene, question: &'static str) {
             tokio::time::sleep(LOOK_EVERY).await;
         }
     };
-    let waited = tokio::time::timeout(Duration::from_secs(60), none).await;
+    let waited = tokio::time::timeout(Duration::from_mins(1), none).await;
     waited.unwrap_or_else(|_| panic!("still some: {question}"));
 }
 
