@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use tokio::sync::watch;
 
 use crate::audit::log::Anchoring;
+use crate::audit::sinks::SinkStanding;
 use crate::config::Config;
 use crate::db::{Db, Gathered};
 use crate::env::Env;
@@ -47,6 +48,8 @@ pub struct Parts {
     pub post: Post,
     /// How the anchor of the logs stands.
     pub anchoring: Anchoring,
+    /// How the sinks of the logs stand.
+    pub sinks: SinkStanding,
     /// Clients as last read, each good for one version of its row.
     pub clients: KnownClients,
     /// Refreshes that are done together.
@@ -87,6 +90,7 @@ impl App {
                 metrics: Metrics::new(),
                 post: Post::default(),
                 anchoring: Anchoring::default(),
+                sinks: SinkStanding::default(),
                 clients: KnownClients::default(),
                 rotations: Arc::new(Gathered::returning()),
                 issues: Issues::default(),

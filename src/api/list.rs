@@ -12,15 +12,14 @@ use crate::emergency::routes as emergency;
 use crate::impersonation::routes as impersonation;
 use crate::inspection::accesses::routes as accesses;
 use crate::inspection::review::routes as reviews;
-use crate::inspection::routes as inspection;
-use crate::inspection::standing;
+use crate::inspection::{events, export, routes as inspection, standing};
 use crate::oidc::scope::Scope;
 use crate::tenancy::announcement::routes as announcement;
 use crate::tenancy::members::routes as members;
 use crate::visits::routes as visits;
 
 /// The list.
-pub static ROUTES: [Route; 31] = [
+pub static ROUTES: [Route; 32] = [
     Route {
         method: Method::POST,
         path: "/announcement",
@@ -102,13 +101,13 @@ pub static ROUTES: [Route; 31] = [
         scope: Scope::AuditRead,
         permission: "audit.log.read",
         step_up: None,
-        handler: |method| on(method, inspection::events),
+        handler: |method| on(method, events::events),
         words: Words {
             id: "listEvents",
-            summary: "What happened at the clinic, the latest first; the reading is on the record",
-            parameters: inspection::events_parameters,
+            summary: "What happened at the clinic, backward or on from an entry; on the record",
+            parameters: events::parameters,
             takes: None,
-            answer: Body::of::<inspection::EventsBody>(),
+            answer: Body::of::<events::EventsBody>(),
         },
     },
     Route {
@@ -214,6 +213,21 @@ pub static ROUTES: [Route; 31] = [
             parameters: inspection::consistency_parameters,
             takes: None,
             answer: Body::of::<inspection::ConsistencyBody>(),
+        },
+    },
+    Route {
+        method: Method::GET,
+        path: "/audit/export",
+        scope: Scope::AuditRead,
+        permission: "audit.log.export",
+        step_up: None,
+        handler: |method| on(method, export::export),
+        words: Words {
+            id: "exportLog",
+            summary: "The clinic's log, signed, to be checked without us; on the record",
+            parameters: export::parameters,
+            takes: None,
+            answer: Body::of_lines::<export::ExportBody>(),
         },
     },
     Route {

@@ -45,6 +45,7 @@ pub(super) struct Words {
 pub(super) struct Body {
     name: fn() -> Cow<'static, str>,
     collect: fn(&mut Schemas),
+    media: &'static str,
 }
 
 type Schemas = Vec<(String, RefOr<Schema>)>;
@@ -57,6 +58,15 @@ impl Body {
                 schemas.push((T::name().into_owned(), T::schema()));
                 T::schemas(schemas);
             },
+            media: "application/json",
+        }
+    }
+
+    /// The same, as lines of JSON.
+    pub(super) const fn of_lines<T: ToSchema>() -> Self {
+        Self {
+            media: "application/x-ndjson",
+            ..Self::of::<T>()
         }
     }
 
@@ -213,7 +223,7 @@ fn operation(route: &Route) -> Operation {
     }
     let answer = Response::builder()
         .description(words.summary)
-        .content("application/json", words.answer.content());
+        .content(words.answer.media, words.answer.content());
     let mut operation = Operation::builder()
         .operation_id(Some(words.id))
         .summary(Some(words.summary))
@@ -229,7 +239,7 @@ fn operation(route: &Route) -> Operation {
         .response("200", answer.build());
     if let Some(body) = words.takes {
         let request = RequestBody::builder()
-            .content("application/json", body.content())
+            .content(body.media, body.content())
             .required(Some(Required::True));
         operation = operation.request_body(Some(request.build()));
     }

@@ -67,6 +67,14 @@ pub(super) fn one_time_secret(from: PasswordFrom) -> Result<SecretString, Failur
     ask("One-time secret: ")
 }
 
+/// Reads what a receiver knows us by: from the terminal, or as a line of standard input.
+pub(super) fn bearer_secret() -> Result<SecretString, Failure> {
+    if io::stdin().is_terminal() {
+        return ask("Secret: ");
+    }
+    line_of_stdin("the secret")
+}
+
 /// Five groups of five: 123 random bits.
 fn generated(env: &Env) -> SecretString {
     // The hyphen separates, so that 31 characters are left to draw from; drawn without bias.

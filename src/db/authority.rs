@@ -67,7 +67,9 @@ pub enum Job {
     EndSessions,
     /// Erasing sealed successors of refresh tokens that may no longer be given.
     EraseSuccessors,
-    /// Dropping what of the log is old enough, legal holds, erasing what it discloses of a person.
+    /// Sending sinks what their logs have (`crate::audit::sinks`).
+    ForwardLog,
+    /// Dropping what of the log is old enough, legal holds, sinks, erasing what it discloses of a person.
     KeepLog,
     /// Loading and rotating the signing keys.
     KeyRing,
@@ -99,6 +101,7 @@ impl Job {
             Self::DeliverMail => "deliver_mail",
             Self::EndSessions => "end_sessions",
             Self::EraseSuccessors => "erase_successors",
+            Self::ForwardLog => "forward_log",
             Self::KeepLog => "keep_log",
             Self::KeyRing => "key_ring",
             Self::OpenKeys => "open_keys",

@@ -25,23 +25,21 @@ use super::hosts::Hosts;
 use super::line::{self, Facts};
 use super::turned_away;
 use crate::app::App;
+use crate::audit::Trace;
 use crate::metrics::{Answered, known_method};
 
-/// Names one request in the log, on error pages and in `x-request-id`: 16 hex digits. Knows what
-/// every page must say of the process that answers it.
+/// Names one request in the process's log, in what it records, on error pages and in
+/// `x-request-id`: 16 hex digits. Knows what every page must say of the process that answers it.
 #[derive(Clone, Debug)]
 pub struct RequestId {
-    digits: Option<[u8; 16]>,
+    trace: Option<Trace>,
     is_of_a_demo: bool,
 }
 
 impl RequestId {
     fn new(app: &App) -> Self {
-        let mut digits = [0; 16];
-        hex::encode_to_slice(app.env.random_bytes::<8>(), &mut digits)
-            .expect("a byte is two digits");
         Self {
-            digits: Some(digits),
+            trace: Some(Trace::random(&app.env)),
             is_of_a_demo: app.config.is_demo,
         }
     }
@@ -49,16 +47,22 @@ impl RequestId {
     /// Of an answer that has none: the request is still being worked on.
     pub const fn unknown() -> Self {
         Self {
-            digits: None,
+            trace: None,
             is_of_a_demo: false,
         }
     }
 
     /// The digits.
     pub fn as_str(&self) -> &str {
-        self.digits.as_ref().map_or("unknown", |digits| {
-            std::str::from_utf8(digits).expect("hex digits are ASCII")
-        })
+        self.trace.as_ref().map_or("unknown", Trace::as_str)
+    }
+
+    /// Does `work` so that every event it records names this request.
+    async fn of_its_events<T>(&self, work: impl Future<Output = T>) -> T {
+        match self.trace {
+            Some(trace) => trace.around(work).await,
+            None => work.await,
+        }
     }
 
     /// Whether everybody and everything here is made up.
@@ -139,7 +143,8 @@ impl<H: Hosts> Around for EveryAnswer<H> {
                 None => catching(self.bounded(request, route)).await,
             }
         };
-        let (mut response, facts) = line::gathering(work).await;
+        let work = line::gathering(asked.id.of_its_events(work));
+        let (mut response, facts) = work.await;
         asked.answered(&self.app, response.status().as_u16(), &facts);
         protect(response.headers_mut());
         let id = HeaderValue::from_str(asked.id.as_str()).expect("hex digits are a header value");

@@ -12,6 +12,7 @@ pub mod oauth_error;
 pub mod own_form;
 pub mod page;
 pub mod peer;
+pub mod pieces;
 pub mod problem;
 pub mod turned_away;
 pub mod visit;

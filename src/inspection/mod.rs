@@ -7,6 +7,8 @@
 //! 3. A page is found by an index, whatever is filtered by; its cost grows with the page.
 
 pub mod accesses;
+pub mod events;
+pub mod export;
 pub mod keys;
 pub mod model;
 mod page;

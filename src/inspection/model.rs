@@ -17,8 +17,21 @@ pub struct Filter {
     pub actor: Option<Uuid>,
     /// Of one of these types.
     pub types: Option<Vec<&'static str>>,
-    /// Of the request with this trace.
+    /// Of the request with this id.
     pub trace: Option<String>,
+}
+
+impl Filter {
+    /// Whether it leaves nothing out.
+    pub(super) const fn is_empty(&self) -> bool {
+        let Self {
+            person,
+            actor,
+            types,
+            trace,
+        } = self;
+        person.is_none() && actor.is_none() && types.is_none() && trace.is_none()
+    }
 }
 
 fn names() -> impl Iterator<Item = &'static str> {
@@ -74,7 +87,7 @@ pub struct Entry {
     /// By the database's.
     #[serde(with = "time::serde::rfc3339")]
     pub recorded_at: OffsetDateTime,
-    /// The request's, if it was traced.
+    /// The id of the request that did it, if one did.
     pub trace: Option<String>,
     /// What else is known; by type.
     pub detail: Map<String, Value>,

@@ -2,11 +2,12 @@
 
 use time::OffsetDateTime;
 
-use super::model::{Entry, Filter};
+use super::model::Filter;
+use crate::audit::log;
 use crate::db::{StoreError, Tenancy, Tx};
 use crate::ids::TenantId;
 
-/// Entries before `before`, the latest first. Each filter has its index; where there are several,
+/// Lines of entries before `before`, the latest first. Each filter has its index; where there are several,
 /// the one that leaves least is gone by.
 pub(super) async fn page(
     tx: &mut Tx<Tenancy>,
@@ -14,7 +15,7 @@ pub(super) async fn page(
     filter: &Filter,
     before: i64,
     most: i64,
-) -> Result<Vec<Entry>, StoreError> {
+) -> Result<Vec<String>, StoreError> {
     let asked = match filter {
         Filter { trace: Some(_), .. } => sqlx::query_scalar(
             "select line from audit.entry
@@ -58,7 +59,7 @@ pub(super) async fn page(
              order by leaf_index desc limit $3",
         ),
     };
-    let lines: Vec<String> = asked
+    Ok(asked
         .bind(tenant)
         .bind(before)
         .bind(most)
@@ -67,8 +68,19 @@ pub(super) async fn page(
         .bind(&filter.types)
         .bind(&filter.trace)
         .fetch_all(tx.conn())
-        .await?;
-    lines.iter().map(|line| Entry::of_line(line)).collect()
+        .await?)
+}
+
+/// Entries after `after`, the earliest first: all of them, so that each index is one more than the
+/// one before.
+pub(super) async fn lines_after(
+    tx: &mut Tx<Tenancy>,
+    tenant: TenantId,
+    after: i64,
+    most: i64,
+) -> Result<Vec<String>, StoreError> {
+    let lines = log::lines_after(tx, tenant, after, most).await?;
+    Ok(lines.into_iter().map(|(_, line)| line).collect())
 }
 
 /// A checkpoint as it is kept.

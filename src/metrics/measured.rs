@@ -42,6 +42,17 @@ fn revocations(series: &Series, app: &App) {
     series.verifier_lag.set(lag.as_secs_f64());
 }
 
+fn sinks(series: &Series, app: &App) {
+    let (well, failing) = app.sinks.sinks();
+    for (standing, count) in [("well", well), ("failing", failing)] {
+        let labels = [("standing", standing)];
+        series.sinks.get_or_create(&labels).set(count);
+    }
+    let (behind, age) = app.sinks.lag(app.env.now());
+    series.sink_behind.set(behind);
+    series.sink_oldest.set(age.whole_seconds());
+}
+
 pub(super) fn measure(series: &Series, app: &App) {
     for pool in app.db.pools() {
         let plane = ("plane", pool.plane);
@@ -70,6 +81,7 @@ pub(super) fn measure(series: &Series, app: &App) {
     let (waiting, age) = app.post.waiting(app.env.now());
     series.outbox_waiting.set(waiting);
     series.outbox_oldest.set(age.whole_seconds());
+    sinks(series, app);
     revocations(series, app);
     let (running, waiting) = app.hasher.load();
     let hashing = |state, n: usize| {

@@ -58,6 +58,9 @@ pub(super) struct Series {
     pub(super) signing_since: Level<1>,
     pub(super) sequenced: Counter,
     pub(super) anchor_age: Gauge,
+    pub(super) sinks: Level<1>,
+    pub(super) sink_behind: Gauge,
+    pub(super) sink_oldest: Gauge,
     pub(super) outbox_waiting: Gauge,
     pub(super) outbox_oldest: Gauge,
     pub(super) subscribers: Gauge,
@@ -102,6 +105,9 @@ impl Series {
             signing_since: Family::default(),
             sequenced: Counter::default(),
             anchor_age: Gauge::default(),
+            sinks: Level::default(),
+            sink_behind: Gauge::default(),
+            sink_oldest: Gauge::default(),
             outbox_waiting: Gauge::default(),
             outbox_oldest: Gauge::default(),
             subscribers: Gauge::default(),
@@ -289,6 +295,22 @@ impl Series {
             "How long ago all that the logs held was known to be anchored",
             Unit::Seconds,
             self.anchor_age.clone(),
+        );
+        registry.register(
+            "lanyard_sinks",
+            "Where logs are sent as they grow, by how the last try went",
+            self.sinks.clone(),
+        );
+        registry.register(
+            "lanyard_sink_behind_entries",
+            "Entries that the sink furthest behind does not have",
+            self.sink_behind.clone(),
+        );
+        registry.register_with_unit(
+            "lanyard_sink_oldest_age",
+            "How old the oldest entry is that some sink does not have",
+            Unit::Seconds,
+            self.sink_oldest.clone(),
         );
         registry.register(
             "lanyard_outbox_messages",

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::Signal;
+use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 use super::apps;
 use super::tls::Certificates;
 use crate::app::App;
 use crate::audit::log::{self, Logs};
+use crate::audit::sinks;
 use crate::delegation::upkeep as delegations;
 use crate::http::chain;
 use crate::impersonation::upkeep as impersonation;
@@ -55,6 +57,10 @@ const OUTBOX_COUNT: Duration = Duration::from_secs(15);
 const SEQUENCING: Duration = Duration::from_millis(500);
 /// What the logs hold is signed and anchored so soon: two misses are less than a minute.
 const CHECKPOINTS: Duration = Duration::from_secs(20);
+/// What is in a log is on its way to its sinks so soon.
+const FORWARDING: Duration = Duration::from_secs(1);
+/// How old `lanyard_sink…` may be.
+const SINK_COUNT: Duration = Duration::from_secs(15);
 /// Months are made long ahead.
 const MONTHS: Duration = Duration::from_hours(1);
 /// A renewed certificate is taken after this long at the latest.
@@ -108,17 +114,7 @@ pub(super) fn start(app: &App, certificates: Option<Arc<Certificates>>, hangups:
         retention::purge(&app).await?;
         Ok(())
     });
-    app.anchoring.begin(app.env.now());
-    jobs.each("log", SEQUENCING, async |app| {
-        app.metrics.sequenced(Logs::of(&app).sequence().await?);
-        Ok(())
-    });
-    jobs.each("checkpoints", CHECKPOINTS, async |app| {
-        Ok(log::keep(&app).await?)
-    });
-    jobs.each("log_months", MONTHS, async |app| {
-        Ok(Logs::of(&app).make_partitions().await?)
-    });
+    jobs.keep_logs();
     jobs.each("revocations", TELLING, async |app| {
         revocation::sequence(&app).await?;
         Ok(())
@@ -185,6 +181,30 @@ impl Jobs {
         self.running.spawn(async move {
             let told = |end| app.metrics.job_ran(name, end, app.env.now());
             again(name, pauses, || work(app.clone()), told).await;
+        });
+    }
+
+    /// What was recorded gets its place, is signed, anchored, and sent where it is awaited.
+    fn keep_logs(&mut self) {
+        self.app.anchoring.begin(self.app.env.now());
+        self.each("log", SEQUENCING, async |app| {
+            app.metrics.sequenced(Logs::of(&app).sequence().await?);
+            Ok(())
+        });
+        self.each("checkpoints", CHECKPOINTS, async |app| {
+            Ok(log::keep(&app).await?)
+        });
+        self.each("log_months", MONTHS, async |app| {
+            Ok(Logs::of(&app).make_partitions().await?)
+        });
+        // Sinks that are slow, or silent, go on beside those that come after.
+        let sending = Arc::new(Mutex::new(JoinSet::new()));
+        self.each("sinks", FORWARDING, move |app| {
+            let sending = Arc::clone(&sending);
+            async move { Ok(sinks::forward(&app, &mut *sending.lock().await).await?) }
+        });
+        self.each("sinks_count", SINK_COUNT, async |app| {
+            Ok(sinks::measure(&app).await?)
         });
     }
 

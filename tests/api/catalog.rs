@@ -157,7 +157,7 @@ fn the_lifetimes_are_the_configurations_defaults() {
 #[tokio::test]
 async fn the_table_of_events_is_the_databases() {
     let there: BTreeMap<String, String> =
-        sqlx::query_as("select type, plane from audit.event_type")
+        sqlx::query_as("select type, concat_ws(', ', plane, also) from audit.event_type")
             .fetch_all(&mut cluster::shared().await.superuser().await)
             .await
             .unwrap()

@@ -75,6 +75,8 @@ fn roles(before: &str) -> Vec<&'static str> {
         vec!["lanyard_apps"]
     } else if signature.contains("Tx<Sequencer>") {
         vec!["lanyard_sequencer"]
+    } else if signature.contains("Tx<R>") {
+        vec!["lanyard_platform", "lanyard_tenant"]
     } else if signature.contains("Tx<P>") {
         let serving = LOGINS.iter().filter(|role| **role != "lanyard_keeper");
         serving.copied().collect()

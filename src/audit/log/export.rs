@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::ops::Range;
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use time::Duration;
 
 use super::instant;
@@ -12,11 +12,17 @@ use super::store;
 use crate::audit::format::export::{Block, BlockPlan, Header, VERSION, Writer, blocks};
 use crate::audit::format::{Missing, NoteSigner, TreeHash};
 use crate::audit::{self, EventType};
-use crate::db::{Authority, Job, Platform, StoreError, Tx};
+use crate::db::{Authority, Job, Platform, Pooled, StoreError, Tenancy, Tx};
 use crate::ids::TenantId;
 
 /// So many entries are shown of a log's end at a time.
 const LINES: i64 = 500;
+
+/// A plane in whose transactions logs are read: an operator's, and a clinic's auditors'.
+pub trait ReadsLogs: Pooled {}
+
+impl ReadsLogs for Platform {}
+impl ReadsLogs for Tenancy {}
 
 /// An export can't be made.
 #[derive(Debug, thiserror::Error)]
@@ -64,9 +70,45 @@ pub struct Wanted {
     pub disclose: bool,
 }
 
+/// An export that is being made: [`Logs::more`] gives it piece by piece. Of each read the same
+/// transaction's authority is asked anew.
+pub struct Export<A> {
+    wanted: Wanted,
+    entries: Range<u64>,
+    authority: A,
+    signer: NoteSigner,
+    ahead: Ahead,
+}
+
+/// What is still to be given.
+enum Ahead {
+    /// All of it.
+    Header(Box<Header>, Plans),
+    /// The blocks that are left, and the end.
+    Blocks(Writer, Plans),
+    Nothing,
+}
+
+type Plans = Box<dyn Iterator<Item = BlockPlan> + Send>;
+
+impl<A> std::fmt::Debug for Export<A> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Export")
+            .field("wanted", &self.wanted)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<A> Export<A> {
+    /// Which entries it has.
+    pub fn entries(&self) -> Range<u64> {
+        self.entries.clone()
+    }
+}
+
 impl Logs<'_> {
-    /// Writes entries with all that proves them; says which. On the record before anything is
-    /// written. Memory is needed for one block.
+    /// Writes entries with all that proves them, as an operator; says which. On the record before
+    /// anything is written. Memory is needed for one block.
     ///
     /// - `key_lifetime`: as in [`Self::sign`]
     pub async fn export(
@@ -75,12 +117,36 @@ impl Logs<'_> {
         key_lifetime: Duration,
         out: &mut impl Write,
     ) -> Result<Range<u64>, ExportError> {
+        let authority = || Authority::<Platform>::job_in(Job::ReadLog, wanted.tenant);
+        let none = Map::new();
+        let mut export = self
+            .begin_export(wanted, authority, key_lifetime, none)
+            .await?;
+        while let Some(bytes) = self.more(&mut export).await? {
+            out.write_all(&bytes)?;
+        }
+        Ok(export.entries)
+    }
+
+    /// Begins one, in transactions of this authority: nothing is shown that it may not read. When
+    /// this returns it is on the record.
+    ///
+    /// - `key_lifetime`: as in [`Self::sign`]
+    /// - `detail`: what else the event says
+    pub async fn begin_export<R: ReadsLogs, A: Fn() -> Authority<R>>(
+        &self,
+        wanted: Wanted,
+        authority: A,
+        key_lifetime: Duration,
+        detail: Map<String, Value>,
+    ) -> Result<Export<A>, ExportError> {
         let tenant = wanted.tenant;
         // Before the checkpoint is chosen: what was anchored until then is no longer than that.
         let made_at = self.env.now();
         self.sequence().await?;
         self.sign(key_lifetime).await?;
-        let kept = self.read(tenant, async |tx| {
+        let read = authority().read_only();
+        let kept = self.db.run(read, async |tx: &mut Tx<R>| {
             store::newest_checkpoint(tx, tenant).await
         });
         let Some((size, checkpoint)) = kept.await? else {
@@ -90,8 +156,7 @@ impl Logs<'_> {
         let Some(plans) = blocks(entries.clone(), size) else {
             return Err(ExportError::NoSuchEntries { size });
         };
-        self.record(tenant, json!(entries.start), json!(entries.end))
-            .await?;
+        self.recorded(authority(), &entries, detail).await?;
         let (keys, signer) = (
             self.published_keys().await?,
             self.current_signer(key_lifetime).await?,
@@ -107,30 +172,57 @@ impl Logs<'_> {
             checkpoint,
             keys: keys.iter().map(|key| key.vkey.to_text()).collect(),
         };
-        let (mut writer, bytes) = Writer::begin(&header);
-        out.write_all(&bytes)?;
-        for plan in plans {
-            out.write_all(&self.block(wanted, &plan, &mut writer).await?)?;
-        }
-        out.write_all(&writer.end(&signer).map_err(LogError::from)?)?;
-        Ok(entries)
+        Ok(Export {
+            wanted,
+            entries,
+            authority,
+            signer,
+            ahead: Ahead::Header(Box::new(header), Box::new(plans)),
+        })
     }
 
-    async fn block(
+    /// The next bytes; none after the last. After an error there are no more: what was given is
+    /// cut short, and whoever checks it is told.
+    pub async fn more<R: ReadsLogs, A: Fn() -> Authority<R>>(
         &self,
+        export: &mut Export<A>,
+    ) -> Result<Option<Vec<u8>>, ExportError> {
+        match std::mem::replace(&mut export.ahead, Ahead::Nothing) {
+            Ahead::Header(header, plans) => {
+                let (writer, bytes) = Writer::begin(&header);
+                export.ahead = Ahead::Blocks(writer, plans);
+                Ok(Some(bytes))
+            }
+            Ahead::Blocks(mut writer, mut plans) => {
+                let Some(plan) = plans.next() else {
+                    let end = writer.end(&export.signer).map_err(LogError::from)?;
+                    return Ok(Some(end));
+                };
+                let read = (export.authority)().read_only();
+                let bytes = self.block(read, export.wanted, &plan, &mut writer).await?;
+                export.ahead = Ahead::Blocks(writer, plans);
+                Ok(Some(bytes))
+            }
+            Ahead::Nothing => Ok(None),
+        }
+    }
+
+    async fn block<R: ReadsLogs>(
+        &self,
+        authority: Authority<R>,
         wanted: Wanted,
         plan: &BlockPlan,
         writer: &mut Writer,
     ) -> Result<Vec<u8>, ExportError> {
         let tenant = wanted.tenant;
-        let read = self.read(tenant, async |tx| {
+        let read = self.db.run(authority, async |tx: &mut Tx<R>| {
             let leaves = store::leaves(tx, tenant, &plan.leaves).await?;
             let subtrees = store::subtrees(tx, tenant, plan.proof.needs()).await?;
             let mut entries = store::lines(tx, tenant, &plan.entries).await?;
             if wanted.disclose {
                 store::disclose(tx, tenant, &mut entries).await?;
             }
-            Ok((leaves, subtrees, entries))
+            Ok::<_, StoreError>((leaves, subtrees, entries))
         });
         let (leaves, subtrees, entries) = read.await?;
         let mut there = entries.iter().map(|entry| entry.index);
@@ -148,6 +240,22 @@ impl Logs<'_> {
             path: &path,
             entries: &entries,
         }))
+    }
+
+    /// Says in the log that these entries are written down.
+    async fn recorded<R: ReadsLogs>(
+        &self,
+        authority: Authority<R>,
+        entries: &Range<u64>,
+        mut detail: Map<String, Value>,
+    ) -> Result<(), StoreError> {
+        detail.insert("from".to_owned(), entries.start.into());
+        detail.insert("to".to_owned(), entries.end.into());
+        let recorded = self.db.run(authority, async |tx: &mut Tx<R>| {
+            let detail = Value::Object(detail);
+            audit::append(tx, self.env, self.keys, EventType::AuditExported, detail).await
+        });
+        recorded.await
     }
 
     /// The last lines of a log: those after `after`, or without it the last `last`. Gives the index
@@ -170,16 +278,9 @@ impl Logs<'_> {
         Ok((lines.into_iter().map(|(_, line)| line).collect(), end))
     }
 
-    /// Says in the log of a tenant that a part of it is read by an operator.
-    ///
-    /// - `to`: null if no end is known
-    pub async fn record(
-        &self,
-        tenant: TenantId,
-        from: serde_json::Value,
-        to: serde_json::Value,
-    ) -> Result<(), LogError> {
-        let detail = json!({ "from": from, "to": to });
+    /// Says in the log of a tenant that its end is read by an operator.
+    pub async fn record_tail(&self, tenant: TenantId) -> Result<(), LogError> {
+        let detail = json!({ "from": null, "to": null });
         let authority = Authority::<Platform>::job_in(Job::ReadLog, tenant);
         let recorded = self.db.run(authority, async |tx| {
             audit::append(tx, self.env, self.keys, EventType::AuditExported, detail).await

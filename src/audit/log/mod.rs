@@ -13,16 +13,19 @@
 
 mod anchor;
 mod export;
+mod keeping;
 mod key;
 mod service;
 mod standing;
 mod store;
 
 pub use anchor::AnchorError;
-pub use export::{ExportError, Wanted};
+pub use export::{Export, ExportError, ReadsLogs, Wanted};
+pub use keeping::{Hold, Kept};
 pub use key::PublishedKey;
 pub use service::{LogError, Logs, keep};
 pub use standing::Anchoring;
+pub(crate) use store::{lines_after, size};
 
 use time::OffsetDateTime;
 use time::macros::format_description;

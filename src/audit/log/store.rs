@@ -1,14 +1,16 @@
-//! The statements of the sequencer, and of those who read its keys.
+//! The statements of the sequencer, of those who read logs and keys, and of who keeps entries.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 use super::anchor::Unanchored;
+use super::export::ReadsLogs;
+use super::keeping::{Hold, Kept};
 use super::key::PublishedKey;
-use crate::audit::format::export::{Disclosure, Entry};
+use crate::audit::format::export::{Digests, Disclosure, Entry};
 use crate::audit::format::{Subtree, TreeHash, Vkey};
 use crate::db::{Identity, Platform, Sequencer, StoreError, Tx};
 use crate::ids::TenantId;
@@ -198,8 +200,8 @@ pub(super) async fn published_keys(tx: &mut Tx<Identity>) -> Result<Vec<Publishe
 }
 
 /// A log's newest checkpoint: its size and its note.
-pub(super) async fn newest_checkpoint(
-    tx: &mut Tx<Platform>,
+pub(super) async fn newest_checkpoint<R: ReadsLogs>(
+    tx: &mut Tx<R>,
     tenant: TenantId,
 ) -> Result<Option<(u64, String)>, StoreError> {
     let kept: Option<(i64, String)> = sqlx::query_as(
@@ -214,7 +216,10 @@ pub(super) async fn newest_checkpoint(
 }
 
 /// How many entries a log has.
-pub(super) async fn size(tx: &mut Tx<Platform>, tenant: TenantId) -> Result<i64, StoreError> {
+pub(crate) async fn size<R: ReadsLogs>(
+    tx: &mut Tx<R>,
+    tenant: TenantId,
+) -> Result<i64, StoreError> {
     let size: Option<i64> = sqlx::query_scalar("select size from audit.log where tenant_id = $1")
         .bind(tenant)
         .fetch_optional(tx.conn())
@@ -223,8 +228,8 @@ pub(super) async fn size(tx: &mut Tx<Platform>, tenant: TenantId) -> Result<i64,
 }
 
 /// The lines after an index, with theirs.
-pub(super) async fn lines_after(
-    tx: &mut Tx<Platform>,
+pub(crate) async fn lines_after<R: ReadsLogs>(
+    tx: &mut Tx<R>,
     tenant: TenantId,
     after: i64,
     most: i64,
@@ -239,8 +244,8 @@ pub(super) async fn lines_after(
 }
 
 /// The hashes of some leaves.
-pub(super) async fn leaves(
-    tx: &mut Tx<Platform>,
+pub(super) async fn leaves<R: ReadsLogs>(
+    tx: &mut Tx<R>,
     tenant: TenantId,
     which: &Range<u64>,
 ) -> Result<Vec<TreeHash>, StoreError> {
@@ -258,8 +263,8 @@ pub(super) async fn leaves(
 }
 
 /// The hashes of these full subtrees.
-pub(super) async fn subtrees(
-    tx: &mut Tx<Platform>,
+pub(super) async fn subtrees<R: ReadsLogs>(
+    tx: &mut Tx<R>,
     tenant: TenantId,
     which: impl Iterator<Item = Subtree>,
 ) -> Result<HashMap<Subtree, TreeHash>, StoreError> {
@@ -283,8 +288,8 @@ pub(super) async fn subtrees(
 }
 
 /// Some entries, to be exported.
-pub(super) async fn lines(
-    tx: &mut Tx<Platform>,
+pub(super) async fn lines<R: ReadsLogs>(
+    tx: &mut Tx<R>,
     tenant: TenantId,
     which: &Range<u64>,
 ) -> Result<Vec<Entry>, StoreError> {
@@ -307,8 +312,8 @@ pub(super) async fn lines(
 }
 
 /// Adds to entries, which follow each other, what their salted values were.
-pub(super) async fn disclose(
-    tx: &mut Tx<Platform>,
+pub(super) async fn disclose<R: ReadsLogs>(
+    tx: &mut Tx<R>,
     tenant: TenantId,
     entries: &mut [Entry],
 ) -> Result<(), StoreError> {
@@ -334,6 +339,116 @@ pub(super) async fn disclose(
         entry.disclosed.push(Disclosure { field, salt, value });
     }
     Ok(())
+}
+
+/// Stores a hold.
+pub(super) async fn place_hold(
+    tx: &mut Tx<Platform>,
+    (tenant, id): (TenantId, Uuid),
+    matter: Option<&str>,
+    at: OffsetDateTime,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into audit.hold (tenant_id, hold_id, matter, placed_at) values ($1, $2, $3, $4)",
+    )
+    .bind(tenant)
+    .bind(id)
+    .bind(matter)
+    .bind(at)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Lifts one that holds; `false`: none does.
+pub(super) async fn lift_hold(
+    tx: &mut Tx<Platform>,
+    tenant: TenantId,
+    id: Uuid,
+    at: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "update audit.hold set lifted_at = $3
+         where tenant_id = $1 and hold_id = $2 and lifted_at is null",
+    )
+    .bind(tenant)
+    .bind(id)
+    .bind(at)
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// A tenant's holds, or all, the oldest first.
+pub(super) async fn holds(
+    tx: &mut Tx<Platform>,
+    tenant: Option<TenantId>,
+) -> Result<Vec<Hold>, StoreError> {
+    let holds = sqlx::query_as(
+        "select hold_id, tenant_id, matter, placed_at, lifted_at from audit.hold
+         where tenant_id = coalesce($1, tenant_id)
+         order by placed_at, hold_id",
+    );
+    Ok(holds.bind(tenant).fetch_all(tx.conn()).await?)
+}
+
+/// The first and the last entry of each log, or of one, that were recorded before `until`, as the
+/// range that holds them all.
+pub(super) async fn older_than(
+    tx: &mut Tx<Platform>,
+    tenant: Option<TenantId>,
+    until: OffsetDateTime,
+) -> Result<Vec<(TenantId, Range<u64>)>, StoreError> {
+    let older: Vec<(TenantId, i64, i64)> = sqlx::query_as(
+        "select tenant_id, from_index, to_index from audit.older_than($2)
+         where tenant_id = coalesce($1, tenant_id)
+         order by tenant_id",
+    )
+    .bind(tenant)
+    .bind(until)
+    .fetch_all(tx.conn())
+    .await?;
+    let range =
+        |(tenant, from, to): (TenantId, i64, i64)| (tenant, from.unsigned_abs()..to.unsigned_abs());
+    Ok(older.into_iter().map(range).collect())
+}
+
+/// Says that entries stand in a file; `false` if its hashes are not theirs.
+pub(super) async fn record_archive(
+    tx: &mut Tx<Platform>,
+    tenant: TenantId,
+    entries: &Range<u64>,
+    digests: &Digests,
+) -> Result<bool, StoreError> {
+    let recorded: Option<bool> =
+        sqlx::query_scalar("select audit.record_archive($1, $2, $3, $4, $5)")
+            .bind(tenant)
+            .bind(as_stored(entries.start))
+            .bind(as_stored(entries.end))
+            .bind(digests.leaves.as_bytes().as_slice())
+            .bind(digests.file.as_bytes().as_slice())
+            .fetch_one(tx.conn())
+            .await?;
+    Ok(recorded.unwrap_or_default())
+}
+
+/// Drops whole months; says which, or what keeps them. The transaction is over after a refusal.
+pub(super) async fn expire_before(
+    tx: &mut Tx<Platform>,
+    month: Date,
+) -> Result<Result<Vec<String>, Kept>, StoreError> {
+    let dropped = sqlx::query_scalar("select audit.expire_before($1)")
+        .bind(month)
+        .fetch_one(tx.conn())
+        .await;
+    match dropped {
+        Ok(dropped) => Ok(Ok(dropped)),
+        Err(sqlx::Error::Database(refusal)) => match Kept::of_refusal(refusal.message()) {
+            Some(kept) => Ok(Err(kept)),
+            None => Err(sqlx::Error::Database(refusal).into()),
+        },
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn as_stored(index: u64) -> i64 {

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::keeping::{Archive, Hold, Month, Sink};
+
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Audit {
     /// Check an export of the log: offline, without a server or a database.
@@ -28,6 +30,30 @@ pub(in crate::cli) enum Audit {
         lanyard audit tail --tenant juniper\n  lanyard audit tail --follow\n  \
         lanyard audit tail --follow --as syslog")]
     Tail(Tail),
+    /// Where a log is sent, entry by entry, as it grows.
+    #[command(subcommand)]
+    Sink(Sink),
+    /// What keeps a log's entries beyond their time.
+    #[command(subcommand)]
+    Hold(Hold),
+    /// Write what is old into files, verify them, and say so: then it may expire.
+    #[command(after_help = "Examples:\n  \
+        lanyard audit archive /archive --before 2019-02\n  \
+        lanyard audit archive /archive --before 2019-02 --tenant juniper\n\n\
+        A file for each log, which `lanyard audit verify` checks for as long as it and the keys are \
+        kept. A file that is there already is verified and not written again.")]
+    Archive(Archive),
+    /// Drop the months of all logs that ended before one began, for good.
+    #[command(after_help = "Example:\n  \
+        lanyard audit expire --before 2019-02\n\n\
+        The database refuses before six years have passed, while a hold keeps any of the entries, \
+        and for entries that are not archived. What is dropped can still be proved: the hashes \
+        stay.")]
+    Expire {
+        /// The first month that stays.
+        #[arg(long, value_name = "YYYY-MM")]
+        before: Month,
+    },
 }
 
 #[derive(Debug, Args)]

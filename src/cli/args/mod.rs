@@ -9,6 +9,7 @@ mod account;
 mod audit;
 mod client;
 mod impersonation;
+mod keeping;
 
 use std::path::PathBuf;
 
@@ -19,6 +20,7 @@ pub(super) use account::{Account, PasswordFrom};
 pub(super) use audit::{Audit, Export, Tail, Verify, Words};
 pub(super) use client::{Client, NewClient, Owner};
 pub(super) use impersonation::Impersonation;
+pub(super) use keeping::{Archive, Hold, Month, NewSink, Sink, SinkForm};
 
 /// One badge for every app of a telehealth platform.
 #[derive(Debug, Parser)]

@@ -68,14 +68,14 @@ async fn export(asked: &Export, site: &Site, operator: &Operator<'_>) -> Result<
     Ok(Reply::new(&facts, text))
 }
 
-fn unwritable(path: &Path, error: &io::Error) -> Failure {
+pub(super) fn unwritable(path: &Path, error: &io::Error) -> Failure {
     Failure::refused(
         format!("{} can't be written: {error}", path.display()),
         "Name a file that is not there yet, in a folder that this user may write to.",
     )
 }
 
-fn unmade(path: &Path, error: &ExportError) -> Failure {
+pub(super) fn unmade(path: &Path, error: &ExportError) -> Failure {
     match error {
         ExportError::Log(error) => unread(error),
         ExportError::Unwritable(error) => unwritable(path, error),

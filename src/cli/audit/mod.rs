@@ -1,6 +1,9 @@
 //! `lanyard audit`.
 
+mod archive;
 mod export;
+mod hold;
+mod sink;
 mod tail;
 mod verify;
 
@@ -16,6 +19,10 @@ pub(super) fn run(asked: &Asked, given: &Given) -> Result<Reply, Failure> {
         Asked::Verify(asked) => verify::run(asked),
         Asked::Export(asked) => export::run(asked, &Site::enter(given)?),
         Asked::Tail(asked) => tail::run(asked, &Site::enter(given)?),
+        Asked::Sink(asked) => sink::run(asked, &Site::enter(given)?),
+        Asked::Hold(asked) => hold::run(asked, &Site::enter(given)?),
+        Asked::Archive(asked) => archive::run(asked, &Site::enter(given)?),
+        Asked::Expire { before } => archive::expire(*before, &Site::enter(given)?),
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-
 use super::unread;
 use crate::audit::format::Line;
 use crate::audit::siem::{ocsf, syslog};
@@ -25,8 +23,8 @@ async fn tail(asked: &Tail, site: &Site, operator: &Operator<'_>) -> Result<Repl
     let owner = tenant::load(operator, &asked.tenant).await?;
     let logs = operator.logs(&site.config.issuer);
     logs.sequence().await.map_err(|e| unread(&e))?;
-    let recorded = logs.record(owner.id, json!(null), json!(null));
-    recorded.await.map_err(|e| unread(&e))?;
+    let recorded = logs.record_tail(owner.id).await;
+    recorded.map_err(|e| unread(&e))?;
     let stop = asked_to_stop();
     tokio::pin!(stop);
     let host = site.config.issuer.url().host_str().unwrap_or_default();

@@ -8,6 +8,7 @@ use std::path::Path;
 use time::{Duration, OffsetDateTime};
 
 use crate::audit::log::Logs;
+use crate::audit::sinks::Sinks;
 use crate::config::Issuer;
 use crate::db::{Authority, Db, Job, StoreError};
 use crate::env::Env;
@@ -67,6 +68,16 @@ impl<'a> Operator<'a> {
     /// The logs of this deployment.
     pub const fn logs(&self, issuer: &'a Issuer) -> Logs<'a> {
         Logs {
+            db: self.db,
+            env: self.env,
+            keys: self.keys,
+            issuer,
+        }
+    }
+
+    /// Where the logs of this deployment go as they grow.
+    pub const fn sinks(&self, issuer: &'a Issuer) -> Sinks<'a> {
+        Sinks {
             db: self.db,
             env: self.env,
             keys: self.keys,

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::minting::{self, Issue};
 use super::{TokenResponse, malformed_form};
 use crate::app::App;
-use crate::audit::{self, EventType};
+use crate::audit::{self, EventType, Trace};
 use crate::db::{Authority, Identity, StoreError, Tx};
 use crate::http::form::Parameters;
 use crate::http::oauth_error::OAuthError;
@@ -54,6 +54,7 @@ pub async fn redeem_together(
         asked: read(form).ok()?,
         client_tenant: app.clients.tenant_of(&by.id)?,
         by,
+        trace: Trace::current(),
     };
     let tenant = redemption.asked.presented.tenant;
     let mint = |(client, redeemed): Bought| mint(app, &client, tenant, redeemed);

@@ -5,6 +5,7 @@ use http::HeaderMap;
 use super::minting::{self, Issue};
 use super::{TokenResponse, malformed_form};
 use crate::app::App;
+use crate::audit::Trace;
 use crate::db::{Authority, Identity, StoreError, Tx};
 use crate::http::form::Parameters;
 use crate::http::oauth_error::{OAuthError, OAuthErrorCode};
@@ -57,6 +58,7 @@ pub async fn rotate(
         client_tenant: app.clients.tenant_of(&by.id)?,
         by,
         peer: peer.clone(),
+        trace: Trace::current(),
     };
     let tenant = refresh.asked.presented.tenant();
     let mint = |rotated: Rotated| {

@@ -7,6 +7,7 @@ mod export;
 mod plans;
 mod retention;
 mod sequence;
+mod sinks;
 
 use lanyard::audit::log::Logs;
 use lanyard::ids::TenantId;

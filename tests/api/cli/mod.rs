@@ -10,8 +10,10 @@ mod drill;
 mod ending;
 pub(crate) mod folder;
 mod honest;
+mod keeping;
 mod log;
 mod server;
+mod sinks;
 mod tenants;
 
 use std::sync::Arc;

@@ -13,7 +13,7 @@ const PASSWORD: &str = "canary-of-the-administrator";
 pub(super) struct Server {
     child: Child,
     /// With its administrator's login.
-    url: String,
+    pub(super) url: String,
     _folder: Folder,
 }
 

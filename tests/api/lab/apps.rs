@@ -43,10 +43,20 @@ impl AppsOfALab {
 
     /// Registers them for these clinics and serves them as long as the test runs.
     pub(crate) async fn serve(self, lab: &Lab, slugs: &[&str]) {
+        Self::register(lab, slugs).await;
+        self.attend(lab).await;
+    }
+
+    /// Registers them for these clinics.
+    pub(crate) async fn register(lab: &Lab, slugs: &[&str]) {
         lab.platform().await;
         for kind in Kind::ALL {
             registration::register(&lab.app, kind, slugs).await.unwrap();
         }
+    }
+
+    /// Serves them, registered already, as long as the test runs.
+    pub(crate) async fn attend(self, lab: &Lab) {
         let routers = apps::routers(&lab.app).await.unwrap();
         for ((kind, listener), (routed, router)) in self.listeners.into_iter().zip(routers) {
             assert_eq!(kind, routed);

@@ -255,7 +255,7 @@ impl Lab {
     /// What the log says of an account, oldest first.
     pub(crate) async fn events_of(&self, who: &Person) -> Vec<Event> {
         sqlx::query_as(
-            "select type, account_id, detail from audit.event
+            "select type, account_id, detail - 'trace' as detail from audit.event
              where account_id = $1 order by recorded_at",
         )
         .bind(who.account)
@@ -267,7 +267,7 @@ impl Lab {
     /// What the log says of one tenant, oldest first.
     pub(crate) async fn events_in(&self, tenant: TenantId) -> Vec<Event> {
         sqlx::query_as(
-            "select type, account_id, detail from audit.event
+            "select type, account_id, detail - 'trace' as detail from audit.event
              where tenant_id = $1 order by recorded_at",
         )
         .bind(tenant)

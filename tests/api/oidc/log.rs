@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{Client, World};
 use crate::lab::{Lab, some_id};
 
-async fn world(roles: &[&str]) -> World {
+pub(super) async fn world(roles: &[&str]) -> World {
     let lab = Lab::apart(|config| {
         let name = format!("lanyard-anchor-{}", some_id());
         config.audit.anchor = Some(std::env::temp_dir().join(name));
@@ -19,7 +19,7 @@ async fn world(roles: &[&str]) -> World {
     World::on(lab, roles).await
 }
 
-async fn auditor(world: &World) -> (Client, String) {
+pub(super) async fn auditor(world: &World) -> (Client, String) {
     let platform = world.lab.platform().await;
     let client = world
         .register(platform, |client| {
@@ -30,14 +30,14 @@ async fn auditor(world: &World) -> (Client, String) {
     (client, token)
 }
 
-async fn token(world: &World, client: &Client) -> String {
+pub(super) async fn token(world: &World, client: &Client) -> String {
     let request = world.request(client, &[("scope", "openid audit:read profile:read")]);
     let back = world.sign_in(&world.lab.browser(), &request).await;
     let tokens = world.redeem(client, &super::code_of(&back)).await.json();
     tokens["access_token"].as_str().unwrap().to_owned()
 }
 
-fn kinds(page: &Value) -> Vec<String> {
+pub(super) fn kinds(page: &Value) -> Vec<String> {
     let entries = page["entries"].as_array().unwrap();
     entries
         .iter()
@@ -112,7 +112,7 @@ async fn auditors_read_their_clinics_log_and_leave_an_entry() {
     );
     for wrong in [
         "most=0",
-        "most=101",
+        "most=501",
         "before=-1",
         "type=nothing.here",
         "type=",

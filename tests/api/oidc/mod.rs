@@ -4,6 +4,7 @@ mod activity;
 mod api;
 mod authorize;
 mod canary;
+mod closed;
 mod code;
 mod consent;
 mod cors;
@@ -22,7 +23,9 @@ mod reviews;
 mod revocation;
 mod sessions_end;
 mod standing;
+mod taken;
 mod together;
+mod trace;
 mod userinfo;
 
 use base64::Engine as _;

@@ -292,7 +292,7 @@ static CONTEXTS: LazyLock<Vec<(&'static str, Vec<Said>)>> = LazyLock::new(|| {
             ..Said::member(class)
         });
     }
-    let jobs = ["administer_tenants", "read_log", "keep_log"].map(Said::job);
+    let jobs = ["administer_tenants", "read_log", "keep_log", "forward_log"].map(Said::job);
     let platform = [vec![Said::member("support")], jobs.to_vec()].concat();
     let apps = vec![
         Said::member("grant"),

@@ -11,6 +11,7 @@
 //! ```
 
 mod anchor;
+mod digests;
 mod disclosed;
 mod finding;
 mod header;
@@ -28,6 +29,7 @@ use super::TreeHash;
 use super::proof::Plan;
 use super::tree::Subtree;
 pub use anchor::anchored;
+pub use digests::{Digests, digests};
 pub use finding::{Finding, Kind};
 pub use verify::{Compared, Report, Verdict, verify};
 pub use writer::{Block, Disclosure, Entry, Writer};

@@ -18,7 +18,7 @@ use super::policy::{self, ClinicChoice, Facts, SessionFacts, Step};
 use super::request;
 use super::settle::{Wanted, code_of, facts_of, standing_at, told};
 use crate::app::App;
-use crate::audit::{self, EventType, Written};
+use crate::audit::{self, EventType, Trace, Written};
 use crate::db::{Foretold, Gathered, Pieces, Proved, StoreError};
 use crate::http::browser::Browser;
 use crate::http::form::Parameters;
@@ -37,6 +37,7 @@ pub(crate) struct Authorization {
     client: Arc<Client>,
     request: Box<AuthorizeRequest>,
     wanted: Wanted,
+    trace: Option<Trace>,
 }
 
 /// The code that answers it when it is committed.
@@ -99,6 +100,7 @@ fn read(app: &App, browser: &Browser, given: &Parameters) -> Option<Authorizatio
         wanted: Wanted::of(&client, organization.as_deref()),
         client,
         request: Box::new(request),
+        trace: Trace::current(),
     })
 }
 
@@ -151,6 +153,7 @@ fn judge(
         session: presented,
         client,
         request,
+        trace,
         ..
     } = authorization;
     let account = read.session.standing.session.account;
@@ -181,12 +184,12 @@ fn judge(
     };
     let code = code_of(app, client, request, session, subject);
     let (text, digest) = codes::draw(app, tenant, &code);
-    let event = EventType::AuthorizeGranted;
+    let (event, of) = (EventType::AuthorizeGranted, (*trace, now));
     let grant = Grant {
         proved,
         tenant,
         digest,
-        event: audit::write(&app.env, &app.keys, event, now, told(&code)),
+        event: audit::write(&app.env, &app.keys, event, of, told(&code)),
         code,
     };
     Some((grant, text))

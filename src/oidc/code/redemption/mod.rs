@@ -17,7 +17,7 @@ use time::OffsetDateTime;
 use super::model::{IssuedCode, PresentedCode};
 use super::service;
 use crate::app::App;
-use crate::audit::{self, EventType, Written};
+use crate::audit::{self, EventType, Trace, Written};
 use crate::db::{Gathered, Pieces, Proved, StoreError, firsts};
 use crate::identity::membership::Member;
 use crate::ids::{CodeId, FamilyId, SessionId, SubjectId, TenantId};
@@ -49,6 +49,8 @@ pub(crate) struct Redemption {
     pub(crate) by: PresentedClient,
     /// Where to look for a client of that name.
     pub(crate) client_tenant: TenantId,
+    /// Which request shows it.
+    pub(crate) trace: Option<Trace>,
 }
 
 /// What a code buys when that is committed.
@@ -170,6 +172,7 @@ fn judge(app: &App, redemption: &Redemption, read: store::Read) -> Option<(Claim
         &new_family(app, &client, &code, &standing, now),
     );
     let detail = told(&client, &code, beginning.id());
+    let of = (redemption.trace, now);
     let claim = Claim {
         proved,
         tenant,
@@ -179,7 +182,7 @@ fn judge(app: &App, redemption: &Redemption, read: store::Read) -> Option<(Claim
         family: beginning.id(),
         absolute_end_at: beginning.absolute_end_at(),
         digest: beginning.kept(app),
-        event: audit::write(&app.env, &app.keys, EventType::CodeRedeemed, now, detail),
+        event: audit::write(&app.env, &app.keys, EventType::CodeRedeemed, of, detail),
     };
     let redeemed = Redeemed {
         code,

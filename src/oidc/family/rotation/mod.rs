@@ -23,7 +23,7 @@ use super::model::{Generation, Redemption};
 use super::policy::Decision;
 use super::successor::SealedSuccessor;
 use crate::app::App;
-use crate::audit::{self, EventType, Written};
+use crate::audit::{self, EventType, Trace, Written};
 use crate::db::{Gathered, Pieces, Proved, StoreError, firsts};
 use crate::fault::{self, Point};
 use crate::http::peer::Peer;
@@ -45,6 +45,8 @@ pub(crate) struct Refresh {
     pub(crate) client_tenant: TenantId,
     /// Where it comes from.
     pub(crate) peer: Peer,
+    /// Which request shows it.
+    pub(crate) trace: Option<Trace>,
 }
 
 /// What comes of it when it is committed.
@@ -172,6 +174,7 @@ fn judge(
     let (successor, sealed) = facts::succeed(app, &asked.presented, &permit, now);
     let detail = facts::told(&asked.presented, json!({}));
     let after = permit.after();
+    let of = (refresh.trace, now);
     let claim = Claim {
         proved,
         tenant: after.tenant,
@@ -184,7 +187,7 @@ fn judge(
         sealed,
         sealed_until: permit.sealed_until(),
         digest: facts::kept(app, after, &successor),
-        event: audit::write(&app.env, &app.keys, EventType::RefreshRotated, now, detail),
+        event: audit::write(&app.env, &app.keys, EventType::RefreshRotated, of, detail),
     };
     let token = facts::expose(after, successor);
     let (scopes, ends_at) = (asked.scopes.as_deref(), permit.access_ends_at());

@@ -1,0 +1,50 @@
+//! An answer whose body is made piece by piece while it is sent.
+
+use std::error::Error;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use hyper::body::{Body as HttpBody, Frame};
+use tokio::sync::mpsc;
+
+/// Whoever takes nothing for so long is not served on.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What goes wrong after the answer has begun: it is cut short, so that nobody takes it for whole.
+pub type Cut = Box<dyn Error + Send + Sync>;
+
+/// Where the pieces go. One waits at most, so memory is needed for two.
+#[derive(Debug)]
+pub struct Pieces(mpsc::Sender<Result<Bytes, Cut>>);
+
+impl Pieces {
+    /// With the body that they make. Dropped without a cut, they were all.
+    pub fn begin() -> (Self, Body) {
+        let (to, from) = mpsc::channel(1);
+        (Self(to), Body::new(Made(from)))
+    }
+
+    /// Gives one; false if nobody takes it.
+    pub async fn give(&self, piece: Result<Vec<u8>, Cut>) -> bool {
+        let given = self.0.send(piece.map(Bytes::from));
+        matches!(tokio::time::timeout(PATIENCE, given).await, Ok(Ok(())))
+    }
+}
+
+#[derive(Debug)]
+struct Made(mpsc::Receiver<Result<Bytes, Cut>>);
+
+impl HttpBody for Made {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        let next = self.0.poll_recv(cx);
+        next.map(|piece| piece.map(|piece| piece.map(Frame::data)))
+    }
+}
