@@ -69,6 +69,8 @@ uuid_id! {
     ImpersonationId,
     /// What lets a proxy act for a patient: the `sid` of its tokens.
     DelegationId,
+    /// One way of a browser into one app under such a grant.
+    HandoverId,
 }
 
 impl TenantId {

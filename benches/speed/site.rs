@@ -204,6 +204,7 @@ impl Site {
                 Vec::new()
             },
             post_logout_redirect_uris: Vec::new(),
+            initiate_login_uri: None,
             origins: Vec::new(),
             scopes: for_app(&["visits:read", "audit:read"]),
             audiences: vec![self.audience()],

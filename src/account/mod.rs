@@ -8,6 +8,7 @@
 //! 3. Nothing is shown or taken while a second factor is asked for and not proved (LOGIN-10).
 
 pub(crate) mod factors;
+mod impersonation;
 mod password;
 pub mod routes;
 mod service;

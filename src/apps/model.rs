@@ -142,7 +142,7 @@ impl ClinicFacts {
 }
 
 /// A sign-in under way: what its callback needs.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PendingLogin {
     /// Repeated by the ID token.
     pub nonce: String,
@@ -155,6 +155,44 @@ pub struct PendingLogin {
     /// Whether what she typed before is sent when she comes back.
     #[serde(default)]
     pub sends_draft: bool,
+    /// Whether somebody told the app to begin it, and for whom (OIDC Core §4): then alone may it
+    /// end in a session in which somebody acts as her.
+    #[serde(default)]
+    pub is_initiated: bool,
+    /// The session under `act` that it renews, if it does: then it ends in that one or in none.
+    #[serde(default)]
+    pub renews: Option<Renewed>,
+}
+
+impl PendingLogin {
+    /// The page to go to afterwards.
+    pub fn back(&self) -> &str {
+        self.renews.as_ref().map_or("/", |renews| &renews.back)
+    }
+}
+
+/// A session under `act` whose token is to be renewed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Renewed {
+    /// As whom.
+    pub subject: String,
+    /// By which grant.
+    pub grant: Uuid,
+    /// The page that was asked for: a path of ours.
+    pub back: String,
+}
+
+/// Support acts as the person in a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acting {
+    /// Who: a `sub` of the platform's tenant.
+    pub actor: Uuid,
+    /// What he is called.
+    pub actor_name: Option<String>,
+    /// By which grant.
+    pub grant: Uuid,
+    /// How much is lent: its word.
+    pub preset: String,
 }
 
 /// What the issuer gave us, and whose it is. Kept as ciphertext.
@@ -174,6 +212,9 @@ pub struct Tokens {
     pub clinic: ClinicFacts,
     /// Her name there.
     pub name: Option<String>,
+    /// Who acts as her, if somebody does; then there is no refresh token.
+    #[serde(default)]
+    pub acting: Option<Acting>,
 }
 
 impl fmt::Debug for Tokens {

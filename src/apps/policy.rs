@@ -4,11 +4,16 @@ use http::HeaderMap;
 use http::uri::Authority;
 use time::{Duration, OffsetDateTime};
 
-use super::model::{AppSession, Told};
+use super::model::{AppSession, Kind, Told};
 use crate::pages::EndReason;
 
 /// A token with less life left than this is renewed before it is used.
 const ACCESS_TOKEN_MARGIN_SECONDS: i64 = 10;
+/// The same under `act`, where the browser fetches the next one and a page may make many calls.
+const ACTING_MARGIN_SECONDS: i64 = 30;
+/// A token under `act` that is refused so soon after it was given is not renewed again: another
+/// would fare no better.
+const ACTING_PAUSE: Duration = Duration::seconds(2);
 
 /// Whether a `GET` of a page is a person's act: a navigation that she began, in a tab she sees.
 /// A stranger's page that opens ours in the background of nothing she did keeps no session alive.
@@ -47,6 +52,14 @@ pub enum Step {
 
 /// - `patience`: how old may be what the issuer said last.
 pub fn step(session: &AppSession, now: OffsetDateTime, patience: Duration) -> Step {
+    if session.tokens.acting.is_some() {
+        // The grant's end is no secret of the issuer's; anything before it the API tells.
+        return if session.told.session_ends_at <= now {
+            Step::End(EndReason::ImpersonationOver)
+        } else {
+            Step::Use
+        };
+    }
     let token_ends = session.tokens.access_ends_at - ACCESS_TOKEN_MARGIN_SECONDS;
     if session.told.session_ends_at <= now {
         Step::End(EndReason::Expired)
@@ -58,6 +71,16 @@ pub fn step(session: &AppSession, now: OffsetDateTime, patience: Duration) -> St
     } else {
         Step::Use
     }
+}
+
+/// Whether the browser has to fetch a session under `act` another token before it is used: there is
+/// no refresh token.
+///
+/// - `is_refused`: whether the API takes the present one no more
+pub fn must_renew(session: &AppSession, now: OffsetDateTime, is_refused: bool) -> bool {
+    let ends = session.tokens.access_ends_at - ACTING_MARGIN_SECONDS;
+    let is_ripe = session.told.told_at + ACTING_PAUSE <= now;
+    session.tokens.acting.is_some() && is_ripe && (is_refused || ends <= now.unix_timestamp())
 }
 
 /// Why the issuer refused a refresh, as far as its clocks let us know.
@@ -75,6 +98,15 @@ pub fn reason_of_refusal(session: &AppSession, now: OffsetDateTime) -> EndReason
 pub fn outlasts_silence(session: &AppSession, now: OffsetDateTime) -> bool {
     now < idle_ends_at(&session.told, session.active_at)
         && now.unix_timestamp() < session.tokens.access_ends_at
+}
+
+/// Whether an app is for someone of these roles.
+pub fn is_for(kind: Kind, roles: &[String]) -> bool {
+    roles.iter().any(|role| match role.as_str() {
+        "patient" => kind == Kind::Patient,
+        "clinician" | "nurse" => kind == Kind::Clinician,
+        _ => kind == Kind::Console,
+    })
 }
 
 /// Whom a request's host names.
@@ -128,7 +160,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::apps::model::{ClinicFacts, Tokens};
+    use crate::apps::model::{Acting, ClinicFacts, Tokens};
 
     const START: OffsetDateTime = datetime!(2026-03-01 08:00 UTC);
 
@@ -149,6 +181,7 @@ mod tests {
                     accent: String::new(),
                 },
                 name: None,
+                acting: None,
             },
             told: Told {
                 told_at: START,
@@ -180,6 +213,30 @@ mod tests {
         );
         let end = session.told.session_ends_at;
         assert_eq!(step(&session, end, hour), Step::End(EndReason::Expired));
+    }
+
+    /// Design §7: no refresh; the end of the grant is the end.
+    #[test]
+    fn a_session_under_act_is_renewed_by_the_browser_and_ends_with_the_grant() {
+        let mut session = session();
+        let at = |seconds: i64| START + Duration::seconds(seconds);
+        assert!(!must_renew(&session, at(299), true), "nobody acts");
+        session.tokens.acting = Some(Acting {
+            actor: Uuid::nil(),
+            actor_name: None,
+            grant: Uuid::nil(),
+            preset: "read-only".to_owned(),
+        });
+        assert_eq!(step(&session, at(299), Duration::ZERO), Step::Use);
+        let over = Step::End(EndReason::ImpersonationOver);
+        assert_eq!(
+            step(&session, session.told.session_ends_at, Duration::ZERO),
+            over
+        );
+        assert!(!must_renew(&session, at(269), false));
+        assert!(must_renew(&session, at(270), false));
+        assert!(must_renew(&session, at(2), true));
+        assert!(!must_renew(&session, at(1), true), "just given");
     }
 
     #[test]

@@ -122,13 +122,13 @@ fn place(app: &App, kind: Kind) -> String {
 fn client(app: &App, kind: Kind, slugs: &[&str]) -> Result<NewClient, String> {
     let url = &super::settings(&app.config, kind).url;
     let hosts = || std::iter::once(None).chain(slugs.iter().copied().map(Some));
+    let at = |slug: Option<&str>, path: &str| {
+        let address = format!("{}{path}", sites::origin_of(url, slug));
+        RedirectUri::parse(&address).map_err(|why| format!("{address}: {why}"))
+    };
+    let own = |path: &str| at(None, path);
     let addresses = |path: &str| -> Result<Vec<RedirectUri>, String> {
-        hosts()
-            .map(|slug| {
-                let address = format!("{}{path}", sites::origin_of(url, slug));
-                RedirectUri::parse(&address).map_err(|why| format!("{address}: {why}"))
-            })
-            .collect()
+        hosts().map(|slug| at(slug, path)).collect()
     };
     Ok(NewClient {
         tenant: TenantId::PLATFORM,
@@ -140,6 +140,7 @@ fn client(app: &App, kind: Kind, slugs: &[&str]) -> Result<NewClient, String> {
         id_token_alg: IdTokenAlg::Rs256,
         redirect_uris: addresses(routes::CALLBACK)?,
         post_logout_redirect_uris: addresses(paths::SIGNED_OUT)?,
+        initiate_login_uri: Some(own(paths::APP_SIGN_IN)?),
         origins: Vec::new(),
         scopes: api::SCOPES.iter().map(|&scope| scope.to_owned()).collect(),
         audiences: vec![api::audience(app.issuer())],

@@ -41,6 +41,7 @@ pub(super) async fn register(app: &App, known_as: &KnownAs) -> Result<String, De
         id_token_alg: IdTokenAlg::Rs256,
         redirect_uris: vec![redirect],
         post_logout_redirect_uris: Vec::new(),
+        initiate_login_uri: None,
         origins: Vec::new(),
         scopes: known_as.scopes.iter().map(|&s| s.to_owned()).collect(),
         audiences: vec![crate::apps::api::audience(app.issuer())],

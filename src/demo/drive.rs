@@ -200,6 +200,8 @@ impl Run<'_> {
             organization: Some("juniper"),
             is_silent: true,
             step_up: None,
+            login_hint: None,
+            renews: None,
         };
         let failed = |error: OidcError| DemoError::Step(error.to_string());
         let outset = oidc.begin(asked).await.map_err(failed)?;

@@ -118,6 +118,8 @@ pub(super) async fn connect(State(demo): State<Demo>, id: RequestId) -> Response
         organization: None,
         is_silent: false,
         step_up: None,
+        login_hint: None,
+        renews: None,
     };
     match demo.partner.oidc.begin(asked).await {
         Ok(outset) => {

@@ -10,6 +10,7 @@ use http::request::Parts;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::app::App;
+use crate::oidc::handover::model::{PresentedHandover, TRANSFER_LIFE};
 use crate::recovery::model::RecoveryLink;
 use crate::secret::KeyedDigest;
 use crate::sessions::PresentedSession;
@@ -19,6 +20,10 @@ use crate::sessions::PresentedSession;
 const SESSION_COOKIE: &str = "__Host-lanyard_session";
 const BROWSER_COOKIE: &str = "__Host-lanyard_browser";
 const RECOVERY_COOKIE: &str = "__Host-lanyard_recovery";
+/// Binds a transfer into an app to the browser that it was made in.
+const TRANSFER_COOKIE: &str = "__Host-lanyard_transfer";
+/// A browser's session under a grant to act as somebody: never the SSO session.
+const HANDOVER_COOKIE: &str = "__Host-lanyard_handover";
 /// How long a browser is known again, in days: the most that browsers keep a cookie
 /// (RFC 6265bis §5.5).
 const BROWSER_DAYS: i64 = 400;
@@ -32,6 +37,10 @@ pub struct Browser {
     pub session: Option<PresentedSession>,
     /// The link that this browser came with from a mail, if it did.
     pub recovery: Option<RecoveryLink>,
+    /// What binds a transfer to this browser, if one is under way.
+    pub transfer: Option<PresentedHandover>,
+    /// Its session under a grant, if it has one.
+    pub handover: Option<PresentedHandover>,
     csrf: SecretString,
     digest: KeyedDigest,
 }
@@ -84,6 +93,10 @@ impl FromRequestParts<App> for Browser {
         let recovery = jar
             .get(RECOVERY_COOKIE)
             .and_then(|c| RecoveryLink::parse(c.value()));
+        let of_handover = |name| {
+            jar.get(name)
+                .and_then(|c| PresentedHandover::parse(c.value()))
+        };
         let bytes = secret.expose_secret().as_bytes();
         let csrf = SecretString::from(app.keys.csrf_token(bytes));
         let digest = app.keys.digest("browser", bytes, &[]);
@@ -92,6 +105,8 @@ impl FromRequestParts<App> for Browser {
             is_new,
             session,
             recovery,
+            transfer: of_handover(TRANSFER_COOKIE),
+            handover: of_handover(HANDOVER_COOKIE),
             csrf,
             digest,
         })
@@ -142,6 +157,35 @@ impl SetCookies {
     #[must_use]
     pub fn no_recovery(self) -> Self {
         self.without(RECOVERY_COOKIE)
+    }
+
+    /// Binds a transfer to this browser, for as long as one is good.
+    #[must_use]
+    pub(crate) fn transfer(mut self, value: &SecretString) -> Self {
+        let mut cookie = locked(TRANSFER_COOKIE, value.expose_secret().to_owned());
+        cookie.set_max_age(TRANSFER_LIFE);
+        self.0.push(cookie);
+        self
+    }
+
+    /// Takes that away.
+    #[must_use]
+    pub(crate) fn no_transfer(self) -> Self {
+        self.without(TRANSFER_COOKIE)
+    }
+
+    /// The browser's session under a grant: its end is the server's matter.
+    #[must_use]
+    pub(crate) fn handover(mut self, value: &SecretString) -> Self {
+        self.0
+            .push(locked(HANDOVER_COOKIE, value.expose_secret().to_owned()));
+        self
+    }
+
+    /// Takes that away.
+    #[must_use]
+    pub(crate) fn no_handover(self) -> Self {
+        self.without(HANDOVER_COOKIE)
     }
 
     fn without(mut self, name: &'static str) -> Self {

@@ -1,6 +1,7 @@
 //! What the clinic and its people do about a grant: say yes or no, end it, see what was opened.
 
 use serde_json::json;
+use time::OffsetDateTime;
 
 use super::model::{Acted, EndCause, Grant, ImpersonationId, Opened, Recorded, Rule, State};
 use super::policy::{self, Denial};
@@ -10,7 +11,7 @@ use crate::app::App;
 use crate::audit::EventType;
 use crate::db::{Authority, Identity, StoreError, Tx};
 use crate::identity::membership::store as membership;
-use crate::ids::{AccountId, ClientId, SubjectId, TenantId};
+use crate::ids::{AccountId, ClientId, SessionId, SubjectId, TenantId};
 
 /// Somebody of the clinic, in whose transaction an answer is given.
 #[derive(Clone, Copy, Debug)]
@@ -97,6 +98,43 @@ pub(crate) async fn end_by_actor(
     };
     end(tx, (&app.env, &app.keys), &grant, EndCause::Actor).await?;
     found(tx, tenant, id).await.map(Answer::Done)
+}
+
+/// Ends a grant of a clinic for `cause`, whoever finds it, in a transaction of that clinic; false if
+/// it was over.
+pub(crate) async fn end_for(
+    tx: &mut Tx<Identity>,
+    app: &App,
+    (tenant, id): (TenantId, ImpersonationId),
+    cause: EndCause,
+) -> Result<bool, StoreError> {
+    let Some(grant) = store::find_held(tx, tenant, id).await? else {
+        return Ok(false);
+    };
+    tx.proceed(Authority::acting(grant.actor, tenant, grant.subject))
+        .await?;
+    end(tx, (&app.env, &app.keys), &grant, cause).await
+}
+
+/// In which session of the actor's a grant that stands at `at` started, in a transaction of its
+/// clinic.
+pub(crate) async fn find_actor_session(
+    tx: &mut Tx<Identity>,
+    (tenant, id): (TenantId, ImpersonationId),
+    at: OffsetDateTime,
+) -> Result<Option<SessionId>, StoreError> {
+    let held = store::find_held(tx, tenant, id).await?;
+    let standing = held.filter(|grant| grant.stands(at));
+    Ok(standing.and_then(|grant| grant.actor_session))
+}
+
+/// What who acts under a grant is called, in a transaction of its clinic.
+pub(crate) async fn actor_name(
+    tx: &mut Tx<Identity>,
+    (tenant, id): (TenantId, ImpersonationId),
+) -> Result<Option<String>, StoreError> {
+    let held = store::find_held(tx, tenant, id).await?;
+    Ok(held.map(|grant| grant.actor_name))
 }
 
 /// The newest grants of a clinic, in its transaction, with what was opened.

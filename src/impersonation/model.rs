@@ -86,6 +86,8 @@ words! {
         ClinicSuspended = "clinic_suspended",
         /// The clinic asks for more than was met.
         PolicyChanged = "policy_changed",
+        /// A code that opened an app was shown twice.
+        CodeReplayed = "code_replayed",
     }
 }
 

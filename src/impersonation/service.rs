@@ -274,7 +274,7 @@ fn denied(
 }
 
 /// Who acts, as whom, under which grant: in every event, whoever causes it.
-pub(super) fn told(actor: SubjectId, subject: SubjectId, id: ImpersonationId) -> Value {
+pub(crate) fn told(actor: SubjectId, subject: SubjectId, id: ImpersonationId) -> Value {
     json!({ "impersonation": id, "actor": actor, "subject_id": subject })
 }
 

@@ -67,6 +67,8 @@ pub(super) async fn is_lent(tx: &mut Tx<Identity>, roles: &[String]) -> Result<b
 pub(super) struct Lending {
     /// Her account.
     pub(super) account_id: AccountId,
+    /// As her clinic calls her.
+    pub(super) display_name: String,
     /// Whether each of her roles may be acted as, and there is one.
     pub(super) may_be_acted_as: bool,
     /// Those of her roles that carry a lent key.
@@ -83,7 +85,7 @@ pub(super) async fn find_lending(
     preset: Preset,
 ) -> Result<Option<Lending>, StoreError> {
     let row = sqlx::query_as(
-        "select m.account_id,
+        "select m.account_id, m.display_name,
                 coalesce((select bool_and(role.may_be_acted_as)
                   from identity.membership_role r
                   join identity.role on role.role = r.role

@@ -15,7 +15,8 @@ use super::token::minting::Life;
 use crate::app::App;
 use crate::db::{Authority, Identity, StoreError};
 use crate::http::oauth_error::OAuthError;
-use crate::ids::{TenantId, TenantSessionId};
+use crate::ids::{ImpersonationId, TenantId, TenantSessionId};
+use crate::impersonation::answers;
 use crate::sessions::service as sessions;
 
 /// What a person did it with, and when; unix seconds.
@@ -70,7 +71,8 @@ fn is_reportable(app: &App, by: &Client, event: &Event) -> bool {
     is_in_time && audience_of(app, by, token, &life).is_some()
 }
 
-/// Notes one instant of a person's activity in the session that a tenant's `sid` names.
+/// Notes one instant of a person's activity in the session that a tenant's `sid` names. Under a
+/// grant to act as somebody it is the actor's, in his own session: hers stands still.
 ///
 /// # Errors
 /// [`StoreError`]; an instant that moves nothing is none.
@@ -84,6 +86,15 @@ pub async fn note(
     app.db
         .run(authority, async |tx| {
             if let Some(standing) = sessions::find_by_sid(tx, app, sid, "").await? {
+                sessions::note_activity(tx, app, &standing, at).await?;
+                return Ok(());
+            }
+            let grant = (tenant, ImpersonationId::from_uuid(sid.as_uuid()));
+            let found = answers::find_actor_session(tx, grant, app.env.now()).await?;
+            let Some(session) = found else { return Ok(()) };
+            tx.proceed(Authority::presented_in(TenantId::PLATFORM))
+                .await?;
+            if let Some(standing) = sessions::find_in_tenant(tx, app, session, "").await? {
                 sessions::note_activity(tx, app, &standing, at).await?;
             }
             Ok(())

@@ -115,7 +115,7 @@ fn document(app: &App) -> Value {
         "authorization_response_iss_parameter_supported": true,
         "claims_supported": [
             "iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "tid",
-            "name", "email"
+            "name", "email", "act", "actor_name"
         ],
         "acr_values_supported": [ACR_PASSWORD, ACR_MFA],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],

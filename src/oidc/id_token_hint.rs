@@ -1,6 +1,7 @@
 //! Our own ID tokens, given back as a hint: an expired one is good (OIDC RP-Initiated Logout §2).
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use uuid::Uuid;
 
 use crate::app::App;
@@ -18,6 +19,9 @@ pub struct Hint {
     pub sid: TenantSessionId,
     /// For which client it was made.
     pub client: ClientId,
+    /// Whether somebody acts as her in it: then `sid` is the grant, and no session of hers or of the
+    /// actor's.
+    pub is_acting: bool,
 }
 
 #[derive(Deserialize)]
@@ -27,6 +31,8 @@ struct Claims {
     aud: String,
     sid: TenantSessionId,
     tid: TenantId,
+    /// Whatever its shape.
+    act: Option<IgnoredAny>,
 }
 
 /// Reads a hint; `None` unless one of our published keys signed it as an ID token of ours.
@@ -37,5 +43,6 @@ pub fn read(app: &App, token: &str) -> Option<Hint> {
         subject: claims.sub,
         sid: claims.sid,
         client: ClientId::parse(&claims.aud)?,
+        is_acting: claims.act.is_some(),
     })
 }

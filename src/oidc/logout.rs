@@ -15,7 +15,8 @@ use crate::http::form::{Parameters, RequestParameters};
 use crate::http::layers::RequestId;
 use crate::http::page::{self, PageError};
 use crate::identity::membership::store as membership;
-use crate::ids::{ClientId, SessionId};
+use crate::ids::{ClientId, ImpersonationId, SessionId};
+use crate::impersonation::{EndCause, answers};
 use crate::oidc::client::{policy as client_policy, service as clients};
 use crate::oidc::id_token_hint::{self, Hint};
 use crate::pages::{self, LogoutConfirmPage, paths};
@@ -63,15 +64,17 @@ async fn begin(
     let Some(hint) = hint else {
         return ask(app, id, browser).await;
     };
-    let ended = end_hinted(app, &hint).await?;
-    let is_this_browsers = browser
-        .session
-        .as_ref()
-        .is_some_and(|shown| Some(shown.id) == ended);
-    let cookies = if is_this_browsers {
-        SetCookies::default().no_session()
+    let cookies = if hint.is_acting {
+        end_grant(app, &hint).await?;
+        SetCookies::default().no_handover()
     } else {
-        SetCookies::default()
+        let ended = end_hinted(app, &hint).await?;
+        let shown = browser.session.as_ref();
+        if shown.is_some_and(|shown| Some(shown.id) == ended) {
+            SetCookies::default().no_session()
+        } else {
+            SetCookies::default()
+        }
     };
     let target = match one("post_logout_redirect_uri")? {
         Some(uri) => allowed_target(app, &hint, uri, one("state")?).await?,
@@ -99,6 +102,18 @@ async fn end_hinted(app: &App, hint: &Hint) -> Result<Option<SessionId>, StoreEr
             };
             sessions::end(tx, app, session, EndReason::SignedOut).await?;
             Ok::<_, StoreError>(Some(session))
+        })
+        .await
+}
+
+/// Ends the grant that a hint under `act` names: the actor is done. His own session and hers go on.
+async fn end_grant(app: &App, hint: &Hint) -> Result<(), StoreError> {
+    let authority = Authority::<Identity>::presented_in(hint.tenant);
+    let grant = ImpersonationId::from_uuid(hint.sid.as_uuid());
+    app.db
+        .run(authority, async |tx| {
+            answers::end_for(tx, app, (hint.tenant, grant), EndCause::Actor).await?;
+            Ok(())
         })
         .await
 }

@@ -3,6 +3,7 @@
 pub mod acted;
 pub mod activity;
 pub mod authorize;
+mod bearer;
 pub mod client;
 pub mod clinic;
 pub mod code;
@@ -10,6 +11,7 @@ pub mod consent;
 pub mod cors;
 pub mod discovery;
 pub mod family;
+pub mod handover;
 pub mod id_token_hint;
 pub mod interaction;
 pub mod introspection;

@@ -12,7 +12,9 @@ use crate::db::{Authority, Identity, StoreError};
 use crate::http::bearer::{BearerError, bearer};
 use crate::http::form::RequestParameters;
 use crate::identity::membership::{Member, store as membership};
-use crate::ids::{SubjectId, TenantSessionId};
+use crate::ids::{ClientId, ImpersonationId, SubjectId, TenantSessionId};
+use crate::impersonation::answers;
+use crate::impersonation::model::{Acted, Recorded};
 use crate::oidc::token::access_token::{self, Claims};
 use crate::sessions::service as sessions;
 
@@ -60,15 +62,61 @@ async fn answer(
     let Some(sid) = claims.sid else {
         return Err(BearerError::Invalid);
     };
-    let member = find(app, &claims, sid).await?.ok_or(BearerError::Invalid)?;
+    let found = match claims.act {
+        Some(_) => find_acted(app, &claims, sid).await?,
+        None => find(app, &claims, sid).await?.map(|member| (member, None)),
+    };
+    let (member, actor_name) = found.ok_or(BearerError::Invalid)?;
     let mut known = json!({ "sub": claims.sub, "tid": claims.tid });
     if has("profile") {
         known["name"] = member.display_name.into();
     }
-    if has("email") {
+    // Under `act` no token has that scope: her address is not lent.
+    if has("email") && claims.act.is_none() {
         known["email"] = member.login.into();
     }
+    if let Some(act) = claims.act {
+        known["actor_name"] = actor_name.into();
+        // The last: nothing written after it could say otherwise.
+        known["act"] = act;
+    }
     Ok(known)
+}
+
+/// As which API it is recorded what was asked under `act`.
+const OWN_NAME: &str = "lanyard-userinfo";
+
+/// The member under a grant that stands, and what who acts is called; the request is on the record,
+/// as at any API.
+async fn find_acted(
+    app: &App,
+    claims: &Claims,
+    sid: TenantSessionId,
+) -> Result<Option<(Member, Option<String>)>, StoreError> {
+    let subject = SubjectId::from_uuid(claims.sub);
+    let grant = (claims.tid, ImpersonationId::from_uuid(sid.as_uuid()));
+    let now = app.env.now();
+    let acted = Acted {
+        audience: app.issuer().to_owned(),
+        method: "GET".to_owned(),
+        route: "/userinfo".to_owned(),
+        status: Acted::NOT_YET_ANSWERED,
+        at: now,
+    };
+    let api = ClientId::parse(OWN_NAME).expect("a client's name");
+    let authority = Authority::<Identity>::presented_in(claims.tid);
+    app.db
+        .run(authority, async |tx| {
+            let recorded = answers::record_acted(tx, app, grant, (&api, &acted)).await?;
+            if recorded != Recorded::Yes {
+                return Ok(None);
+            }
+            let member = membership::find(tx, claims.tid, subject).await?;
+            let name = answers::actor_name(tx, grant).await?;
+            let active = member.filter(|member| member.is_active);
+            Ok::<_, StoreError>(active.map(|member| (member, name)))
+        })
+        .await
 }
 
 /// The member, if her session and membership still stand: a token in hand outlives them.

@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::{Accent, Hidden, paths};
+use super::{Accent, ActingBanner, Hidden, paths};
 
 /// The clinic whose name and color a page wears.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub struct Frame {
     pub demo_banner: bool,
     /// The session behind the page, if someone is signed in: brings the warning before its end.
     pub session: Option<SessionFacts>,
+    /// Who acts as the person, if somebody does: the first on the page, and nothing hides it.
+    pub acting: Option<ActingBanner>,
 }
 
 impl Frame {
@@ -38,6 +40,7 @@ impl Frame {
             request_id,
             demo_banner: false,
             session: None,
+            acting: None,
         }
     }
 

@@ -200,6 +200,44 @@ fn a_page_with_a_session_carries_the_warning_and_the_way_out() {
     assert!(!welcome.html.contains("lanyard-session") && !welcome.html.contains("<dialog"));
 }
 
+/// Design §7: who acts as whom is the first that a page says, in words, and nothing on it hides that
+/// or leads to the actor's own account as if it were hers.
+#[test]
+fn a_page_of_somebody_acted_as_says_so_first() {
+    let all = gallery(USUAL);
+    let acted: Vec<_> = all
+        .iter()
+        .filter(|page| page.name.contains("-acting"))
+        .collect();
+    assert!(!acted.is_empty());
+    for page in acted {
+        let (_, body) = page.html.split_once("<body").expect("a body");
+        let first = tags(body).nth(1).expect("an element");
+        assert!(
+            first.starts_with("div class=\"lanyard-banner "),
+            "{}: <{first}>",
+            page.name
+        );
+        assert_eq!(attribute(first, "role"), Some("status"), "{}", page.name);
+        assert!(
+            body.contains("(read-only) until 03:26 UTC."),
+            "{}",
+            page.name
+        );
+        assert!(
+            !body.contains("account-link") && !body.contains("<nav"),
+            "{}",
+            page.name
+        );
+        assert!(body.contains("action=\"/sign-out\"><input type=\"hidden\" name=\"csrf\""));
+    }
+    let hides = "lanyard-banner";
+    assert!(!include_str!("session.js").contains(hides));
+    let css = include_str!("lanyard.css");
+    let print = css.split("@media print").nth(1).expect("a rule for paper");
+    assert!(!print.contains(hides));
+}
+
 /// For the eye, and for axe: `target/gallery`, laid out as the server would serve it.
 #[test]
 fn the_gallery_is_left_to_be_looked_at() {

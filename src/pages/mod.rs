@@ -16,6 +16,7 @@
 
 mod accent;
 mod account;
+mod acting;
 mod apps;
 mod assets;
 mod consent;
@@ -24,6 +25,7 @@ mod contrast;
 mod deed;
 mod demo;
 mod emergency;
+mod enter;
 mod factor;
 mod frame;
 #[cfg(test)]
@@ -47,6 +49,7 @@ pub use account::{
     AccountNotice, AccountPage, AppRow, ChangePasswordPage, ChangePasswordProblem, ClinicApp,
     MembershipRow, SessionRow,
 };
+pub use acting::ActingBanner;
 pub use apps::{
     AnnouncementNotice, App, AppLink, ConsoleHomePage, Fact, MemberRow, Person, Refusal,
     RefusalPage, Surroundings, VisitRow, VisitsHomePage, WelcomePage,
@@ -61,6 +64,7 @@ pub use demo::{
 pub use emergency::{
     EMERGENCY_REASONS, EmergenciesPage, EmergencyPage, OpenRow, RecordPage, WaitingRow,
 };
+pub use enter::{EnterApp, EnterPage, Enterable};
 pub use factor::{
     CodePage, CodeProblem, EnrollPage, EnrollProblem, FactorDevice, FactorNotice, FactorsPage,
     RecoveryCodePage, RecoveryCodesPage,

@@ -73,10 +73,18 @@ pub enum EndReason {
     Expired,
     /// Ended from another device, by an administrator, by a changed password.
     Elsewhere,
+    /// Support acted as somebody, and the grant is over.
+    ImpersonationOver,
 }
 
 impl EndReason {
-    const ALL: [Self; 4] = [Self::SignedOut, Self::Idle, Self::Expired, Self::Elsewhere];
+    const ALL: [Self; 5] = [
+        Self::SignedOut,
+        Self::Idle,
+        Self::Expired,
+        Self::Elsewhere,
+        Self::ImpersonationOver,
+    ];
 
     /// The value of `reason`.
     pub const fn word(self) -> &'static str {
@@ -85,6 +93,7 @@ impl EndReason {
             Self::Idle => "idle",
             Self::Expired => "expired",
             Self::Elsewhere => "elsewhere",
+            Self::ImpersonationOver => "impersonation_over",
         }
     }
 
@@ -127,11 +136,18 @@ impl SignedOutPage {
                 "You, or your clinic, ended this session from another window or device, or \
                  your password was changed. What was saved is safe."
             }
+            EndReason::ImpersonationOver => {
+                "You acted as somebody else. Its time was up, or somebody ended it. What you \
+                 opened is on the record."
+            }
         }
     }
 
     fn what_next(&self) -> &'static str {
         match (self.reason, &self.sign_in_href) {
+            (EndReason::ImpersonationOver, _) => {
+                "Your own sign-in goes on. You can close this window."
+            }
             (EndReason::Elsewhere, Some(_)) => {
                 "If that was not you, sign in and change your password."
             }
@@ -148,6 +164,7 @@ impl Page for SignedOutPage {
             EndReason::Idle => "You were signed out because you were away",
             EndReason::Expired => "Your session has reached its end",
             EndReason::Elsewhere => "Your session was ended elsewhere",
+            EndReason::ImpersonationOver => "This access is over",
         }
     }
 }

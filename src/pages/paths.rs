@@ -44,6 +44,10 @@ pub const ACCOUNT_SUPPORT: &str = "/account/access";
 pub const ACCOUNT_SUPPORT_ANSWER: &str = "/account/access/answer";
 /// Issuer. `POST csrf, clinic, grant`: ends it, or takes a yes back.
 pub const ACCOUNT_SUPPORT_END: &str = "/account/access/end";
+/// Issuer. `GET`: [`super::EnterPage`]; `POST csrf, client`: into that app.
+pub const IMPERSONATION_ENTER: &str = "/impersonation/{grant}/enter";
+/// Issuer. `POST csrf`: who acts ends it.
+pub const IMPERSONATION_END: &str = "/impersonation/{grant}/end";
 /// Issuer. `GET ?flow=`: [`super::RecoveryPage`]; `POST csrf, flow, login`.
 pub const RECOVERY: &str = "/recovery";
 /// Issuer. `GET ?key=`: the link in the mail; leads to [`RECOVERY_NEW`].
@@ -95,3 +99,13 @@ pub const SESSION: &str = "/session";
 pub const SESSION_ACTIVITY: &str = "/session/activity";
 /// Where [`super::asset`]s are served.
 pub const ASSETS: &str = "/assets/";
+
+/// [`IMPERSONATION_ENTER`] of one grant.
+pub fn impersonation_enter(grant: &str) -> String {
+    IMPERSONATION_ENTER.replace("{grant}", grant)
+}
+
+/// [`IMPERSONATION_END`] of one grant.
+pub fn impersonation_end(grant: &str) -> String {
+    IMPERSONATION_END.replace("{grant}", grant)
+}

@@ -26,6 +26,10 @@ pub enum IdentityDead {
     TenantSessions,
     /// Sessions that no clinic knows any more.
     Sessions,
+    /// Codes that support's browsers brought.
+    HandoverCodes,
+    /// Ways of support's browsers into apps.
+    Handovers,
     /// Requests that waited for a person.
     Interactions,
     /// Counters of guesses whose window is past.
@@ -87,6 +91,17 @@ const fn of_a_sign_in(what: IdentityDead, table: &'static str, why: &'static str
     }
 }
 
+const fn of_a_handover(what: IdentityDead, table: &'static str, why: &'static str) -> Rule {
+    Rule {
+        what: Dead::Identity(what),
+        table,
+        since: "the end of its minute, half an hour after which no grant lives",
+        kept: "1d",
+        keep: |_| Duration::days(1),
+        why,
+    }
+}
+
 /// What goes together, in order: what refers to another goes before it.
 pub const CHAINS: &[&[Rule]] = &[
     &[
@@ -115,6 +130,18 @@ pub const CHAINS: &[&[Rule]] = &[
             IdentityDead::Sessions,
             "identity.session",
             "who asks what happened is told from when and where she was signed in",
+        ),
+    ],
+    &[
+        of_a_handover(
+            IdentityDead::HandoverCodes,
+            "identity.handover_code",
+            "a code that comes back ends the grant",
+        ),
+        of_a_handover(
+            IdentityDead::Handovers,
+            "identity.handover",
+            "the log can say why a transfer was refused",
         ),
     ],
     &[Rule {

@@ -19,6 +19,8 @@ pub(super) async fn purge(
         Dead::Codes => sqlx::query_scalar("select identity.purge_codes($1, $2)"),
         Dead::TenantSessions => sqlx::query_scalar("select identity.purge_tenant_sessions($1, $2)"),
         Dead::Sessions => sqlx::query_scalar("select identity.purge_sessions($1, $2)"),
+        Dead::HandoverCodes => sqlx::query_scalar("select identity.purge_handover_codes($1, $2)"),
+        Dead::Handovers => sqlx::query_scalar("select identity.purge_handovers($1, $2)"),
         Dead::Interactions => sqlx::query_scalar("select identity.purge_interactions($1, $2)"),
         Dead::Throttle => sqlx::query_scalar("select identity.purge_throttle($1, $2)"),
         Dead::KnownPlaces => sqlx::query_scalar("select identity.purge_known_places($1, $2)"),

@@ -2,6 +2,7 @@
 
 mod apps;
 pub(crate) mod factors;
+mod impersonation;
 mod overview;
 mod password;
 mod sessions;
@@ -46,6 +47,11 @@ pub fn routes() -> Router<App> {
         .route(paths::ACCOUNT_SUPPORT, get(support::show))
         .route(paths::ACCOUNT_SUPPORT_ANSWER, post(support::answer))
         .route(paths::ACCOUNT_SUPPORT_END, post(support::end))
+        .route(
+            paths::IMPERSONATION_ENTER,
+            get(impersonation::show).post(impersonation::enter),
+        )
+        .route(paths::IMPERSONATION_END, post(impersonation::end))
 }
 
 /// The live session behind the browser, all of whose proof was given, or where to go instead: to

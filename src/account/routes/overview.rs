@@ -6,7 +6,7 @@ use http::StatusCode;
 use super::{frame, signed_in};
 use crate::account::service;
 use crate::app::App;
-use crate::apps::{Kind, sites};
+use crate::apps::{policy as apps, sites};
 use crate::http::page::{PageError, page};
 use crate::http::visit::Visit;
 use crate::identity::membership::Membership;
@@ -95,17 +95,10 @@ fn face(membership: &Membership) -> Clinic {
 
 /// The platform's apps that are for someone of these roles, at the clinic's own hosts.
 fn own_apps(app: &App, membership: &Membership) -> Vec<ClinicApp> {
-    let is_for = |kind: Kind| {
-        membership.roles.iter().any(|role| match role.as_str() {
-            "patient" => kind == Kind::Patient,
-            "clinician" | "nurse" => kind == Kind::Clinician,
-            _ => kind == Kind::Console,
-        })
-    };
     let is_platform = membership.clinic.tenant_id == TenantId::PLATFORM;
     let slug = (!is_platform).then_some(membership.clinic.slug.as_str());
     sites::addresses(&app.config, slug)
-        .filter(|(kind, _)| is_for(*kind))
+        .filter(|(kind, _)| apps::is_for(*kind, &membership.roles))
         .map(|(kind, origin)| ClinicApp {
             name: kind.name(),
             href: format!("{origin}/"),

@@ -127,6 +127,7 @@ const fn why(state: State, cause: EndCause) -> &'static str {
         }
         (_, EndCause::ClinicSuspended) => "your clinic was closed",
         (_, EndCause::PolicyChanged) => "your clinic no longer allows it",
+        (_, EndCause::CodeReplayed) => "it was shut for safety",
     }
 }
 

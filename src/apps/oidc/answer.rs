@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
 use crate::apps::calls::CallError;
-use crate::apps::model::Told;
+use crate::apps::model::{Acting, Told};
 
 /// What an issuer that tells no clocks is taken to mean.
 const UNTOLD_IDLE: Duration = Duration::minutes(15);
@@ -35,7 +35,18 @@ impl ExtraTokenFields for Clocks {}
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct TenantClaims {
     pub(super) tid: uuid::Uuid,
-    pub(super) name: Option<String>,
+    pub(super) actor_name: Option<String>,
+    /// Of any other shape: the token is refused.
+    pub(super) act: Option<Act>,
+}
+
+/// Support acts (RFC 8693 §4.1).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Act {
+    pub(super) sub: uuid::Uuid,
+    pub(super) grant: uuid::Uuid,
+    pub(super) preset: String,
 }
 impl AdditionalClaims for TenantClaims {}
 
@@ -117,6 +128,19 @@ pub struct IdentityOf {
     pub tenant: uuid::Uuid,
     /// The `name`.
     pub name: Option<String>,
+    /// The `act`, with what who acts is called.
+    pub acting: Option<Acting>,
+}
+
+impl TenantClaims {
+    pub(super) fn acting(&self) -> Option<Acting> {
+        self.act.as_ref().map(|act| Acting {
+            actor: act.sub,
+            actor_name: self.actor_name.clone(),
+            grant: act.grant,
+            preset: act.preset.clone(),
+        })
+    }
 }
 
 pub(super) fn told(clocks: &Clocks, now: OffsetDateTime) -> Told {

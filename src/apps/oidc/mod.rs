@@ -11,10 +11,10 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use openidconnect::core::{CoreAuthPrompt, CoreAuthenticationFlow};
 use openidconnect::{
-    AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken, IssuerUrl, LogoutRequest, Nonce,
-    NonceVerifier, OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier,
-    PostLogoutRedirectUrl, ProviderMetadataWithLogout, RedirectUrl, RefreshToken, Scope,
-    TokenResponse as _,
+    AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken, IssuerUrl, LoginHint,
+    LogoutRequest, Nonce, NonceVerifier, OAuth2TokenResponse as _, PkceCodeChallenge,
+    PkceCodeVerifier, PostLogoutRedirectUrl, ProviderMetadataWithLogout, RedirectUrl, RefreshToken,
+    Scope, TokenResponse as _,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Mutex;
@@ -25,7 +25,7 @@ pub use answer::{Granted, IdentityOf, OidcError};
 
 use super::api::Challenge;
 use super::calls::Caller;
-use super::model::PendingLogin;
+use super::model::{PendingLogin, Renewed};
 use crate::env::Env;
 
 /// How long what discovery said is believed without asking again.
@@ -84,6 +84,10 @@ pub struct Asked<'a> {
     pub is_silent: bool,
     /// What an API wants her to prove before it does what she typed (RFC 9470 §4).
     pub step_up: Option<&'a Challenge>,
+    /// For whom somebody told the app to begin it, opaque to it (OIDC Core §4).
+    pub login_hint: Option<&'a str>,
+    /// The session under `act` that is renewed, with its ID token.
+    pub renews: Option<(Renewed, &'a str)>,
 }
 
 impl Oidc {
@@ -140,6 +144,16 @@ impl Oidc {
         if let Some(slug) = asked.organization {
             request = request.add_extra_param("organization", slug.to_owned());
         }
+        if let Some(hint) = asked.login_hint {
+            request = request.set_login_hint(LoginHint::new(hint.to_owned()));
+        }
+        let hint = match &asked.renews {
+            None => None,
+            Some((_, id_token)) => Some(parse(id_token)?),
+        };
+        if let Some(hint) = &hint {
+            request = request.set_id_token_hint(hint);
+        }
         let (address, _, _) = request.url();
         let pending = PendingLogin {
             nonce,
@@ -147,6 +161,8 @@ impl Oidc {
             redirect_uri: asked.redirect_uri,
             is_silent: asked.is_silent,
             sends_draft: asked.step_up.is_some(),
+            is_initiated: asked.login_hint.is_some(),
+            renews: asked.renews.map(|(renewed, _)| renewed),
         };
         Ok(Outset { address, pending })
     }
@@ -261,7 +277,7 @@ impl Oidc {
             return Ok(None);
         };
         let bad = |e: &dyn fmt::Display| OidcError::BadAnswer(e.to_string());
-        let hint: Token = id_token.parse().map_err(|e: serde_json::Error| bad(&e))?;
+        let hint = parse(id_token)?;
         let back = PostLogoutRedirectUrl::new(back_to.to_owned()).map_err(|e| bad(&e))?;
         let request = LogoutRequest::from(endpoint)
             .set_client_id(ClientId::new(self.client_id.to_owned()))
@@ -346,7 +362,11 @@ impl Oidc {
             raw: token.to_string(),
             subject: claims.subject().as_str().to_owned(),
             tenant: claims.additional_claims().tid,
-            name: claims.additional_claims().name.clone(),
+            name: claims
+                .name()
+                .and_then(|name| name.get(None))
+                .map(|name| name.as_str().to_owned()),
+            acting: claims.additional_claims().acting(),
         })
     }
 
@@ -354,6 +374,11 @@ impl Oidc {
     fn fresh(&self) -> String {
         base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(self.env.random_bytes::<32>())
     }
+}
+
+fn parse(id_token: &str) -> Result<Token, OidcError> {
+    let parsed = id_token.parse();
+    parsed.map_err(|e: serde_json::Error| OidcError::BadAnswer(e.to_string()))
 }
 
 fn address(text: &str) -> Result<RedirectUrl, OidcError> {

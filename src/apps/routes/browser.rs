@@ -10,6 +10,7 @@ use http::header::SET_COOKIE;
 use http::request::Parts;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::HOME;
 use crate::apps::RelyingParty;
 use crate::apps::model::{Kind, Ticket};
 use crate::apps::sites::Site;
@@ -20,9 +21,24 @@ pub(super) struct Browser {
     /// The session's cookie, if one of our form came.
     pub(super) session: Option<Ticket>,
     login: Option<SecretString>,
+    /// The page that it asks for: a path of ours, with its query.
+    page: String,
 }
 
+/// Longest path that is come back to, in bytes.
+const LONGEST_PAGE: usize = 1000;
+
 impl Browser {
+    /// The page that it asks for, to come back to: never another host's.
+    pub(super) fn page(&self) -> &str {
+        let is_ours = self.page.starts_with('/') && !self.page.starts_with("//");
+        if is_ours && self.page.len() <= LONGEST_PAGE {
+            &self.page
+        } else {
+            HOME
+        }
+    }
+
     /// The value that binds a sign-in under way to this browser, if it has one.
     pub(super) fn login(&self) -> Option<&str> {
         self.login.as_ref().map(SecretString::expose_secret)
@@ -62,6 +78,11 @@ impl FromRequestParts<RelyingParty> for Browser {
             login: of(rp.kind().login_cookie())
                 .filter(|v| v.len() == 43)
                 .map(SecretString::from),
+            page: parts
+                .uri
+                .path_and_query()
+                .map_or(HOME, |page| page.as_str())
+                .to_owned(),
         })
     }
 }

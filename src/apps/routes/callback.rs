@@ -10,6 +10,7 @@ use super::announcement;
 use super::browser::{Browser, SetCookies};
 use super::deed::Deed;
 use super::outcome::AppError;
+use super::session::ended_page;
 use crate::apps::RelyingParty;
 use crate::apps::model::{ClinicFacts, Found, PendingLogin, Ticket, Tokens};
 use crate::apps::oidc::Granted;
@@ -84,6 +85,7 @@ async fn land(
     }
     match (sent.code, sent.error) {
         (Some(code), None) => admit(rp, site, browser, &code, pending).await,
+        (None, Some(_)) if pending.renews.is_some() => give_up(rp, browser).await,
         (None, Some(error)) => refuse(rp, browser, &error, &pending).await,
         _ => Err(AppError::StrangeCallback("neither code nor error")),
     }
@@ -126,7 +128,9 @@ async fn refuse(
         }
         return Ok(Redirect::to(&format!("{HOME}?done={}", announcement::KEPT)).into_response());
     }
-    if (pending.is_silent && needs_a_page) || error == "access_denied" {
+    // Whoever sent the browser must not end in a session of somebody else's.
+    let has_a_front = error == "access_denied" && !pending.is_initiated;
+    if (pending.is_silent && needs_a_page) || has_a_front {
         return Ok(Redirect::to(FRONT).into_response());
     }
     Err(AppError::Sent(error.chars().take(64).collect()))
@@ -147,6 +151,41 @@ async fn kept_deed(rp: &RelyingParty, browser: &Browser) -> Result<Option<Deed>,
     })
 }
 
+/// The issuer gives a session under `act` no other token: the grant is over.
+async fn give_up(rp: &RelyingParty, browser: &Browser) -> Result<Response, AppError> {
+    let (app, kind) = (rp.app(), rp.kind());
+    let reason = EndReason::ImpersonationOver;
+    if let Some(before) = &browser.session {
+        let ending = app.db.run(service::authority(before.id), async |tx| {
+            match service::find(tx, app, kind, before).await? {
+                // Not a session of her own, if she signed in meanwhile.
+                Some(Found::Live(found)) if found.tokens.acting.is_some() => {
+                    service::end(tx, app, before.id, reason).await
+                }
+                _ => Ok(false),
+            }
+        });
+        let _is_ended: bool = ending.await?;
+    }
+    Ok(ended_page(rp, reason))
+}
+
+/// Whether what the issuer gave is of the kind that was asked for: a session under `act` comes of a
+/// browser that was sent, or renews the one of the same grant; and a renewal gives nothing else.
+fn is_as_asked(granted: &Granted, pending: &PendingLogin) -> bool {
+    let identity = granted.id_token.as_ref();
+    let acting = identity.and_then(|identity| identity.acting.as_ref());
+    match (&pending.renews, acting) {
+        (None, None) => true,
+        (None, Some(_)) => pending.is_initiated,
+        (Some(_), None) => false,
+        (Some(renews), Some(acting)) => {
+            acting.grant == renews.grant
+                && identity.is_some_and(|identity| identity.subject == renews.subject)
+        }
+    }
+}
+
 async fn admit(
     rp: &RelyingParty,
     site: &Site,
@@ -156,7 +195,12 @@ async fn admit(
 ) -> Result<Response, AppError> {
     let (app, kind) = (rp.app(), rp.kind());
     let sends_draft = pending.sends_draft;
+    let asked = pending.clone();
     let granted = rp.oidc().redeem(code, pending).await?;
+    if !is_as_asked(&granted, &asked) {
+        let detail = "a session of another kind than was asked for";
+        return Err(AppError::BadIssuer(detail.to_owned()));
+    }
     let told = granted.told;
     let tokens = tokens(rp, site, granted).await?;
     let mut draft = None;
@@ -171,6 +215,7 @@ async fn admit(
         });
         // What she typed is hers, whoever signs in after her.
         if let Some(Found::Live(before)) = ending.await?
+            && before.tokens.acting == tokens.acting
             && before.tokens.subject == tokens.subject
             && before.tokens.clinic.id == tokens.clinic.id
         {
@@ -194,7 +239,7 @@ async fn admit(
             announcement::keep(rp, ticket.id, Some(&text)).await?;
             Redirect::to(HOME).into_response()
         }
-        None => Redirect::to(HOME).into_response(),
+        None => Redirect::to(asked.back()).into_response(),
     };
     Ok((cookies, onward).into_response())
 }
@@ -223,5 +268,6 @@ async fn tokens(rp: &RelyingParty, site: &Site, granted: Granted) -> Result<Toke
         subject: identity.subject,
         clinic,
         name: identity.name,
+        acting: identity.acting,
     })
 }

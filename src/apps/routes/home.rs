@@ -82,6 +82,9 @@ async fn show(
     let (session, me) = match known(rp, session, by_person).await {
         Ok(Known::Here(session, me)) => (session, me),
         Ok(Known::Over(reason)) => return ended_page(rp, reason),
+        Ok(Known::Renew(session)) => {
+            return sign_in::renew(rp, site, browser, id, &session).await;
+        }
         Err(error) => return error.respond(rp, site, id),
     };
     let around = Surroundings::of(rp, site, browser, id, &session);

@@ -1,27 +1,52 @@
-//! `GET /sign-in`: to the issuer.
+//! `GET /sign-in`: to the issuer, by a person's own wish or because somebody sends her browser
+//! (OIDC Core §4).
 
-use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use secrecy::ExposeSecret as _;
+use serde::Deserialize;
 
 use super::browser::{Browser, SetCookies, fresh_login};
 use super::outcome::AppError;
 use super::{CALLBACK, HOME};
 use crate::apps::RelyingParty;
 use crate::apps::api::Challenge;
+use crate::apps::model::{AppSession, Renewed};
 use crate::apps::oidc::Asked;
 use crate::apps::service;
 use crate::apps::sites::Site;
 use crate::apps::standing::{Standing, standing};
 use crate::http::layers::RequestId;
 
-/// `GET /sign-in`: begins the code flow; with a live session, home.
+/// Longest hint that is passed on, in bytes.
+const LONGEST_HINT: usize = 254;
+
+/// What whoever sends a browser says, each at most once (OIDC Core §4).
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Initiated {
+    iss: Option<String>,
+    login_hint: Option<String>,
+}
+
+/// `GET /sign-in`: begins the code flow; with a live session, home. With a `login_hint` it is
+/// somebody's that may be another's than the session: the issuer says whose.
 pub(super) async fn sign_in(
     State(rp): State<RelyingParty>,
     site: Site,
     browser: Browser,
     id: RequestId,
+    initiated: Result<Query<Initiated>, QueryRejection>,
 ) -> Response {
+    let Ok(Query(Initiated { iss, login_hint })) = initiated else {
+        return AppError::StrangeCallback("a parameter twice").respond(&rp, &site, &id);
+    };
+    if iss.is_some_and(|iss| iss != rp.app().issuer()) {
+        return AppError::StrangeCallback("another issuer").respond(&rp, &site, &id);
+    }
+    if let Some(hint) = login_hint.filter(|hint| hint.len() <= LONGEST_HINT) {
+        return go(&rp, &site, &browser, &id, Errand::Initiated(&hint)).await;
+    }
     let clinic = site.clinic.as_ref().map(|c| c.slug.as_str());
     let patience = super::session::PATIENCE_OF_A_PAGE;
     match standing(&rp, browser.session.as_ref(), clinic, patience).await {
@@ -39,7 +64,30 @@ pub(super) async fn begin(
     id: &RequestId,
     is_silent: bool,
 ) -> Response {
-    match set_out(rp, site, browser, is_silent, None).await {
+    go(rp, site, browser, id, Errand::SignIn { is_silent }).await
+}
+
+/// Sends the browser for the next token of a session under `act`, and back to the page that it asks
+/// for.
+pub(super) async fn renew(
+    rp: &RelyingParty,
+    site: &Site,
+    browser: &Browser,
+    id: &RequestId,
+    session: &AppSession,
+) -> Response {
+    let errand = Errand::Renewal(session, browser.page());
+    go(rp, site, browser, id, errand).await
+}
+
+async fn go(
+    rp: &RelyingParty,
+    site: &Site,
+    browser: &Browser,
+    id: &RequestId,
+    errand: Errand<'_>,
+) -> Response {
+    match set_out_for(rp, site, browser, errand).await {
         Ok(response) => response,
         Err(error) => error.respond(rp, site, id),
     }
@@ -52,6 +100,46 @@ pub(super) async fn set_out(
     browser: &Browser,
     is_silent: bool,
     step_up: Option<&Challenge>,
+) -> Result<Response, AppError> {
+    let errand = match step_up {
+        Some(challenge) => Errand::StepUp(challenge),
+        None => Errand::SignIn { is_silent },
+    };
+    set_out_for(rp, site, browser, errand).await
+}
+
+/// What a browser is sent to the issuer for.
+enum Errand<'a> {
+    /// Her own sign-in.
+    SignIn { is_silent: bool },
+    /// What an API wants her to prove first.
+    StepUp(&'a Challenge),
+    /// Whoever the hint is for.
+    Initiated(&'a str),
+    /// The next token of a session under `act`; then back to a page.
+    Renewal(&'a AppSession, &'a str),
+}
+
+impl Errand<'_> {
+    fn renews(&self) -> Option<(Renewed, &str)> {
+        let Self::Renewal(session, page) = self else {
+            return None;
+        };
+        let acting = session.tokens.acting.as_ref()?;
+        let renewed = Renewed {
+            subject: session.tokens.subject.clone(),
+            grant: acting.grant,
+            back: (*page).to_owned(),
+        };
+        Some((renewed, &session.tokens.id_token))
+    }
+}
+
+async fn set_out_for(
+    rp: &RelyingParty,
+    site: &Site,
+    browser: &Browser,
+    errand: Errand<'_>,
 ) -> Result<Response, AppError> {
     let (app, kind) = (rp.app(), rp.kind());
     let mut cookies = SetCookies::of(kind);
@@ -68,8 +156,20 @@ pub(super) async fn set_out(
         redirect_uri: format!("{}{CALLBACK}", site.origin),
         state: shown_state.expose_secret(),
         organization: site.clinic.as_ref().map(|c| c.slug.as_str()),
-        is_silent,
-        step_up,
+        is_silent: match errand {
+            Errand::SignIn { is_silent } => is_silent,
+            Errand::Renewal(..) => true,
+            Errand::StepUp(_) | Errand::Initiated(_) => false,
+        },
+        step_up: match errand {
+            Errand::StepUp(challenge) => Some(challenge),
+            _ => None,
+        },
+        login_hint: match errand {
+            Errand::Initiated(hint) => Some(hint),
+            _ => None,
+        },
+        renews: errand.renews(),
     };
     let outset = rp.oidc().begin(asked).await?;
     let keeping = app.db.run(service::authority(state.id), async |tx| {

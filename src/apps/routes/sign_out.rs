@@ -33,22 +33,33 @@ pub(super) async fn sign_out(
         return AppError::Forged.respond(&rp, &site, &id);
     }
     match leave(&rp, &site, &browser).await {
-        Ok(to) => (SetCookies::of(rp.kind()).no_session(), Redirect::to(&to)).into_response(),
+        // The page at the end knows the session again, and says what is over.
+        Ok((to, EndReason::ImpersonationOver)) => Redirect::to(&to).into_response(),
+        Ok((to, _)) => (SetCookies::of(rp.kind()).no_session(), Redirect::to(&to)).into_response(),
         Err(error) => error.respond(&rp, &site, &id),
     }
 }
 
-async fn leave(rp: &RelyingParty, site: &Site, browser: &Browser) -> Result<String, AppError> {
+/// Of a session under `act` the issuer ends the grant, and neither her session nor the actor's own.
+async fn leave(
+    rp: &RelyingParty,
+    site: &Site,
+    browser: &Browser,
+) -> Result<(String, EndReason), AppError> {
     let clinic = site.clinic.as_ref().map(|c| c.slug.as_str());
     // No question to the issuer first: an old hint is good at logout.
     let found = look(rp, browser.session.as_ref(), clinic).await?;
     let back = format!("{}{}", site.origin, paths::SIGNED_OUT);
     let Standing::Live(session) = found else {
-        return Ok(back);
+        return Ok((back, EndReason::SignedOut));
     };
-    end(rp, &session, EndReason::SignedOut).await?;
+    let reason = match session.tokens.acting {
+        Some(_) => EndReason::ImpersonationOver,
+        None => EndReason::SignedOut,
+    };
+    end(rp, &session, reason).await?;
     let everywhere = rp.oidc().logout(&session.tokens.id_token, &back).await?;
-    Ok(everywhere.map_or(back, String::from))
+    Ok((everywhere.map_or(back, String::from), reason))
 }
 
 #[derive(Deserialize)]
@@ -75,7 +86,9 @@ pub(super) async fn signed_out(
     let shown = SignedOutPage {
         frame: frame(&rp, &site, &id),
         reason,
-        sign_in_href: Some(paths::APP_SIGN_IN.to_owned()),
+        // Who acted as somebody has nothing to sign in to here.
+        sign_in_href: (reason != EndReason::ImpersonationOver)
+            .then(|| paths::APP_SIGN_IN.to_owned()),
     };
     let cookies = SetCookies::of(rp.kind()).no_session();
     (cookies, page::page(StatusCode::OK, &shown)).into_response()

@@ -2,11 +2,14 @@
 
 use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderMap, StatusCode};
+use lanyard_verifier::{Banner, GrantId, Preset, SubjectId, SupportSession};
+use uuid::Uuid;
 
 use super::HOME;
 use super::browser::Browser;
 use super::outcome::{AppError, frame};
 use super::session::{PATIENCE_OF_A_PAGE, ended_page, facts};
+use super::sign_in;
 use crate::apps::api::{ApiError, Me};
 use crate::apps::model::{AppSession, Kind};
 use crate::apps::sites::{self, Site};
@@ -14,7 +17,9 @@ use crate::apps::standing::{Standing, note_act, refresh, standing};
 use crate::apps::{RelyingParty, policy, words};
 use crate::http::layers::RequestId;
 use crate::http::page;
-use crate::pages::{AppLink, EndReason, Person, Refusal, RefusalPage, Surroundings, paths};
+use crate::pages::{
+    ActingBanner, AppLink, EndReason, Person, Refusal, RefusalPage, Surroundings, paths,
+};
 
 /// What became of a session when the API was asked who she is.
 pub(super) enum Known {
@@ -22,6 +27,8 @@ pub(super) enum Known {
     Here(Box<AppSession>, Result<Me, ApiError>),
     /// It is over.
     Over(EndReason),
+    /// The browser has to fetch it another token.
+    Renew(Box<AppSession>),
 }
 
 /// Asks the API who she is, with a fresh token if it takes this one no more.
@@ -32,9 +39,17 @@ pub(super) async fn known(
     mut session: AppSession,
     by_person: bool,
 ) -> Result<Known, AppError> {
+    let now = rp.app().env.now();
+    if policy::must_renew(&session, now, false) {
+        return Ok(Known::Renew(Box::new(session)));
+    }
     let token = session.tokens.access_token.clone();
     let mut me = rp.api().get::<Me>("me", &token, by_person).await;
-    if me.as_ref().is_err_and(ApiError::is_dead_token) {
+    let is_dead = me.as_ref().is_err_and(ApiError::is_dead_token);
+    if is_dead && policy::must_renew(&session, now, true) {
+        return Ok(Known::Renew(Box::new(session)));
+    }
+    if is_dead && session.tokens.acting.is_none() {
         // Refused before its time, such as after a rotation of keys: once more with a fresh one.
         session = match refresh(rp, session).await? {
             Standing::Live(fresh) => *fresh,
@@ -86,6 +101,9 @@ pub(super) async fn open(
             }
         }
         Ok(Known::Over(reason)) => Opened::Answered(ended_page(rp, reason)),
+        Ok(Known::Renew(session)) => {
+            Opened::Answered(sign_in::renew(rp, site, browser, id, &session).await)
+        }
         Err(error) => Opened::Answered(error.respond(rp, site, id)),
     }
 }
@@ -103,6 +121,7 @@ impl Surroundings {
         let mut frame = frame(rp, site, id);
         frame.clinic = Some(clinic.shown());
         frame.session = Some(facts(rp, session, &csrf));
+        frame.acting = banner(rp, session, &csrf);
         let link = |(app, origin): (Kind, String)| AppLink {
             app,
             href: format!("{origin}/"),
@@ -137,4 +156,28 @@ impl Surroundings {
         };
         page::page_leading_to(StatusCode::OK, &shown, Some(rp.app().issuer()))
     }
+}
+
+/// Who acts as whom, until when: on every page of a session under `act`.
+fn banner(rp: &RelyingParty, session: &AppSession, csrf: &str) -> Option<ActingBanner> {
+    let acting = session.tokens.acting.as_ref()?;
+    let shown = SupportSession {
+        actor: SubjectId::from_uuid(acting.actor),
+        subject: session
+            .tokens
+            .subject
+            .parse()
+            .unwrap_or(SubjectId::from_uuid(Uuid::nil())),
+        grant: GrantId::from_uuid(acting.grant),
+        // An unknown word is one of a later issuer's: the least that there is.
+        preset: acting.preset.parse().unwrap_or(Preset::ReadOnly),
+        until: session.told.session_ends_at,
+    };
+    let name = |name: &Option<String>, otherwise: &str| {
+        name.clone().unwrap_or_else(|| otherwise.to_owned())
+    };
+    let actor = name(&acting.actor_name, "Support");
+    let subject = name(&session.tokens.name, "a person of this clinic");
+    let banner = Banner::of_session(shown, paths::APP_SIGN_OUT, rp.app().env.now());
+    Some(banner.names(actor, subject).ends_by_form(csrf).into())
 }

@@ -70,6 +70,9 @@ pub(in crate::cli) struct NewClient {
     /// Where a logout may end, compared byte for byte; repeat for more.
     #[arg(long, value_name = "URI")]
     pub(in crate::cli) post_logout_redirect_uri: Vec<String>,
+    /// Where it is told to begin a sign-in; support enters it there as somebody.
+    #[arg(long, value_name = "URI")]
+    pub(in crate::cli) initiate_login_uri: Option<String>,
     /// From where a browser's script may call us; repeat for more.
     #[arg(long, value_name = "ORIGIN")]
     pub(in crate::cli) origin: Vec<String>,

@@ -15,15 +15,19 @@ use serde::Deserialize;
 use url::form_urlencoded;
 
 use crate::app::App;
-use crate::http::browser::Browser;
+use crate::http::browser::{Browser, SetCookies};
 use crate::http::form::{Parameters, RequestParameters};
 use crate::http::layers::RequestId;
 use crate::http::page::PageError;
 use crate::ids::{ClientId, InteractionId};
-use crate::oidc::client::policy as client_policy;
+use crate::oidc::client::{Client, policy as client_policy};
+use crate::oidc::handover::model::Transfer;
+use crate::oidc::handover::service as handover;
+use crate::oidc::id_token_hint::Hint;
 use crate::oidc::interaction::AuthorizeRequest;
 use crate::pages::paths;
 use service::Answer;
+pub(crate) use settle::Wanted;
 
 /// An error that goes back to the client (RFC 6749 §4.1.2.1, OIDC Core §3.1.2.6, RFC 8707 §2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,12 +138,71 @@ async fn begin(app: &App, browser: &Browser, given: &Parameters) -> Result<Respo
         }
         Ok((mut request, organization)) => {
             let hint = given.one("id_token_hint").ok().flatten();
-            request.hint = service::read_hint(app, hint).await?;
+            let hint = service::read_hint(app, hint).await?;
             let organization = organization.as_deref();
+            let asks = Handed::read(given, hint.as_ref());
+            if let Some(handed) = asks {
+                let wanted = Wanted::of(&client, organization);
+                return hand_over(app, browser, handed, (&client, &wanted), request).await;
+            }
+            request.hint = hint.map(|hint| (hint.tenant, hint.subject));
             let answer = service::begin(app, browser, &client, request, organization).await?;
             Ok(say(app, browser, answer))
         }
     }
+}
+
+/// What makes a request one of a browser that was handed over: then no other session answers it.
+enum Handed<'a> {
+    /// A transfer's hint; beside an ID token it is a contradiction.
+    Transfer(&'a str),
+    /// An ID token under `act`.
+    Renewal(&'a Hint),
+    /// Both, or a hint and an ID token of somebody.
+    Both,
+}
+
+impl<'a> Handed<'a> {
+    fn read(given: &'a Parameters, hint: Option<&'a Hint>) -> Option<Self> {
+        let transfer = given
+            .all("login_hint")
+            .find(|hint| Transfer::is_meant(hint));
+        match (transfer, hint) {
+            (Some(_), Some(_)) => Some(Self::Both),
+            (Some(transfer), None) => Some(Self::Transfer(transfer)),
+            (None, Some(hint)) => hint.is_acting.then_some(Self::Renewal(hint)),
+            (None, None) => None,
+        }
+    }
+}
+
+async fn hand_over(
+    app: &App,
+    browser: &Browser,
+    handed: Handed<'_>,
+    to: (&Client, &Wanted),
+    request: AuthorizeRequest,
+) -> Result<Response, PageError> {
+    let answer = match handed {
+        Handed::Transfer(hint) => {
+            handover::enter(app, hint, browser.transfer.as_ref(), to, &request).await?
+        }
+        Handed::Renewal(hint) => {
+            handover::renew(app, hint, browser.handover.as_ref(), to, &request).await?
+        }
+        Handed::Both => handover::Answer::Refused(AuthorizeError::InvalidRequest(
+            "login_hint and id_token_hint contradict each other",
+        )),
+    };
+    let request = Box::new(request);
+    Ok(match answer {
+        handover::Answer::Code(code) => say(app, browser, Answer::Code(request, code)),
+        handover::Answer::Entered(code, session) => {
+            let cookies = SetCookies::default().no_transfer().handover(&session);
+            (cookies, say(app, browser, Answer::Code(request, code))).into_response()
+        }
+        handover::Answer::Refused(error) => say(app, browser, Answer::Refuse(request, error)),
+    })
 }
 
 /// Which interaction to go on with.

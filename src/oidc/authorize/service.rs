@@ -11,9 +11,9 @@ use crate::audit::{self, EventType};
 use crate::db::{Authority, Identity, StoreError};
 use crate::http::browser::Browser;
 use crate::identity::membership::{Clinic, store as membership};
-use crate::ids::{ClientId, InteractionId, TenantId};
+use crate::ids::{ClientId, InteractionId};
 use crate::oidc::client::{Client, ClientStatus, service as client_service};
-use crate::oidc::id_token_hint;
+use crate::oidc::id_token_hint::{self, Hint};
 use crate::oidc::interaction::{
     AuthorizeRequest, Interaction, Pending, Prompt, Purpose, service as interaction,
 };
@@ -74,14 +74,11 @@ pub(super) async fn record_rejected(
         .await
 }
 
-/// Whom a hint names, if it is one of ours; a foreign one is ignored and recorded (AUTHZ-16).
-pub(super) async fn read_hint(
-    app: &App,
-    hint: Option<&str>,
-) -> Result<Option<(TenantId, Uuid)>, StoreError> {
+/// A hint, if it is one of ours; a foreign one is ignored and recorded (AUTHZ-16).
+pub(super) async fn read_hint(app: &App, hint: Option<&str>) -> Result<Option<Hint>, StoreError> {
     let Some(text) = hint else { return Ok(None) };
     if let Some(hint) = id_token_hint::read(app, text) {
-        return Ok(Some((hint.tenant, hint.subject)));
+        return Ok(Some(hint));
     }
     let authority = Authority::<Identity>::claim(Uuid::nil());
     app.db

@@ -12,6 +12,7 @@ use crate::db::{Authority, Identity, StoreError, Tx};
 use crate::identity::factor;
 use crate::identity::membership::{Membership, store as membership};
 use crate::ids::{SubjectId, TenantId};
+use crate::oidc::bearer::whole_microsecond;
 use crate::oidc::client::Client;
 use crate::oidc::code::{IssuedCode, service as code_service};
 use crate::oidc::consent::service as consent;
@@ -20,7 +21,7 @@ use crate::sessions::{Limits, PresentedSession, Session, TenantSession, service 
 
 /// The clinic that a request is for, as far as it says.
 #[derive(Debug)]
-pub(super) enum Wanted {
+pub(crate) enum Wanted {
     /// Any that is clear.
     Any,
     /// This one.
@@ -279,10 +280,4 @@ pub(super) fn code_of(
         family: None,
         spent_at: None,
     }
-}
-
-/// As Postgres keeps it, so that a digest over it can be made again.
-fn whole_microsecond(at: OffsetDateTime) -> OffsetDateTime {
-    at.replace_nanosecond(at.microsecond() * 1000)
-        .expect("microseconds are within a second")
 }

@@ -105,6 +105,8 @@ pub struct Client {
     pub redirect_uris: Vec<String>,
     /// Where a logout may end, byte for byte.
     pub post_logout_redirect_uris: Vec<String>,
+    /// Where it is told to begin a sign-in (OIDC Core §4).
+    pub initiate_login_uri: Option<String>,
     /// From where a browser's script may call us.
     pub origins: Vec<String>,
     /// What it may ask for.
@@ -152,6 +154,8 @@ pub struct NewClient {
     pub redirect_uris: Vec<RedirectUri>,
     /// Where a logout may end.
     pub post_logout_redirect_uris: Vec<RedirectUri>,
+    /// Where it is told to begin a sign-in (OIDC Core §4).
+    pub initiate_login_uri: Option<RedirectUri>,
     /// From where a browser's script may call us.
     pub origins: Vec<WebOrigin>,
     /// What it may ask for (RFC 6749 §3.3).

@@ -1,5 +1,7 @@
 //! Whether a client's parts agree, and where its people may be sent. Pure.
 
+use url::Url;
+
 use super::model::{AuthMethod, Client, ClientKind, NewClient, Profile, RedirectUri};
 use crate::ids::TenantId;
 
@@ -39,6 +41,9 @@ pub enum RegistrationRefusal {
     /// Not a name or absolute URI.
     #[error("an audience is an absolute URI or a name, without spaces or fragment")]
     Audience,
+    /// OpenID Connect Dynamic Client Registration §2: for apps that a browser is sent to.
+    #[error("only web and spa clients are told to begin a sign-in, at an https address")]
+    InitiateLogin,
     /// Not a row of the lattice.
     #[error("an app is patient, clinician or console, for clients of the platform tenant")]
     App,
@@ -68,6 +73,12 @@ fn authentication(client: &NewClient) -> Result<(), RegistrationRefusal> {
 }
 
 fn addresses(client: &NewClient) -> Result<(), RegistrationRefusal> {
+    if let Some(address) = &client.initiate_login_uri
+        && (!matches!(client.kind, ClientKind::Web | ClientKind::Spa)
+            || address.is_private_scheme())
+    {
+        return Err(RegistrationRefusal::InitiateLogin);
+    }
     let all: Vec<&RedirectUri> = client
         .redirect_uris
         .iter()
@@ -121,6 +132,22 @@ fn names(client: &NewClient) -> Result<(), RegistrationRefusal> {
         matches!(app, "patient" | "clinician" | "console") && client.tenant == TenantId::PLATFORM
     });
     app_fits.then_some(()).ok_or(RegistrationRefusal::App)
+}
+
+/// Where a client is told to begin a sign-in for somebody of a clinic (OIDC Core §4): at the host of
+/// its own that the clinic has, if one of its redirect addresses is there; else as registered.
+///
+/// - `label`: the first part of such a host, the clinic's slug
+pub fn initiate_login_address(client: &Client, label: &str) -> Option<Url> {
+    let registered = Url::parse(client.initiate_login_uri.as_deref()?).ok()?;
+    let mut at_clinic = registered.clone();
+    let host = format!("{label}.{}", registered.host_str()?);
+    let is_there = at_clinic.set_host(Some(&host)).is_ok()
+        && client
+            .redirect_uris
+            .iter()
+            .any(|known| Url::parse(known).is_ok_and(|known| known.origin() == at_clinic.origin()));
+    Some(if is_there { at_clinic } else { registered })
 }
 
 /// Whether a code of this client may be sent to `presented`: byte for byte one that is registered,

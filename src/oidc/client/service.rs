@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::model::{AuthMethod, Client, NewClient, RedirectUri, ShownSecret};
 use super::policy::{RegistrationRefusal, may_register};
-use super::store;
+use super::store::{self, Addresses};
 use crate::audit::{self, EventType};
 use crate::db::{Identity, StoreError, Tx};
 use crate::env::Env;
@@ -132,8 +132,12 @@ pub(crate) async fn replace_addresses(
         texts(&new.post_logout_redirect_uris),
     );
     let named = (new.tenant, &new.id);
-    let addresses = (redirects.as_slice(), logouts.as_slice());
-    let changed = store::replace_addresses(tx, named, addresses, &new.scopes).await?;
+    let addresses = Addresses {
+        redirect_uris: &redirects,
+        post_logout_redirect_uris: &logouts,
+        initiate_login_uri: new.initiate_login_uri.as_ref().map(RedirectUri::as_str),
+    };
+    let changed = store::replace_addresses(tx, named, &addresses, &new.scopes).await?;
     if changed {
         let detail = json!({ "client_id": new.id, "changed": "registration" });
         audit::append(tx, env, keys, EventType::ClientChanged, detail).await?;

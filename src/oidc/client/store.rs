@@ -19,6 +19,7 @@ struct ClientRow {
     id_token_alg: String,
     redirect_uris: Vec<String>,
     post_logout_redirect_uris: Vec<String>,
+    initiate_login_uri: Option<String>,
     origins: Vec<String>,
     scopes: Vec<String>,
     audiences: Vec<String>,
@@ -47,6 +48,7 @@ impl TryFrom<ClientRow> for Client {
             id_token_alg: IdTokenAlg::parse(&row.id_token_alg).ok_or(corrupt("id_token_alg"))?,
             redirect_uris: row.redirect_uris,
             post_logout_redirect_uris: row.post_logout_redirect_uris,
+            initiate_login_uri: row.initiate_login_uri,
             origins: row.origins,
             scopes: row.scopes,
             audiences: row.audiences,
@@ -68,8 +70,8 @@ pub(super) async fn find_claimed(
 ) -> Result<Option<Client>, StoreError> {
     let row: Option<ClientRow> = sqlx::query_as(
         "select tenant_id, client_id, name, kind, profile, auth_method, id_token_alg,
-                redirect_uris, post_logout_redirect_uris, origins, scopes, audiences, app,
-                is_first_party, status, created_at, xmin::text as version
+                redirect_uris, post_logout_redirect_uris, initiate_login_uri, origins, scopes,
+                audiences, app, is_first_party, status, created_at, xmin::text as version
          from identity.client
          where client_locator = $1 and client_id = $2",
     )
@@ -89,8 +91,8 @@ pub(super) async fn list(
 ) -> Result<Vec<Client>, StoreError> {
     let rows: Vec<ClientRow> = sqlx::query_as(
         "select tenant_id, client_id, name, kind, profile, auth_method, id_token_alg,
-                redirect_uris, post_logout_redirect_uris, origins, scopes, audiences, app,
-                is_first_party, status, created_at, xmin::text as version
+                redirect_uris, post_logout_redirect_uris, initiate_login_uri, origins, scopes,
+                audiences, app, is_first_party, status, created_at, xmin::text as version
          from identity.client
          where tenant_id = $1 and client_id > $2
          order by client_id
@@ -120,8 +122,9 @@ pub(super) async fn insert(
         "insert into identity.client
            (tenant_id, client_id, client_locator, name, kind, profile, auth_method, id_token_alg,
             redirect_uris, post_logout_redirect_uris, origins, scopes, audiences, app,
-            is_first_party, status, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 'active', $16)
+            is_first_party, status, created_at, initiate_login_uri)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 'active', $16,
+                 $17)
          on conflict do nothing",
     )
     .bind(new.tenant)
@@ -140,6 +143,7 @@ pub(super) async fn insert(
     .bind(new.app.as_deref().unwrap_or_default())
     .bind(new.is_first_party)
     .bind(at)
+    .bind(new.initiate_login_uri.as_ref().map(|uri| uri.as_str()))
     .execute(tx.conn())
     .await?;
     Ok(done.rows_affected() == 1)
@@ -274,24 +278,34 @@ pub(super) async fn retire_secrets(
     Ok(())
 }
 
+/// The addresses of a client as they are stored.
+pub(super) struct Addresses<'a> {
+    pub(super) redirect_uris: &'a [String],
+    pub(super) post_logout_redirect_uris: &'a [String],
+    pub(super) initiate_login_uri: Option<&'a str>,
+}
+
 /// Registers these addresses and no others; `false` if there is no such client, or it has them.
 pub(super) async fn replace_addresses(
     tx: &mut Tx<Identity>,
     (tenant, id): (TenantId, &ClientId),
-    (redirect_uris, post_logout_redirect_uris): (&[String], &[String]),
+    addresses: &Addresses<'_>,
     scopes: &[String],
 ) -> Result<bool, StoreError> {
     let done = sqlx::query(
         "update identity.client
-         set redirect_uris = $3, post_logout_redirect_uris = $4, scopes = $5
+         set redirect_uris = $3, post_logout_redirect_uris = $4, scopes = $5,
+             initiate_login_uri = $6
          where tenant_id = $1 and client_id = $2
-           and (redirect_uris <> $3 or post_logout_redirect_uris <> $4 or scopes <> $5)",
+           and (redirect_uris <> $3 or post_logout_redirect_uris <> $4 or scopes <> $5
+             or initiate_login_uri is distinct from $6)",
     )
     .bind(tenant)
     .bind(id)
-    .bind(redirect_uris)
-    .bind(post_logout_redirect_uris)
+    .bind(addresses.redirect_uris)
+    .bind(addresses.post_logout_redirect_uris)
     .bind(scopes)
+    .bind(addresses.initiate_login_uri)
     .execute(tx.conn())
     .await?;
     Ok(done.rows_affected() == 1)

@@ -7,9 +7,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
 use secrecy::{ExposeSecret as _, SecretBox, SecretString};
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use crate::ids::{AccountId, ClientId, CodeId, FamilyId, SessionId, SubjectId, TenantId};
+use crate::oidc::bearer::Bearer;
 
 /// What secret scanners find our codes by.
 const PREFIX: &str = "lac_";
@@ -48,26 +48,18 @@ impl CodeSecret {
 impl PresentedCode {
     /// Parses a code; `None` if it can't be one of ours.
     pub fn parse(text: &str) -> Option<Self> {
-        let encoded = text.strip_prefix(PREFIX)?;
-        let bytes = zeroize::Zeroizing::new(URL_SAFE_NO_PAD.decode(encoded).ok()?);
-        let bytes: &[u8; 64] = bytes.as_slice().try_into().ok()?;
+        let bearer = Bearer::parse(PREFIX, text)?;
         Some(Self {
-            tenant: TenantId::from_uuid(Uuid::from_slice(&bytes[..16]).ok()?),
-            id: CodeId::from_uuid(Uuid::from_slice(&bytes[16..32]).ok()?),
-            secret: CodeSecret::new(bytes[32..].try_into().ok()?),
+            tenant: bearer.tenant,
+            id: CodeId::from_uuid(bearer.id),
+            secret: CodeSecret::new(*bearer.expose()),
         })
     }
 
     /// The code as the client gets it.
     pub(super) fn encode(tenant: TenantId, id: CodeId, secret: &CodeSecret) -> SecretString {
-        let bytes = [
-            &tenant.as_uuid().into_bytes()[..],
-            &id.as_uuid().into_bytes(),
-            secret.expose(),
-        ]
-        .concat();
-        let bytes = zeroize::Zeroizing::new(bytes);
-        format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes.as_slice())).into()
+        let bytes = *secret.0.expose_secret();
+        Bearer::new(tenant, id.as_uuid(), bytes).value(PREFIX)
     }
 }
 
@@ -109,13 +101,7 @@ impl IssuedCode {
         redirect_uri: Option<&str>,
         now: OffsetDateTime,
     ) -> Option<&'static str> {
-        if self.expires_at <= now {
-            Some("expired")
-        } else if redirect_uri != Some(self.redirect_uri.as_str()) {
-            Some("another redirect address")
-        } else {
-            None
-        }
+        fault(self.expires_at, &self.redirect_uri, redirect_uri, now)
     }
 
     /// RFC 7636 §4.6.
@@ -125,8 +111,25 @@ impl IssuedCode {
     }
 }
 
+/// Why a code that is good until `expires_at` and was sent to `sent_to` can't be redeemed by who says
+/// that it came to `redirect_uri`.
+pub(crate) fn fault(
+    expires_at: OffsetDateTime,
+    sent_to: &str,
+    redirect_uri: Option<&str>,
+    now: OffsetDateTime,
+) -> Option<&'static str> {
+    if expires_at <= now {
+        Some("expired")
+    } else if redirect_uri != Some(sent_to) {
+        Some("another redirect address")
+    } else {
+        None
+    }
+}
+
 /// RFC 7636 §4.6; a verifier without a challenge is a downgrade (RFC 9700 §4.8.2).
-fn is_proved(challenge: Option<&str>, verifier: Option<&str>) -> bool {
+pub(crate) fn is_proved(challenge: Option<&str>, verifier: Option<&str>) -> bool {
     match (challenge, verifier) {
         (None, None) => true,
         (Some(challenge), Some(verifier)) => {

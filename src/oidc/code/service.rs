@@ -8,6 +8,7 @@ use super::store;
 use crate::app::App;
 use crate::db::{Identity, Proved, StoreError, Tx};
 use crate::ids::{CodeId, FamilyId, SessionId, TenantId};
+use crate::oidc::bearer::microseconds;
 use crate::secret::KeyedDigest;
 
 /// Stores a code for the transaction's tenant and gives it as the client will see it.
@@ -92,8 +93,6 @@ pub(crate) async fn count_unspent(
 }
 
 fn digest(app: &App, tenant: TenantId, code: &IssuedCode, secret: &CodeSecret) -> KeyedDigest {
-    // Postgres keeps microseconds, so the digest takes those.
-    let expires = code.expires_at.unix_timestamp_nanos() / 1000;
     app.keys.digest(
         "authorization_code",
         secret.expose(),
@@ -109,7 +108,7 @@ fn digest(app: &App, tenant: TenantId, code: &IssuedCode, secret: &CodeSecret) -
                 .as_deref()
                 .unwrap_or_default()
                 .as_bytes(),
-            &expires.to_be_bytes(),
+            &microseconds(code.expires_at),
         ],
     )
 }

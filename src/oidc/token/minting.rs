@@ -3,20 +3,17 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use lanyard_verifier::Basis;
 use secrecy::SecretString;
 use serde::Serialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::token_exchange::ACCESS_TOKEN;
+use super::acting::ActClaim;
 use super::{SessionEndsIn, TokenResponse};
 use crate::app::App;
-use crate::delegation::exchange as delegation;
 use crate::http::line;
 use crate::identity::membership::Member;
-use crate::ids::{DelegationId, ImpersonationId, SubjectId, TenantId, TenantSessionId};
-use crate::impersonation::exchange::Lent;
+use crate::ids::{TenantId, TenantSessionId};
 use crate::oidc::authorize::request::{PROTOCOL_SCOPES, acr_of};
 use crate::oidc::client::Client;
 use crate::sessions::Clocks;
@@ -47,126 +44,52 @@ pub struct Issue<'a> {
 }
 
 #[derive(Serialize)]
-struct AccessClaims<'a> {
-    iss: &'a str,
-    sub: Uuid,
-    aud: &'a str,
-    exp: i64,
-    iat: i64,
-    jti: &'a str,
-    client_id: &'a str,
-    scope: &'a str,
-    tid: TenantId,
-    roles: &'a [String],
+pub(super) struct AccessClaims<'a> {
+    pub(super) iss: &'a str,
+    pub(super) sub: Uuid,
+    pub(super) aud: &'a str,
+    pub(super) exp: i64,
+    pub(super) iat: i64,
+    pub(super) jti: &'a str,
+    pub(super) client_id: &'a str,
+    pub(super) scope: &'a str,
+    pub(super) tid: TenantId,
+    pub(super) roles: &'a [String],
     #[serde(flatten)]
-    sign_in: Option<SignInClaims<'a>>,
+    pub(super) sign_in: Option<SignInClaims<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    act: Option<ActClaim>,
-}
-
-/// Who acts (RFC 8693 §4.1): one level, each member a string.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub(crate) enum ActClaim {
-    /// Support.
-    Grant {
-        /// His membership of the platform's tenant.
-        sub: SubjectId,
-        /// By which.
-        grant: ImpersonationId,
-        /// How much of what is lent.
-        preset: &'static str,
-    },
-    /// A patient's proxy.
-    Delegation {
-        /// His membership of her clinic.
-        sub: SubjectId,
-        /// Under which.
-        delegation: DelegationId,
-        /// As what.
-        basis: Basis,
-    },
-}
-
-/// What the token of somebody who acts as somebody is made of.
-#[derive(Debug)]
-pub(crate) struct Acting<'a> {
-    tenant: TenantId,
-    actor: SubjectId,
-    subject: SubjectId,
-    sid: TenantSessionId,
-    act: ActClaim,
-    roles: &'a [String],
-    scopes: &'a [String],
-    ends_at: OffsetDateTime,
-    amr: &'a [String],
-    auth_time: OffsetDateTime,
-}
-
-impl<'a> Acting<'a> {
-    /// Of support, under a grant.
-    pub(crate) fn under_grant(lent: &'a Lent) -> Self {
-        let grant = &lent.grant;
-        Self {
-            tenant: grant.tenant,
-            actor: grant.actor,
-            subject: grant.subject,
-            sid: TenantSessionId::from_uuid(grant.id.as_uuid()),
-            act: ActClaim::Grant {
-                sub: grant.actor,
-                grant: grant.id,
-                preset: grant.preset.as_str(),
-            },
-            roles: &lent.roles,
-            scopes: &lent.scopes,
-            ends_at: lent.ends_at,
-            amr: &lent.amr,
-            auth_time: lent.auth_time,
-        }
-    }
-
-    /// Of a proxy, under a delegation.
-    pub(crate) fn under_delegation(lent: &'a delegation::Lent) -> Self {
-        let delegation = &lent.delegation;
-        Self {
-            tenant: delegation.tenant,
-            actor: delegation.proxy,
-            subject: delegation.patient,
-            sid: TenantSessionId::from_uuid(delegation.id.as_uuid()),
-            act: ActClaim::Delegation {
-                sub: delegation.proxy,
-                delegation: delegation.id,
-                basis: delegation.basis,
-            },
-            roles: &lent.roles,
-            scopes: &lent.scopes,
-            ends_at: lent.ends_at,
-            amr: &lent.amr,
-            auth_time: lent.auth_time,
-        }
-    }
+    pub(super) act: Option<ActClaim>,
 }
 
 #[derive(Serialize)]
-struct SignInClaims<'a> {
-    sid: TenantSessionId,
-    auth_time: i64,
-    acr: &'static str,
-    amr: &'a [String],
+pub(super) struct SignInClaims<'a> {
+    pub(super) sid: TenantSessionId,
+    pub(super) auth_time: i64,
+    pub(super) acr: &'static str,
+    pub(super) amr: &'a [String],
 }
 
 #[derive(Serialize)]
-struct IdClaims<'a> {
-    iss: &'a str,
-    sub: Uuid,
-    aud: &'a str,
-    exp: i64,
-    iat: i64,
-    tid: TenantId,
+pub(super) struct IdClaims<'a> {
+    pub(super) iss: &'a str,
+    pub(super) sub: Uuid,
+    pub(super) aud: &'a str,
+    pub(super) exp: i64,
+    pub(super) iat: i64,
+    pub(super) tid: TenantId,
     #[serde(skip_serializing_if = "Option::is_none")]
-    nonce: Option<&'a str>,
+    pub(super) nonce: Option<&'a str>,
     #[serde(flatten)]
-    sign_in: SignInClaims<'a>,
+    pub(super) sign_in: SignInClaims<'a>,
+    /// What she is called, to an app that shows who acts as whom.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<&'a str>,
+    /// What who acts is called, for the app's banner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) actor_name: Option<&'a str>,
+    /// The last: nothing written after it could say otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) act: Option<ActClaim>,
 }
 
 /// Signs a person's tokens. `refresh_token`: to be handed out with them.
@@ -179,12 +102,11 @@ pub fn person(app: &App, issue: &Issue<'_>, refresh_token: Option<SecretString>)
     let now = app.env.now();
     let scope = granted(issue);
     let access_token = access_token(app, issue, &scope, now);
-    let is_openid = issue.scopes.iter().any(|s| s == "openid");
     let until = |end: OffsetDateTime| (end - now).whole_seconds().max(0);
     TokenResponse {
         access_token,
         expires_in: until(issue.access_ends_at),
-        id_token: is_openid.then(|| id_token(app, issue, now)),
+        id_token: is_openid(issue.scopes).then(|| id_token(app, issue, now)),
         refresh_token,
         scope,
         issued_token_type: None,
@@ -240,7 +162,6 @@ fn access_token(app: &App, issue: &Issue<'_>, scope: &str, now: OffsetDateTime) 
 }
 
 fn id_token(app: &App, issue: &Issue<'_>, now: OffsetDateTime) -> SecretString {
-    let alg = Alg::parse(issue.client.id_token_alg.as_str()).unwrap_or(Alg::Rs256);
     let claims = IdClaims {
         iss: app.issuer(),
         sub: issue.member.subject.as_uuid(),
@@ -250,8 +171,20 @@ fn id_token(app: &App, issue: &Issue<'_>, now: OffsetDateTime) -> SecretString {
         tid: issue.tenant,
         nonce: issue.nonce,
         sign_in: sign_in(issue),
+        name: None,
+        actor_name: None,
+        act: None,
     };
-    sign(app.ring().current(alg), TokenType::IdToken, &claims).into()
+    sign_id(app, issue.client, &claims)
+}
+
+pub(super) fn sign_id(app: &App, client: &Client, claims: &IdClaims<'_>) -> SecretString {
+    let alg = Alg::parse(client.id_token_alg.as_str()).unwrap_or(Alg::Rs256);
+    sign(app.ring().current(alg), TokenType::IdToken, claims).into()
+}
+
+pub(super) fn is_openid(scopes: &[String]) -> bool {
+    scopes.iter().any(|scope| scope == "openid")
 }
 
 fn sign_in<'a>(issue: &Issue<'a>) -> SignInClaims<'a> {
@@ -299,57 +232,6 @@ pub fn service(app: &App, client: &Client, scopes: &[String], audience: &str) ->
     }
 }
 
-/// Signs the access token of somebody who acts as somebody: the subject's, as far as it is lent,
-/// with a `sid` of its own and the actor's sign-in. No refresh token, no ID token.
-pub(crate) fn acting(
-    app: &App,
-    client: &Client,
-    acting: Acting<'_>,
-    audience: &str,
-) -> TokenResponse {
-    let now = app.env.now();
-    line::note(|facts| {
-        facts.tenant = Some(acting.tenant);
-        facts.actor = Some(acting.actor.as_uuid());
-    });
-    let life = Life {
-        iat: now.unix_timestamp(),
-        exp: acting.ends_at.unix_timestamp(),
-    };
-    let sid = acting.sid;
-    let jti = jti(app, acting.tenant, sid, audience, &life);
-    let scope = acting.scopes.join(" ");
-    let claims = AccessClaims {
-        iss: app.issuer(),
-        sub: acting.subject.as_uuid(),
-        aud: audience,
-        exp: life.exp,
-        iat: life.iat,
-        jti: &jti,
-        client_id: client.id.as_str(),
-        scope: &scope,
-        tid: acting.tenant,
-        roles: acting.roles,
-        sign_in: Some(SignInClaims {
-            sid,
-            auth_time: acting.auth_time.unix_timestamp(),
-            acr: acr_of(acting.amr),
-            amr: acting.amr,
-        }),
-        act: Some(acting.act),
-    };
-    let ring = app.ring();
-    TokenResponse {
-        access_token: sign(ring.current(Alg::Es256), TokenType::AccessToken, &claims).into(),
-        expires_in: life.exp - life.iat,
-        id_token: None,
-        refresh_token: None,
-        scope,
-        issued_token_type: Some(ACCESS_TOKEN),
-        session_ends_in: None,
-    }
-}
-
 /// A token's life, unix seconds: `iat <= t < exp`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Life {
@@ -364,7 +246,13 @@ const JTI_HALF: usize = 16;
 
 /// A `jti` that proves we minted it, for whom and for how long, so that an activity report needs
 /// no table of tokens: 16 random bytes and a MAC over them, session, audience and life.
-fn jti(app: &App, tenant: TenantId, sid: TenantSessionId, audience: &str, life: &Life) -> String {
+pub(super) fn jti(
+    app: &App,
+    tenant: TenantId,
+    sid: TenantSessionId,
+    audience: &str,
+    life: &Life,
+) -> String {
     let nonce: [u8; JTI_HALF] = app.env.random_bytes();
     let mac = jti_mac(app, &nonce, tenant, sid, audience, life);
     URL_SAFE_NO_PAD.encode([nonce, mac].concat())

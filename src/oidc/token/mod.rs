@@ -1,8 +1,10 @@
 //! `POST /token` (RFC 6749 §3.2): one grant, one file.
 
 pub mod access_token;
+mod acting;
 pub mod authorization_code;
 pub mod client_credentials;
+mod handover_code;
 pub mod minting;
 pub mod refresh_token;
 pub mod token_exchange;
@@ -154,7 +156,10 @@ async fn grant(
                 return Ok(tokens);
             }
             let client = authenticate(app, headers, form).await?;
-            authorization_code::redeem(app, &client.0, form).await
+            match handover_code::read(form)? {
+                Some(shown) => handover_code::redeem(app, &client.0, &shown).await,
+                None => authorization_code::redeem(app, &client.0, form).await,
+            }
         }
         "refresh_token" => {
             if let Some(tokens) = refresh_token::rotate(app, peer, headers, form).await {

@@ -7,8 +7,8 @@ use std::str::FromStr;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::minting::Acting;
-use super::{TokenResponse, malformed_form, minting};
+use super::acting::{self, Acting};
+use super::{TokenResponse, malformed_form};
 use crate::app::App;
 use crate::db::Authority;
 use crate::delegation::exchange::{self as delegation, Presenter};
@@ -113,10 +113,12 @@ async fn under_grant(
         })
         .await?;
     match exchanged {
-        Exchanged::Lent(lent) => {
-            let acting = Acting::under_grant(&lent);
-            Ok(minting::acting(app, client, acting, audience))
-        }
+        Exchanged::Lent(lent) => Ok(acting::access(
+            app,
+            client,
+            &Acting::under_grant(&lent),
+            audience,
+        )),
         Exchanged::Unknown => Err(OAuthError::invalid_grant("no such grant of this actor's")),
         Exchanged::BeyondScope => Err(beyond_scope()),
         Exchanged::Denied(denial) => Err(denied(denial.is_of_the_target(), denial.word())),
@@ -155,7 +157,7 @@ async fn under_delegation(
     match exchanged {
         delegation::Exchanged::Lent(lent) => {
             let acting = Acting::under_delegation(&lent);
-            Ok(minting::acting(app, client, acting, audience))
+            Ok(acting::access(app, client, &acting, audience))
         }
         delegation::Exchanged::Unknown => {
             Err(OAuthError::invalid_grant("no such delegation of his"))

@@ -1,5 +1,8 @@
 //! The three relying parties, with made-up data.
 
+use lanyard_verifier::{Banner, GrantId, Preset, SubjectId, SupportSession};
+use uuid::Uuid;
+
 use super::*;
 
 pub(super) fn links(current: App) -> Vec<AppLink> {
@@ -17,6 +20,24 @@ fn person(words: Words) -> Person {
         roles: "Patient".to_owned(),
         account_href: "http://localhost:8080/account".to_owned(),
     }
+}
+
+/// The same with support at work.
+pub(super) fn acted(words: Words, app: App, accent: Accent) -> Surroundings {
+    let session = SupportSession {
+        actor: SubjectId::from_uuid(Uuid::from_u128(1)),
+        subject: SubjectId::from_uuid(Uuid::from_u128(2)),
+        grant: GrantId::from_uuid(Uuid::from_u128(3)),
+        preset: Preset::ReadOnly,
+        until: NOW + time::Duration::minutes(14),
+    };
+    let banner = Banner::of_session(session, paths::APP_SIGN_OUT, NOW);
+    let banner = banner
+        .names(words.text, words.person)
+        .ends_by_form("csrf-value");
+    let mut around = around(words, app, accent);
+    around.frame.acting = Some(banner.into());
+    around
 }
 
 pub(super) fn around(words: Words, app: App, accent: Accent) -> Surroundings {
@@ -69,6 +90,11 @@ pub(super) fn apps(all: &mut Vec<Shown>, words: Words) {
         "visits-patient",
         visits_home(words, App::Patient, Accent::Juniper)
     );
+    let acting = VisitsHomePage {
+        around: acted(words, App::Patient, Accent::Juniper),
+        ..visits_home(words, App::Patient, Accent::Juniper)
+    };
+    show_in_app!(all, "visits-acting", acting);
     show_in_app!(
         all,
         "visits-clinician",

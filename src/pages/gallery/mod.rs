@@ -5,6 +5,7 @@ mod apps;
 mod care;
 mod consent;
 mod demo;
+mod enter;
 mod factor;
 mod log;
 mod recovery;
@@ -84,6 +85,7 @@ pub(super) fn gallery(words: Words) -> Vec<Shown> {
     account(&mut all, words);
     factor::factors(&mut all, words);
     support::support(&mut all, words);
+    enter::enter(&mut all, words);
     notices(&mut all, words);
     apps::apps(&mut all, words);
     log::log(&mut all, words);
@@ -347,5 +349,10 @@ fn notices(all: &mut Vec<Shown>, words: Words) {
         all,
         "signed-out-elsewhere",
         ended(EndReason::Elsewhere, Accent::Plum, again)
+    );
+    show!(
+        all,
+        "signed-out-impersonation",
+        ended(EndReason::ImpersonationOver, Accent::Juniper, None)
     );
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::Serialize;
-use time::OffsetDateTime;
+use time::{OffsetDateTime, UtcOffset};
 
 use crate::activity::unix_seconds;
 use crate::{Actor, Basis, DelegationId, GrantId, Preset, Principal, SubjectId};
@@ -38,8 +38,30 @@ pub struct Banner {
     until: OffsetDateTime,
     minutes_left: i64,
     end_url: String,
+    /// Of the form that ends it; without one the end is a link.
+    #[serde(skip)]
+    end_token: Option<String>,
+    /// Whether the app said when it ends.
+    #[serde(skip)]
+    ends_as_told: bool,
     #[serde(skip)]
     now: OffsetDateTime,
+}
+
+/// A session of an app in which support staff act as a person, as the ID token said it that the app
+/// began it with: for an app that has no [`Principal`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SupportSession {
+    /// Who acts (`act.sub`).
+    pub actor: SubjectId,
+    /// As whom (`sub`).
+    pub subject: SubjectId,
+    /// By which grant (`act.grant`).
+    pub grant: GrantId,
+    /// How much is lent (`act.preset`).
+    pub preset: Preset,
+    /// When the grant ends: the token's answer says it (`session_expires_in`).
+    pub until: OffsetDateTime,
 }
 
 /// By what somebody acts; its members stand among the banner's own.
@@ -65,31 +87,60 @@ impl Principal {
     ///   when the grant or the delegation ends.
     pub fn banner(&self, end_url: &str, now: OffsetDateTime) -> Option<Banner> {
         let actor = self.actor()?;
-        let banner = Banner {
-            actor: actor.sub(),
-            subject: self.subject(),
-            by: match actor {
-                Actor::Support(support) => By::Grant {
-                    grant: support.grant,
-                    preset: support.preset,
-                },
-                Actor::Proxy(proxy) => By::Delegation {
-                    delegation: proxy.delegation,
-                    basis: proxy.basis,
-                },
+        let by = match actor {
+            Actor::Support(support) => By::Grant {
+                grant: support.grant,
+                preset: support.preset,
             },
-            actor_name: None,
-            subject_name: None,
-            until: self.expires_at(),
-            minutes_left: 0,
-            end_url: if is_link(end_url) { end_url } else { "/" }.to_owned(),
-            now,
+            Actor::Proxy(proxy) => By::Delegation {
+                delegation: proxy.delegation,
+                basis: proxy.basis,
+            },
         };
-        Some(banner.until(self.expires_at()))
+        let mut banner = Banner::by((actor.sub(), self.subject()), by, end_url, now);
+        banner.count_to(self.expires_at());
+        Some(banner)
     }
 }
 
 impl Banner {
+    /// The banner of an app's own session; arguments as in [`Principal::banner`].
+    pub fn of_session(session: SupportSession, end_url: &str, now: OffsetDateTime) -> Self {
+        let by = By::Grant {
+            grant: session.grant,
+            preset: session.preset,
+        };
+        Self::by((session.actor, session.subject), by, end_url, now).until(session.until)
+    }
+
+    fn by(
+        (actor, subject): (SubjectId, SubjectId),
+        by: By,
+        end_url: &str,
+        now: OffsetDateTime,
+    ) -> Self {
+        Self {
+            actor,
+            subject,
+            by,
+            actor_name: None,
+            subject_name: None,
+            until: now,
+            minutes_left: 0,
+            end_url: if is_link(end_url) { end_url } else { "/" }.to_owned(),
+            end_token: None,
+            ends_as_told: false,
+            now,
+        }
+    }
+
+    /// Ends it by a form that posts `csrf`, the app's own token against forged posts, to the
+    /// address of the end.
+    pub fn ends_by_form(mut self, csrf: impl Into<String>) -> Self {
+        self.end_token = Some(csrf.into());
+        self
+    }
+
     /// Says who acts as whom by name; by id otherwise. Any text: it is escaped.
     pub fn names(mut self, actor: impl Into<String>, subject: impl Into<String>) -> Self {
         self.actor_name = Some(actor.into());
@@ -100,11 +151,16 @@ impl Banner {
     /// Says when the grant or the delegation ends, if the app knows: tokens end before, and are
     /// renewed.
     pub fn until(mut self, end: OffsetDateTime) -> Self {
+        self.count_to(end);
+        self.ends_as_told = true;
+        self
+    }
+
+    fn count_to(&mut self, end: OffsetDateTime) {
         self.until = end;
         let seconds = (end - self.now).whole_seconds().max(0);
         // A part of a minute counts as one: it never says 0 while there is time left.
         self.minutes_left = seconds.saturating_add(59) / 60;
-        self
     }
 
     /// One element, with `role="status"` (WAI-ARIA 1.2): no script and no style of its own, so the
@@ -130,14 +186,39 @@ impl Banner {
         format!(
             "<div class=\"lanyard-banner lanyard-banner-{class}\" role=\"status\" \
              data-{what}=\"{id}\"><p><strong>{actor}</strong> is acting as \
-             <strong>{subject}</strong> ({words}). <span class=\"lanyard-banner-left\">\
-             {left} {minutes} left.</span> <a class=\"lanyard-banner-end\" href=\"{end}\" \
-             rel=\"noreferrer\">End now</a></p></div>",
+             <strong>{subject}</strong> ({words}){until}. <span class=\"lanyard-banner-left\">\
+             {left} {minutes} left.</span>{end}</div>",
             actor = who(&self.actor_name, self.actor),
             subject = who(&self.subject_name, self.subject),
+            until = self.until_words(),
             left = self.minutes_left,
-            end = escaped(&self.end_url),
+            end = self.end(),
         )
+    }
+
+    /// When it ends, by the clock: what a page that is left open goes on to say truly.
+    fn until_words(&self) -> String {
+        if !self.ends_as_told {
+            return String::new();
+        }
+        let until = self.until.to_offset(UtcOffset::UTC);
+        let (hour, minute) = (until.hour(), until.minute());
+        format!(" until {hour:02}:{minute:02} UTC")
+    }
+
+    fn end(&self) -> String {
+        let end = escaped(&self.end_url);
+        match &self.end_token {
+            None => format!(
+                " <a class=\"lanyard-banner-end\" href=\"{end}\" rel=\"noreferrer\">End now</a></p>"
+            ),
+            Some(csrf) => format!(
+                "</p><form id=\"lanyard-banner-form\" method=\"post\" action=\"{end}\">\
+                 <input type=\"hidden\" name=\"csrf\" value=\"{csrf}\">\
+                 <button type=\"submit\" class=\"lanyard-banner-end\">End now</button></form>",
+                csrf = escaped(csrf),
+            ),
+        }
     }
 }
 

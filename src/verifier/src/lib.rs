@@ -36,7 +36,7 @@ mod token;
 mod verifier;
 
 pub use activity::{ACTIVITY_HEADER, ActivityDelivery, ActivityError, ActivityEvent, ActivitySink};
-pub use banner::Banner;
+pub use banner::{Banner, SupportSession};
 pub use claims::{LEEWAY, MAX_TOKEN_LIFETIME};
 pub use clock::{Clock, SystemClock};
 pub use error::{BuildError, KeySourceError, VerifyError};

@@ -23,6 +23,7 @@ fn web(tenant: TenantId, id: &str) -> NewClient {
         id_token_alg: IdTokenAlg::Rs256,
         redirect_uris: vec![RedirectUri::parse("https://app.acme.test/cb").unwrap()],
         post_logout_redirect_uris: Vec::new(),
+        initiate_login_uri: None,
         origins: Vec::new(),
         scopes: vec!["openid".to_owned()],
         audiences: Vec::new(),

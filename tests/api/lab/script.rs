@@ -225,6 +225,7 @@ impl Wanted {
             id_token_alg: IdTokenAlg::parse(id_token_alg).unwrap(),
             redirect_uris: address(&self.redirect_uri),
             post_logout_redirect_uris: address(&self.post_logout_redirect_uri),
+            initiate_login_uri: None,
             origins: self
                 .origin
                 .iter()

@@ -119,6 +119,7 @@ impl World {
             id_token_alg: IdTokenAlg::Rs256,
             redirect_uris: vec![RedirectUri::parse(REDIRECT).unwrap()],
             post_logout_redirect_uris: vec![RedirectUri::parse(AFTER_LOGOUT).unwrap()],
+            initiate_login_uri: None,
             origins: vec![WebOrigin::parse(ORIGIN).unwrap()],
             scopes: scopes.map(str::to_owned).to_vec(),
             audiences: vec![lanyard::api::audience(&self.lab.app)],

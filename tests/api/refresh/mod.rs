@@ -156,6 +156,7 @@ impl World {
             id_token_alg: IdTokenAlg::Es256,
             redirect_uris: vec![RedirectUri::parse(REDIRECT).unwrap()],
             post_logout_redirect_uris: vec![],
+            initiate_login_uri: None,
             origins: vec![],
             scopes: vec!["visits:read".to_owned(), "profile:read".to_owned()],
             audiences: vec![AUDIENCE.to_owned()],

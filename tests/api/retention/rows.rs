@@ -28,7 +28,7 @@ pub(super) struct Kind {
 const WEEK_AND_DAY: Duration = Duration::days(8);
 
 /// A sign-in brings a session, the clinic's, a code and a family with two tokens.
-pub(super) const KINDS: [Kind; 13] = [
+pub(super) const KINDS: [Kind; 15] = [
     Kind {
         table: "identity.session",
         kept: WEEK_AND_DAY,
@@ -71,6 +71,29 @@ pub(super) const KINDS: [Kind; 13] = [
              (tenant_id, family_id, generation, token_digest, issued_at)
            select $3, $2, n, $6, $1 from generate_series(0, 1) n
            where $4::uuid is not null and $5::uuid is not null",
+    },
+    Kind {
+        table: "identity.handover",
+        kept: Duration::days(1),
+        insert: "with own as (
+             insert into identity.impersonation (tenant_id, impersonation_id, subject_id,
+               account_id, actor_id, actor_account_id, actor_name, client_id, reason, ticket,
+               preset, minutes, rule, state, requested_at, start_by)
+             values ($3, $2, $5, $4, $2, $2, 'Sam', 'a-desk', 'a reason to look', 'T-1',
+               'read-only', 15, 'allowed', 'requested', $1, $1::timestamptz + interval '1 day')
+             returning impersonation_id)
+           insert into identity.handover (tenant_id, handover_id, impersonation_id, client_id,
+             actor_sid, transfer_digest, created_at, expires_at)
+           select $3, $2, impersonation_id, 'an-app', $2, $6,
+             $1::timestamptz - interval '1 minute', $1 from own",
+    },
+    Kind {
+        table: "identity.handover_code",
+        kept: Duration::days(1),
+        insert: "insert into identity.handover_code (tenant_id, code_id, handover_id, code_digest,
+             client_id, redirect_uri, scopes, audience, created_at, expires_at)
+           select $3, $2, $2, $6, 'an-app', 'https://app.example/callback', '{openid}',
+             'https://api.example', $1, $1 where coalesce($4::uuid, $5::uuid) is not null",
     },
     Kind {
         table: "identity.interaction",

@@ -42,6 +42,7 @@ fn client(kind: ClientKind, redirect_uri: &str) -> Client {
         id_token_alg: IdTokenAlg::Rs256,
         redirect_uris: texts(&[redirect_uri]),
         post_logout_redirect_uris: vec![],
+        initiate_login_uri: None,
         origins: vec![],
         scopes: texts(&SCOPES[3..]),
         audiences: texts(&AUDIENCES),

@@ -25,6 +25,7 @@ use crate::http::form::Parameters;
 use crate::ids::{ClientId, TenantId};
 use crate::oidc::client::{Client, ClientStatus, policy as client_policy};
 use crate::oidc::code::{IssuedCode, service as codes};
+use crate::oidc::handover::model::Transfer;
 use crate::oidc::interaction::{AuthorizeRequest, Prompt};
 use crate::secret::KeyedDigest;
 use crate::sessions::{PresentedSession, service as sessions};
@@ -82,7 +83,9 @@ fn read(app: &App, browser: &Browser, given: &Parameters) -> Option<Authorizatio
     let is_plain = client.status == ClientStatus::Active
         && !client.is_third_party()
         && client_policy::may_redirect(&client, redirect_uri)
-        && given.all("id_token_hint").next().is_none();
+        && given.all("id_token_hint").next().is_none()
+        // A browser that is handed over has another session than this one.
+        && !given.all("login_hint").any(Transfer::is_meant);
     if !is_plain {
         return None;
     }

@@ -1,6 +1,6 @@
 //! What an app shows under impersonation.
 
-use lanyard_verifier::{Banner, Basis, DelegationId, GrantId, Preset, SubjectId};
+use lanyard_verifier::{Banner, Basis, DelegationId, GrantId, Preset, SubjectId, SupportSession};
 use serde_json::json;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -45,7 +45,7 @@ async fn the_banner_says_who_as_whom_and_how_long() {
         "<div class=\"lanyard-banner lanyard-banner-read-only\" role=\"status\" \
          data-grant=\"00000000-0000-0000-0000-000000000009\"><p>\
          <strong>Sam &lt;support&gt;</strong> is acting as \
-         <strong>Ada &quot;Q&quot; &amp; &#39;x&#39;</strong> (read-only). \
+         <strong>Ada &quot;Q&quot; &amp; &#39;x&#39;</strong> (read-only) until 14:23 UTC. \
          <span class=\"lanyard-banner-left\">11 minutes left.</span> \
          <a class=\"lanyard-banner-end\" href=\"https://id.example/account/impersonation\" \
          rel=\"noreferrer\">End now</a></p></div>"
@@ -58,6 +58,35 @@ async fn the_banner_says_who_as_whom_and_how_long() {
             "until": NOW + 601, "minutes_left": 11,
             "end_url": "https://id.example/account/impersonation",
         })
+    );
+}
+
+/// For an app's own session, with a form in place of the link: a link must end nothing.
+#[test]
+fn the_banner_of_a_session_ends_by_a_form() {
+    let session = SupportSession {
+        actor: ACTOR,
+        subject: PATIENT,
+        grant: GRANT,
+        preset: Preset::Technical,
+        until: now() + time::Duration::minutes(3),
+    };
+    let banner = Banner::of_session(session, "/sign-out", now()).ends_by_form("a\"token");
+    let html = banner.html();
+    assert!(html.contains("(technical) until 14:16 UTC. "), "{html}");
+    assert!(html.contains("3 minutes left.</span></p>"), "{html}");
+    assert!(
+        html.ends_with(
+            "<form id=\"lanyard-banner-form\" method=\"post\" action=\"/sign-out\">\
+             <input type=\"hidden\" name=\"csrf\" value=\"a&quot;token\">\
+             <button type=\"submit\" class=\"lanyard-banner-end\">End now</button></form></div>"
+        ),
+        "{html}"
+    );
+    assert!(
+        !serde_json::to_string(&banner)
+            .expect("JSON")
+            .contains("token")
     );
 }
 

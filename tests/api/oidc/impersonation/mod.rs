@@ -1,10 +1,13 @@
 //! Support acts as somebody (design §7): the issuer's side, over real HTTP.
 
+mod apps;
 mod ends;
 mod exchange;
 mod grants;
+mod handover;
 mod held;
 mod page;
+mod way_in;
 
 use lanyard::cli::Operator;
 use lanyard::ids::{SubjectId, TenantId};

@@ -14,7 +14,7 @@ const API: &str = "https://visits.example.test";
 
 impl Help {
     /// A resource server with that audience.
-    async fn api(&self, audience: &str) -> Client {
+    pub(super) async fn api(&self, audience: &str) -> Client {
         let platform = self.world.lab.platform().await;
         let audiences = vec![audience.to_owned()];
         self.world
