@@ -4,6 +4,7 @@
 //! neither mounted nor described. The same routes stand under `/api/v1/clinics/{clinic}`, where a
 //! token of another clinic is refused (JWT-16).
 
+mod care;
 mod followed;
 mod inside;
 mod list;

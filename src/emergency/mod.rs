@@ -10,6 +10,7 @@
 //! 5. Nobody does any of it in another's name.
 
 pub mod model;
+pub mod patients;
 pub mod policy;
 pub mod routes;
 pub mod service;

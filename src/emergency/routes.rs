@@ -34,29 +34,6 @@ pub struct Which {
     id: EmergencyId,
 }
 
-/// Whom a clinician looks for.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SeekQuery {
-    name: String,
-}
-
-/// Patients whose names hold what was asked for, by name: ten at most.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = FoundPatients)]
-pub struct FoundBody {
-    patients: Vec<PersonBody>,
-}
-
-/// What waits.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = WaitingEmergencyReviews)]
-pub struct WaitingBody {
-    /// How many accesses wait for a review.
-    #[schema(minimum = 0)]
-    waiting: i64,
-}
-
 /// An access to be opened.
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = NewEmergencyAccess)]
@@ -98,13 +75,13 @@ pub struct NewReview {
 /// Somebody of an access.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = EmergencyPerson)]
-struct PersonBody {
+pub(super) struct PersonBody {
     /// The `sub` in this clinic.
     #[schema(value_type = Uuid)]
-    id: SubjectId,
+    pub(super) id: SubjectId,
     /// As the clinic calls her.
     #[schema(examples("Ada Quill"))]
-    name: String,
+    pub(super) name: String,
 }
 
 /// One clinician's access to one patient's record.
@@ -178,24 +155,6 @@ pub fn parameters() -> Vec<Parameter> {
     vec![view.build()]
 }
 
-/// Fewest and most characters (Unicode scalar values) of a name that is looked for.
-const NAME_CHARACTERS: std::ops::RangeInclusive<usize> = 3..=100;
-
-/// What it says of [`SeekQuery`].
-pub fn seek_parameters() -> Vec<Parameter> {
-    let name = Object::builder()
-        .schema_type(Type::String)
-        .min_length(Some(*NAME_CHARACTERS.start()))
-        .max_length(Some(*NAME_CHARACTERS.end()));
-    let name = Parameter::builder()
-        .name("name")
-        .parameter_in(ParameterIn::Query)
-        .required(Required::True)
-        .description(Some("Part of a name, in any case."))
-        .schema(Some(Schema::from(name.build())));
-    vec![name.build()]
-}
-
 /// What it says of [`Which`].
 pub fn which() -> Vec<Parameter> {
     let id = Object::builder()
@@ -245,7 +204,7 @@ impl From<Shown> for AccessBody {
 }
 
 /// The caller himself: nobody has, sees or reviews an access in another's name.
-fn himself(caller: &Verified) -> Result<Caller<'_>, Problem> {
+pub(super) fn himself(caller: &Verified) -> Result<Caller<'_>, Problem> {
     if caller.actor().is_some() {
         return Err(Problem::Acted);
     }
@@ -255,7 +214,7 @@ fn himself(caller: &Verified) -> Result<Caller<'_>, Problem> {
     })
 }
 
-fn authority(caller: &Verified, view: View) -> Authority<Tenancy> {
+pub(super) fn authority(caller: &Verified, view: View) -> Authority<Tenancy> {
     let (class, purpose) = view.look();
     Authority::<Tenancy>::of(caller, class).to(purpose)
 }
@@ -327,39 +286,6 @@ pub async fn list(
     Ok(Json(AccessesBody {
         accesses: shown.into_iter().map(AccessBody::from).collect(),
     }))
-}
-
-/// `GET /api/v1/emergency-accesses/patients?name=`: whom a clinician may mean. On the record.
-pub async fn seek(
-    State(app): State<App>,
-    caller: Verified,
-    query: Result<Query<SeekQuery>, QueryRejection>,
-) -> Result<Json<FoundBody>, Problem> {
-    let by = himself(&caller)?;
-    let fits = |query: &SeekQuery| NAME_CHARACTERS.contains(&query.name.chars().count());
-    let query = query.ok().filter(|Query(query)| fits(query));
-    let Query(query) = query.ok_or(Problem::BadRequest { field: "name" })?;
-    let run = app.db.run(authority(&caller, View::Own), async |tx| {
-        service::seek_patient(tx, &app, by, &query.name).await
-    });
-    let found = run.await?.into_iter();
-    Ok(Json(FoundBody {
-        patients: found.map(|(id, name)| PersonBody { id, name }).collect(),
-    }))
-}
-
-/// `GET /api/v1/emergency-accesses/waiting`: how many wait for a review.
-pub async fn waiting(
-    State(app): State<App>,
-    caller: Verified,
-) -> Result<Json<WaitingBody>, Problem> {
-    himself(&caller)?;
-    let authority = authority(&caller, View::Queue).read_only();
-    let waiting = app
-        .db
-        .run(authority, async |tx| service::count_waiting(tx).await)
-        .await?;
-    Ok(Json(WaitingBody { waiting }))
 }
 
 /// `POST /api/v1/emergency-accesses/{id}/close`: the clinician needs it no more. One that is over

@@ -17,8 +17,6 @@ use crate::tenancy::members::store as members;
 
 /// More than a page shows.
 const MOST: i64 = 100;
-/// Whoever finds more has to say more of the name.
-const MOST_FOUND: i64 = 10;
 /// What the words are bound to, beside their clinic and access.
 const WHY: &str = "visits.emergency_access.why_sealed";
 const NOTE: &str = "visits.emergency_access.note_sealed";
@@ -277,35 +275,6 @@ pub async fn list(
     Ok(loaded)
 }
 
-/// Patients whom a clinician may mean, by part of a name, without himself; whom he found is on the
-/// record.
-pub async fn seek_patient(
-    tx: &mut Tx<Tenancy>,
-    app: &App,
-    by: Caller<'_>,
-    part: &str,
-) -> Result<Vec<(SubjectId, String)>, StoreError> {
-    let tenant = tx.tenant()?;
-    let found = members::list_patients(tx, tenant, part, MOST_FOUND).await?;
-    let found: Vec<_> = found
-        .into_iter()
-        .filter(|member| member.subject_id != by.subject)
-        .map(|member| (member.subject_id, member.display_name))
-        .collect();
-    let detail = json!({
-        "patients": found.iter().map(|(subject, _)| subject).collect::<Vec<_>>(),
-        "client_id": by.client_id,
-    });
-    record(tx, app, EventType::EmergencyAccessPatientSought, detail).await?;
-    Ok(found)
-}
-
-/// How many accesses of the clinic wait for their review: a number, and nothing of them.
-pub async fn count_waiting(tx: &mut Tx<Tenancy>) -> Result<i64, StoreError> {
-    let tenant = tx.tenant()?;
-    store::count_unreviewed(tx, tenant).await
-}
-
 /// The access under which the transaction's clinician reads a patient's record now, if any.
 pub async fn find_live(
     tx: &mut Tx<Tenancy>,
@@ -367,7 +336,7 @@ impl Loaded {
     }
 }
 
-async fn record(
+pub(super) async fn record(
     tx: &mut Tx<Tenancy>,
     app: &App,
     event: EventType,

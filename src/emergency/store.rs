@@ -200,7 +200,7 @@ pub(super) async fn list_unreviewed(
 }
 
 /// How many wait for their review.
-pub(super) async fn count_unreviewed(
+pub(in crate::emergency) async fn count_unreviewed(
     tx: &mut Tx<Tenancy>,
     tenant: TenantId,
 ) -> Result<i64, StoreError> {
