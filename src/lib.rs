@@ -25,6 +25,7 @@ pub mod mail;
 pub mod metrics;
 pub mod oidc;
 pub mod pages;
+pub mod platform;
 pub mod recovery;
 pub mod retention;
 pub mod revocation;

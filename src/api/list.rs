@@ -16,8 +16,13 @@ use crate::tenancy::announcement::routes as announcement;
 use crate::tenancy::members::routes as members;
 use crate::visits::routes as visits;
 
-/// The list.
-pub static ROUTES: [Route; 32] = [
+/// All of it.
+pub fn routes() -> impl Iterator<Item = &'static Route> {
+    IN_CLINICS.iter().chain(&super::platform::ROUTES)
+}
+
+/// What it offers in a clinic, and to support that acts there.
+static IN_CLINICS: [Route; 32] = [
     Route {
         method: Method::POST,
         path: "/announcement",

@@ -1,6 +1,6 @@
 //! `/api/v1`: the domain modules behind the verifier, as any other API would stand.
 //!
-//! Every route names one permission key; [`ROUTES`] is the list, and a route that is not on it is
+//! Every route names one permission key; [`routes`] is the list, and a route that is not on it is
 //! neither mounted nor described. The same routes stand under `/api/v1/clinics/{clinic}`, where a
 //! token of another clinic is refused (JWT-16).
 
@@ -9,6 +9,7 @@ mod followed;
 mod inside;
 mod list;
 pub mod openapi;
+mod platform;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -23,7 +24,7 @@ use lanyard_verifier::{Guard, Permissions, Verifier, WhenStale};
 use tokio::sync::watch;
 
 pub use self::inside::refuse_what_would_write;
-pub use self::list::ROUTES;
+pub use self::list::routes;
 use self::openapi::Words;
 use crate::app::App;
 use crate::db::{Authority, Identity, Job, StoreError};
@@ -93,12 +94,12 @@ pub async fn router(app: &App) -> Result<Router<App>, StoreError> {
         .permissions(permissions)
         .resource(audience(app))
         .resource_name("Lanyard API")
-        .scopes_supported(ROUTES.iter().map(|route| route.scope.name()))
+        .scopes_supported(routes().map(|route| route.scope.name()))
         .build()
         .expect("issuer and audience are not empty");
     tokio::spawn(follow_ring(app.ring_changes(), verifier.clone()));
     let mut api = Router::new();
-    for route in &ROUTES {
+    for route in routes() {
         let path = format!("/api/v1{}", route.path);
         let path_in_clinic = format!("/api/v1/clinics/{{clinic}}{}", route.path);
         let guard = route.guard();

@@ -17,7 +17,7 @@ use utoipa::openapi::{
 };
 use utoipa::{PartialSchema, ToSchema};
 
-use super::{ROUTES, Route};
+use super::{Route, routes};
 use crate::http::problem::ProblemBody;
 
 /// Where it is served.
@@ -181,7 +181,7 @@ fn document() -> OpenApi {
                 .build(),
         ));
     let mut paths = Paths::new();
-    for route in &ROUTES {
+    for route in routes() {
         let method = [as_described(&route.method)];
         paths.add_path_operation(route.path, method.to_vec(), operation(route));
         let path = format!("/clinics/{{clinic}}{}", route.path);
@@ -284,7 +284,7 @@ fn components() -> Components {
         "How an app gets such a token: docs/guides says it step by step.",
     );
     let mut schemas: Schemas = Vec::new();
-    for route in &ROUTES {
+    for route in routes() {
         for body in route.words.takes.iter().chain([&route.words.answer]) {
             (body.collect)(&mut schemas);
         }

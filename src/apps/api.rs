@@ -11,19 +11,6 @@ use super::calls::{CallError, Caller};
 use super::model::ClinicFacts;
 use crate::pages::Refusal;
 
-/// What the apps ask for; each person gets what her roles allow of it.
-pub const SCOPES: [&str; 9] = [
-    "audit:read",
-    "audit:write",
-    "delegation:read",
-    "delegation:write",
-    "profile",
-    "profile:read",
-    "tenancy:read",
-    "tenancy:write",
-    "visits:read",
-];
-
 /// The API's name as an audience: its address (RFC 8707).
 pub fn audience(issuer: &str) -> String {
     format!("{issuer}/api/v1")
@@ -203,6 +190,13 @@ impl Api {
         let sent = self.caller.post(address, headers, body.to_string()).await;
         let answer = sent.map_err(|error| ApiError::Failed(crate::http::chain(&error)))?;
         accepted(path, answer).map(drop)
+    }
+
+    /// `GET {issuer}{path}` of what anybody may have.
+    pub async fn published<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
+        let answer = self.ask(self.address(path)?, HeaderMap::new()).await?;
+        let body = accepted(path, answer)?;
+        serde_json::from_slice(&body).map_err(|error| ApiError::Failed(format!("{path}: {error}")))
     }
 
     /// The clinic of a slug or id; `None` if there is none.

@@ -1,4 +1,5 @@
-//! Three apps of our own as relying parties: patient portal, clinician portal, clinic console.
+//! Four apps of our own as relying parties: patient portal, clinician portal, clinic console and
+//! platform console.
 //!
 //! Invariants
 //! 1. They speak to the issuer and its API over HTTP alone, with client id and secret, as
@@ -9,6 +10,7 @@
 //!    same refresh token is shown again.
 //! 5. Only what a person does is marked as activity: never a poll, never a refresh.
 //! 6. A clinic's host shows that clinic's session or none.
+//! 7. The platform console has no clinic's host and nobody's session but the platform's staff's.
 
 pub mod api;
 pub mod calls;
@@ -16,11 +18,13 @@ pub mod care;
 pub mod model;
 pub mod oidc;
 pub mod policy;
+pub mod proving;
 pub mod record;
 pub mod registration;
 pub mod routes;
 pub mod service;
 pub mod sites;
+pub mod staff;
 pub mod standing;
 pub(crate) mod store;
 pub mod words;
@@ -57,13 +61,13 @@ impl RelyingParty {
         let caller = calls::Caller::new();
         let oidc = oidc::Oidc::new(
             app.issuer(),
-            kind.client_id(),
+            (kind.client_id(), kind.scopes()),
             secret,
             caller.clone(),
             app.env.clone(),
         );
         let api = api::Api::new(app.config.issuer.url().clone(), caller);
-        let sites = sites::Sites::new(settings(&app.config, kind));
+        let sites = sites::Sites::new(settings(&app.config, kind), kind);
         Ok(Self {
             inner: Arc::new(Parts {
                 kind,
@@ -107,10 +111,11 @@ pub const fn settings(config: &config::Config, kind: Kind) -> &config::App {
         Kind::Patient => &config.apps.patient,
         Kind::Clinician => &config.apps.clinician,
         Kind::Console => &config.apps.console,
+        Kind::Platform => &config.apps.platform,
     }
 }
 
-/// All three apps, each with its router.
+/// All apps, each with its router.
 pub async fn routers(app: &App) -> Result<Vec<(Kind, Router)>, RegistrationError> {
     let mut routers = Vec::new();
     for kind in Kind::ALL {

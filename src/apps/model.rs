@@ -20,6 +20,7 @@ impl Kind {
             Self::Patient => "patient",
             Self::Clinician => "clinician",
             Self::Console => "console",
+            Self::Platform => "platform",
         }
     }
 
@@ -29,6 +30,33 @@ impl Kind {
             Self::Patient => "lanyard-patient",
             Self::Clinician => "lanyard-clinician",
             Self::Console => "lanyard-console",
+            Self::Platform => "lanyard-platform",
+        }
+    }
+
+    /// What it asks for; each person gets what her roles allow of it.
+    pub const fn scopes(self) -> &'static [&'static str] {
+        match self {
+            Self::Patient | Self::Clinician | Self::Console => &[
+                "audit:read",
+                "audit:write",
+                "delegation:read",
+                "delegation:write",
+                "profile",
+                "profile:read",
+                "tenancy:read",
+                "tenancy:write",
+                "visits:read",
+            ],
+            Self::Platform => &[
+                "audit:read",
+                "impersonation:read",
+                "impersonation:write",
+                "platform:read",
+                "platform:write",
+                "profile",
+                "profile:read",
+            ],
         }
     }
 
@@ -38,6 +66,7 @@ impl Kind {
             Self::Patient => "__Host-lanyard_patient",
             Self::Clinician => "__Host-lanyard_clinician",
             Self::Console => "__Host-lanyard_console",
+            Self::Platform => "__Host-lanyard_platform",
         }
     }
 
@@ -47,6 +76,7 @@ impl Kind {
             Self::Patient => "__Host-lanyard_patient_login",
             Self::Clinician => "__Host-lanyard_clinician_login",
             Self::Console => "__Host-lanyard_console_login",
+            Self::Platform => "__Host-lanyard_platform_login",
         }
     }
 }
@@ -112,7 +142,7 @@ pub struct ClinicFacts {
 }
 
 /// The slug of the tenant of the platform's own staff: no host has it.
-const PLATFORM: &str = "platform";
+pub(super) const PLATFORM: &str = "platform";
 
 impl ClinicFacts {
     /// The platform's own tenant, which is no clinic and has no address: its staff sign in at an

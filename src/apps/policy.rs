@@ -105,6 +105,7 @@ pub fn is_for(kind: Kind, roles: &[String]) -> bool {
     roles.iter().any(|role| match role.as_str() {
         "patient" => kind == Kind::Patient,
         "clinician" | "nurse" => kind == Kind::Clinician,
+        "platform_support" | "super_admin" => kind == Kind::Platform,
         _ => kind == Kind::Console,
     })
 }
@@ -145,7 +146,7 @@ pub fn host(asked: &Authority, own: &str) -> Host {
 }
 
 /// As a clinic's slug is written (`tenancy.tenant`).
-fn is_label(text: &str) -> bool {
+pub fn is_label(text: &str) -> bool {
     let bytes = text.as_bytes();
     (3..=40).contains(&bytes.len())
         && bytes[0].is_ascii_lowercase()

@@ -121,6 +121,7 @@ fn place(app: &App, kind: Kind) -> String {
 
 fn client(app: &App, kind: Kind, slugs: &[&str]) -> Result<NewClient, String> {
     let url = &super::settings(&app.config, kind).url;
+    let slugs = if kind.is_a_clinics() { slugs } else { &[] };
     let hosts = || std::iter::once(None).chain(slugs.iter().copied().map(Some));
     let at = |slug: Option<&str>, path: &str| {
         let address = format!("{}{path}", sites::origin_of(url, slug));
@@ -142,7 +143,11 @@ fn client(app: &App, kind: Kind, slugs: &[&str]) -> Result<NewClient, String> {
         post_logout_redirect_uris: addresses(paths::SIGNED_OUT)?,
         initiate_login_uri: Some(own(paths::APP_SIGN_IN)?),
         origins: Vec::new(),
-        scopes: api::SCOPES.iter().map(|&scope| scope.to_owned()).collect(),
+        scopes: kind
+            .scopes()
+            .iter()
+            .map(|&scope| scope.to_owned())
+            .collect(),
         audiences: vec![api::audience(app.issuer())],
         app: Some(kind.word().to_owned()),
         is_first_party: true,

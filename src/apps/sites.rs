@@ -41,6 +41,7 @@ pub enum Found {
 /// One app's hosts.
 #[derive(Debug)]
 pub struct Sites {
+    kind: Kind,
     url: Url,
     host: String,
     known: Mutex<HashMap<String, (Instant, ClinicFacts)>>,
@@ -48,8 +49,9 @@ pub struct Sites {
 
 impl Sites {
     /// Under the app's own address.
-    pub fn new(settings: &crate::config::App) -> Self {
+    pub fn new(settings: &crate::config::App, kind: Kind) -> Self {
         Self {
+            kind,
             host: authority(&settings.url),
             url: settings.url.clone(),
             known: Mutex::new(HashMap::new()),
@@ -70,6 +72,7 @@ impl Sites {
             })),
             Host::Loopback => Ok(Found::Elsewhere(self.origin(None))),
             Host::Stranger => Ok(Found::Stranger),
+            Host::Label(_) if !self.kind.is_a_clinics() => Ok(Found::Stranger),
             Host::Label(label) => {
                 let Some(clinic) = self.clinic(rp, &label).await? else {
                     return Ok(Found::Stranger);
@@ -113,14 +116,15 @@ impl Sites {
     }
 }
 
-/// The addresses of all apps at one clinic, or without one.
+/// The addresses of a clinic's apps at its hosts, or of all apps at their own.
 pub fn addresses(
     config: &crate::config::Config,
     slug: Option<&str>,
 ) -> impl Iterator<Item = (Kind, String)> {
-    Kind::ALL
-        .map(|kind| (kind, origin_of(&settings(config, kind).url, slug)))
-        .into_iter()
+    let kinds = Kind::ALL.into_iter();
+    kinds
+        .filter(move |kind| slug.is_none() || kind.is_a_clinics())
+        .map(move |kind| (kind, origin_of(&settings(config, kind).url, slug)))
 }
 
 /// `scheme://[slug.]host[:port]`.

@@ -44,7 +44,7 @@ fn row(visit: Visit, kind: Kind) -> VisitRow {
         starts_at: visit.starts_at,
         with: match kind {
             Kind::Patient => visit.practitioner.name,
-            Kind::Clinician | Kind::Console => visit.patient.name,
+            Kind::Clinician | Kind::Console | Kind::Platform => visit.patient.name,
         },
         modality: match visit.kind.as_str() {
             "in_person" => "In person".to_owned(),
@@ -86,10 +86,8 @@ pub fn facts(details: ClinicDetails, host: String) -> Vec<Fact> {
 pub fn visits_path(kind: Kind, roles: &[String]) -> &'static str {
     match kind {
         Kind::Patient => "visits?as=patient",
-        Kind::Clinician | Kind::Console if roles.iter().any(|role| role == "clinician") => {
-            "visits?as=clinician"
-        }
-        Kind::Clinician | Kind::Console => "visits?as=care_team",
+        _ if roles.iter().any(|role| role == "clinician") => "visits?as=clinician",
+        Kind::Clinician | Kind::Console | Kind::Platform => "visits?as=care_team",
     }
 }
 

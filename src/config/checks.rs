@@ -134,13 +134,14 @@ fn shared_addresses(config: &Config) -> Vec<Problem> {
     problems
 }
 
-fn faces(config: &Config) -> [(&'static str, &[SocketAddr]); 5] {
+fn faces(config: &Config) -> [(&'static str, &[SocketAddr]); 6] {
     [
         ("listen.issuer", &config.listen.issuer),
         ("listen.operations", &config.listen.operations),
         ("apps.patient.listen", &config.apps.patient.listen),
         ("apps.clinician.listen", &config.apps.clinician.listen),
         ("apps.console.listen", &config.apps.console.listen),
+        ("apps.platform.listen", &config.apps.platform.listen),
     ]
 }
 

@@ -25,7 +25,7 @@ pub struct Config {
     pub planes: Planes,
     /// Where the issuer and the operations face listen.
     pub listen: Listen,
-    /// The three apps of our own.
+    /// The apps of our own.
     pub apps: Apps,
     /// The process's own TLS.
     pub tls: Tls,
@@ -116,6 +116,8 @@ pub struct Apps {
     pub clinician: App,
     /// For clinic admins and the platform's staff.
     pub console: App,
+    /// For those who run the platform.
+    pub platform: App,
 }
 
 /// One of them. A clinic's address is its slug before this host: `juniper.localhost:8081`.
@@ -134,7 +136,7 @@ pub enum PlaneName {
     Identity,
     /// The API of the domain modules.
     Tenant,
-    /// The three apps.
+    /// Ours, each with an address of its own.
     Apps,
 }
 
@@ -306,6 +308,7 @@ impl Default for Config {
                 patient: app(8081),
                 clinician: app(8082),
                 console: app(8083),
+                platform: app(8084),
             },
             tls: Tls::default(),
             proxy: Proxy::default(),

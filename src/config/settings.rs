@@ -37,7 +37,7 @@ const SETTINGS: &[Setting] = &[
     Setting {
         key: "planes",
         meaning: "Which parts this process serves, separated by commas: identity (sign-in, \
-            tokens), tenant (the API), apps (the three apps), or all.",
+            tokens), tenant (the API), apps (the four apps), or all.",
         kind: Kind::Planes,
     },
     Setting {
@@ -115,6 +115,21 @@ const SETTINGS: &[Setting] = &[
         kind: Kind::Addresses {
             may_be_off: true,
             at: |c| &mut c.apps.console.listen,
+        },
+    },
+    Setting {
+        key: "apps.platform.url",
+        meaning: "Public origin of the platform's own console; no clinic has a host below it.",
+        kind: Kind::Origin {
+            at: |c| &mut c.apps.platform.url,
+        },
+    },
+    Setting {
+        key: "apps.platform.listen",
+        meaning: "Addresses of the platform's own console; an empty list turns it off.",
+        kind: Kind::Addresses {
+            may_be_off: true,
+            at: |c| &mut c.apps.platform.listen,
         },
     },
     Setting {

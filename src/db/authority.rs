@@ -63,7 +63,7 @@ pub enum Job {
     AdministerImpersonation,
     /// Sending what the outbox holds.
     DeliverMail,
-    /// Ending everything of one clinic, from the command line.
+    /// Ending everything of one clinic, by an operator or the platform's console.
     EndSessions,
     /// Erasing sealed successors of refresh tokens that may no longer be given.
     EraseSuccessors,
@@ -254,6 +254,12 @@ impl Authority<Identity> {
     /// as somebody, in whatever clinic, and nothing else.
     pub(crate) fn agent(actor: SubjectId) -> Self {
         Self::new("agent", |c| c.subject = Some(actor))
+    }
+
+    /// For a member of the platform's tenant whose access token was verified and who oversees the
+    /// platform: support's grants in all clinics, how verifiers stand, what was ended of a clinic.
+    pub(crate) fn overseer(subject: SubjectId) -> Self {
+        Self::new("overseer", |c| c.subject = Some(subject))
     }
 
     /// For who acts, or asks to act, as a member of a tenant: both are named in the log.

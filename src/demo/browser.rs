@@ -53,6 +53,7 @@ impl Browser {
             &apps.patient.url,
             &apps.clinician.url,
             &apps.console.url,
+            &apps.platform.url,
         ];
         for host in urls.into_iter().filter_map(Url::host_str) {
             // Not every machine's resolver knows the names below `localhost` (RFC 6761 §6.3).

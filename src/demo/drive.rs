@@ -183,6 +183,7 @@ impl Run<'_> {
             Kind::Patient => "Your visits",
             Kind::Clinician => "Your patients' visits",
             Kind::Console => "Your clinic at a glance",
+            Kind::Platform => "The platform at a glance",
         };
         shown(&home.says(sentence)?)
     }
@@ -192,8 +193,8 @@ impl Run<'_> {
     async fn token(&self, browser: &Browser) -> Result<String, DemoError> {
         let app = self.app;
         let secret = registration::secret(app, Kind::Patient).await?;
-        let id = Kind::Patient.client_id();
-        let oidc = Oidc::new(app.issuer(), id, secret, Caller::new(), app.env.clone());
+        let own = (Kind::Patient.client_id(), Kind::Patient.scopes());
+        let oidc = Oidc::new(app.issuer(), own, secret, Caller::new(), app.env.clone());
         let asked = Asked {
             redirect_uri: self.at(Kind::Patient, "juniper", crate::apps::routes::CALLBACK),
             state: "the-demos-own-run",

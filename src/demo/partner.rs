@@ -35,8 +35,10 @@ pub const NAME: &str = "Pulse Diary";
 pub const PARTNER: &str = "/demo/partner";
 pub(super) const CONNECT: &str = "/demo/partner/connect";
 pub(super) const CALLBACK: &str = "/demo/partner/callback";
-/// What it asks for, of what every app of this demo asks for.
+/// What it is registered for.
 pub(super) const SCOPES: [&str; 2] = ["profile:read", "visits:read"];
+/// What it asks for: who she is called comes with every sign-in.
+const ASKED: [&str; 3] = ["profile", SCOPES[0], SCOPES[1]];
 const COOKIE: &str = "__Host-demo_partner";
 /// Sign-ins under way that are kept; an older one is forgotten.
 const MOST_PENDING: usize = 200;
@@ -53,7 +55,13 @@ impl Partner {
         let secret = SecretString::from(world.partner_secret.clone().unwrap_or_default());
         let env = app.env.clone();
         Self {
-            oidc: Oidc::new(app.issuer(), CLIENT_ID, secret, Caller::new(), env),
+            oidc: Oidc::new(
+                app.issuer(),
+                (CLIENT_ID, &ASKED),
+                secret,
+                Caller::new(),
+                env,
+            ),
             pending: Mutex::default(),
         }
     }

@@ -33,6 +33,7 @@ pub fn configure(mut config: Config) -> Result<Config, DemoError> {
         &apps.patient.listen,
         &apps.clinician.listen,
         &apps.console.listen,
+        &apps.platform.listen,
     ];
     if let Some(open) = lists
         .into_iter()

@@ -56,7 +56,7 @@ pub fn table(config: &Config, world: &World) -> String {
         line(&format!("  {}", clinic.name));
         let slug = (clinic.slug != PLATFORM.slug).then_some(clinic.slug);
         for (kind, origin) in sites::addresses(config, slug) {
-            if slug.is_some() || kind == Kind::Console {
+            if slug.is_some() || kind == Kind::Platform {
                 line(&format!("    {:<17} {origin}/", kind.name()));
             }
         }

@@ -193,17 +193,17 @@ pub const MEMBERS: [DemoMember; 14] = [
         name: "Piotr Nowak",
         clinic: PLATFORM.slug,
         roles: &["platform_support"],
-        opens: Kind::Console,
-        to_try: "Support staff belong to the platform: no clinic's records open to you, until a \
-                 clinic lets you act as one of its people. In the run you did, as Ana.",
+        opens: Kind::Platform,
+        to_try: "Ask to act as somebody of a clinic: none lets you, until it says so. In the run \
+                 you did, as Ana.",
     },
     DemoMember {
         login: "dana.whitfield@example.test",
         name: "Dana Whitfield",
         clinic: PLATFORM.slug,
         roles: &["super_admin"],
-        opens: Kind::Console,
-        to_try: "You run the platform, and see no patient either.",
+        opens: Kind::Platform,
+        to_try: "See who of support acts, which verifiers listen, what is on the platform's record.",
     },
 ];
 

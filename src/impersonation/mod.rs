@@ -20,6 +20,7 @@
 pub(crate) mod answers;
 pub(crate) mod exchange;
 pub mod model;
+pub mod oversight;
 pub mod policy;
 pub mod routes;
 pub(crate) mod service;

@@ -22,6 +22,7 @@ use crate::app::App;
 use crate::db::{Authority, Identity};
 use crate::http::problem::Problem;
 use crate::ids::{ClientId, SubjectId, TenantId};
+use crate::platform::is_of_platform;
 
 /// What support asks for.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -85,7 +86,9 @@ pub struct GrantBody {
     /// What he was called when he asked.
     #[schema(examples("Sam Porter"))]
     actor_name: String,
-    reason: String,
+    /// Left out for who oversees: it is for the person and her clinic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
     ticket: String,
     #[schema(schema_with = presets)]
     preset: &'static str,
@@ -106,7 +109,7 @@ pub struct GrantBody {
     /// A constant word.
     #[schema(value_type = Option<String>, examples("by_subject"))]
     end_cause: Option<&'static str>,
-    /// To the clinic alone: what the APIs recorded.
+    /// To the clinic and to who oversees: what the APIs recorded.
     opened: Vec<OpenedBody>,
 }
 
@@ -148,7 +151,7 @@ pub fn parameters() -> Vec<Parameter> {
 }
 
 impl GrantBody {
-    fn of(grant: Grant, opened: &[Opened]) -> Self {
+    pub(super) fn of(grant: Grant, opened: &[Opened]) -> Self {
         let of_it = opened.iter().filter(|o| o.impersonation_id == grant.id);
         Self {
             opened: of_it
@@ -164,7 +167,7 @@ impl GrantBody {
             subject: grant.subject,
             actor: grant.actor,
             actor_name: grant.actor_name,
-            reason: grant.reason,
+            reason: Some(grant.reason),
             ticket: grant.ticket,
             preset: grant.preset.as_str(),
             minutes: grant.minutes,
@@ -177,6 +180,18 @@ impl GrantBody {
             end_cause: grant.end_cause.map(EndCause::as_str),
         }
     }
+
+    /// As who oversees sees it.
+    pub(super) fn without_reason(mut self) -> Self {
+        self.reason = None;
+        self
+    }
+}
+
+impl GrantsBody {
+    pub(super) const fn of(impersonations: Vec<GrantBody>) -> Self {
+        Self { impersonations }
+    }
 }
 
 /// The grant of a path.
@@ -185,9 +200,9 @@ pub struct Which {
     id: ImpersonationId,
 }
 
-type OfPath = Result<Path<Which>, PathRejection>;
+pub(super) type OfPath = Result<Path<Which>, PathRejection>;
 
-fn id_of(path: OfPath) -> Result<ImpersonationId, Problem> {
+pub(super) fn id_of(path: OfPath) -> Result<ImpersonationId, Problem> {
     path.map(|Path(which)| which.id)
         .map_err(|_| Problem::NotFound)
 }
@@ -205,10 +220,6 @@ fn agent(caller: &Verified) -> Result<Agent, Problem> {
         }),
         _ => Err(Problem::Forbidden),
     }
-}
-
-fn is_of_platform(caller: &Verified) -> bool {
-    caller.tenant().as_uuid() == TenantId::PLATFORM.as_uuid()
 }
 
 /// The caller as somebody of the clinic, and her authority.
@@ -338,7 +349,5 @@ pub async fn list(State(app): State<App>, caller: Verified) -> Result<Json<Grant
     let bodies = grants
         .into_iter()
         .map(|grant| GrantBody::of(grant, &opened));
-    Ok(Json(GrantsBody {
-        impersonations: bodies.collect(),
-    }))
+    Ok(Json(GrantsBody::of(bodies.collect())))
 }

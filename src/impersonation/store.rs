@@ -167,8 +167,9 @@ pub(super) async fn insert(tx: &mut Tx<Identity>, new: &NewGrant<'_>) -> Result<
     Ok(())
 }
 
+/// A grant's columns; those who oversee read them too.
 #[derive(sqlx::FromRow)]
-struct GrantRow {
+pub(super) struct GrantRow {
     tenant_id: TenantId,
     impersonation_id: ImpersonationId,
     subject_id: SubjectId,

@@ -35,11 +35,15 @@ pub enum Scope {
     ImpersonationRead,
     /// Whether somebody may.
     ImpersonationWrite,
+    /// The platform's verifiers, its keys, and what was ended.
+    PlatformRead,
+    /// Ending everything of a clinic; withdrawing a key.
+    PlatformWrite,
 }
 
 impl Scope {
     /// All, the most personal last; what writes comes after what reads.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Openid,
         Self::Profile,
         Self::Email,
@@ -49,10 +53,12 @@ impl Scope {
         Self::AuditRead,
         Self::DelegationRead,
         Self::ImpersonationRead,
+        Self::PlatformRead,
         Self::TenancyWrite,
         Self::AuditWrite,
         Self::DelegationWrite,
         Self::ImpersonationWrite,
+        Self::PlatformWrite,
     ];
 
     /// As it stands in requests and tokens.
@@ -71,6 +77,8 @@ impl Scope {
             Self::DelegationWrite => "delegation:write",
             Self::ImpersonationRead => "impersonation:read",
             Self::ImpersonationWrite => "impersonation:write",
+            Self::PlatformRead => "platform:read",
+            Self::PlatformWrite => "platform:write",
         }
     }
 
@@ -85,11 +93,13 @@ impl Scope {
             | Self::VisitsRead
             | Self::AuditRead
             | Self::DelegationRead
-            | Self::ImpersonationRead => false,
+            | Self::ImpersonationRead
+            | Self::PlatformRead => false,
             Self::TenancyWrite
             | Self::AuditWrite
             | Self::DelegationWrite
-            | Self::ImpersonationWrite => true,
+            | Self::ImpersonationWrite
+            | Self::PlatformWrite => true,
         }
     }
 

@@ -1,4 +1,4 @@
-//! The three relying parties: patient portal, clinician portal, clinic console.
+//! The relying parties: patient portal, clinician portal, clinic console, platform console.
 
 use askama::Template;
 use time::OffsetDateTime;
@@ -14,11 +14,23 @@ pub enum App {
     Clinician,
     /// For those who run a clinic.
     Console,
+    /// For those who run the platform: of no clinic.
+    Platform,
 }
 
 impl App {
     /// All of them, in the order of their ports.
-    pub const ALL: [Self; 3] = [Self::Patient, Self::Clinician, Self::Console];
+    pub const ALL: [Self; 4] = [
+        Self::Patient,
+        Self::Clinician,
+        Self::Console,
+        Self::Platform,
+    ];
+
+    /// Whether clinics have it, each at a host of its own.
+    pub const fn is_a_clinics(self) -> bool {
+        !matches!(self, Self::Platform)
+    }
 
     /// Its name, for [`Frame::product`] and the links between apps.
     pub const fn name(self) -> &'static str {
@@ -26,6 +38,7 @@ impl App {
             Self::Patient => "Patient portal",
             Self::Clinician => "Clinician portal",
             Self::Console => "Clinic console",
+            Self::Platform => "Platform console",
         }
     }
 
@@ -34,6 +47,7 @@ impl App {
             Self::Patient => "See your visits and who takes care of you.",
             Self::Clinician => "See the visits that are assigned to you.",
             Self::Console => "See your clinic's members and settings.",
+            Self::Platform => "See who acts for whom, and what happens on the platform.",
         }
     }
 }
@@ -89,6 +103,7 @@ impl Page for WelcomePage {
             App::Patient => "Welcome to your patient portal",
             App::Clinician => "Welcome to your clinician portal",
             App::Console => "Welcome to your clinic console",
+            App::Platform => "Welcome to the platform console",
         }
     }
 }
@@ -134,14 +149,14 @@ impl VisitsHomePage {
     fn with_heading(&self) -> &'static str {
         match self.app {
             App::Patient => "With",
-            App::Clinician | App::Console => "Patient",
+            App::Clinician | App::Console | App::Platform => "Patient",
         }
     }
 
     fn nothing_here(&self) -> &'static str {
         match self.app {
             App::Patient => "You have no visits. When your clinic books one, it is shown here.",
-            App::Clinician | App::Console => "No visits are assigned to you.",
+            App::Clinician | App::Console | App::Platform => "No visits are assigned to you.",
         }
     }
 }
@@ -150,7 +165,7 @@ impl Page for VisitsHomePage {
     fn sentence(&self) -> &'static str {
         match self.app {
             App::Patient => "Your visits",
-            App::Clinician | App::Console => "Your patients' visits",
+            App::Clinician | App::Console | App::Platform => "Your patients' visits",
         }
     }
 }

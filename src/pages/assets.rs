@@ -20,6 +20,7 @@ pub struct Asset {
 struct Assets {
     css: Asset,
     script: Asset,
+    live: Asset,
     icon: Asset,
 }
 
@@ -36,6 +37,12 @@ static ASSETS: LazyLock<Assets> = LazyLock::new(|| Assets {
         "text/javascript; charset=utf-8",
         include_bytes!("session.js"),
     ),
+    live: named(
+        "live",
+        "js",
+        "text/javascript; charset=utf-8",
+        include_bytes!("live.js"),
+    ),
     icon: named("mark", "svg", "image/svg+xml", include_bytes!("mark.svg")),
 });
 
@@ -44,7 +51,7 @@ static ASSETS: LazyLock<Assets> = LazyLock::new(|| Assets {
 /// Serve with `Cache-Control: public, max-age=31536000, immutable`. An SVG is served with the
 /// same policy as pages, so that it could not run anything if it wanted to.
 pub fn asset(name: &str) -> Option<&'static Asset> {
-    let all = [&ASSETS.css, &ASSETS.script, &ASSETS.icon];
+    let all = [&ASSETS.css, &ASSETS.script, &ASSETS.live, &ASSETS.icon];
     all.into_iter()
         .find(|asset| asset.href.strip_prefix(paths::ASSETS) == Some(name))
 }
@@ -54,9 +61,14 @@ pub fn css_href() -> &'static str {
     &ASSETS.css.href
 }
 
-/// Path of the script.
+/// Path of the script of sessions.
 pub fn script_href() -> &'static str {
     &ASSETS.script.href
+}
+
+/// Path of the script of pages that change while they are looked at.
+pub fn live_script_href() -> &'static str {
+    &ASSETS.live.href
 }
 
 /// Path of the mark that browsers show in a tab.
@@ -80,7 +92,7 @@ mod tests {
 
     #[test]
     fn every_asset_is_found_by_its_own_name_only() {
-        for href in [css_href(), script_href(), icon_href()] {
+        for href in [css_href(), script_href(), live_script_href(), icon_href()] {
             let name = href.strip_prefix(paths::ASSETS).expect("under one path");
             assert!(asset(name).is_some_and(|found| !found.bytes.is_empty()));
         }

@@ -3,15 +3,17 @@
 use askama::Template;
 use time::OffsetDateTime;
 
-use super::{Page, Refusal, Surroundings};
+use super::{App, Page, Refusal, Surroundings};
 
-/// The clinic's log, newest first. The form's fields and the links are `GET`s of
+/// A log, newest first: the clinic's, or the platform's own. The form's fields and the links are `GET`s of
 /// [`super::paths::APP_LOG`].
 #[derive(Debug, Template)]
 #[template(path = "log.html")]
 pub struct LogPage {
     /// Around it.
     pub around: Surroundings,
+    /// [`App::Console`] or [`App::Platform`].
+    pub app: App,
     /// What is looked for.
     pub filter: LogFilter,
     /// Who may be looked for: id and name, by name.
@@ -22,6 +24,14 @@ pub struct LogPage {
     pub standing: Option<LogStanding>,
     /// Leads to older entries, if there are any.
     pub older_href: Option<String>,
+    /// Leads to the newest of what is looked for.
+    pub newest_href: String,
+    /// Whether these are the newest: then the page can follow what comes.
+    pub is_newest: bool,
+    /// What the form that checks repeats: name and value.
+    pub repeated: Vec<(&'static str, String)>,
+    /// What a check came to, if it was asked for.
+    pub verdict: Option<LogVerdict>,
     /// Set when the API refused: shown in place of the entries.
     pub refusal: Option<Refusal>,
 }
@@ -79,9 +89,84 @@ pub struct LogStanding {
     pub is_anchored: bool,
 }
 
+/// What a check of a log came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogVerdict {
+    /// All of it is as it must be.
+    Good(LogProof),
+    /// Something is not.
+    Bad(LogFault),
+}
+
+/// What was checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogProof {
+    /// How many entries the signature covers.
+    pub size: u64,
+    /// The key that signed, as it is published.
+    pub key: String,
+    /// How many of the shown entries are under it.
+    pub covered: usize,
+    /// How many are too new to be signed yet.
+    pub uncovered: usize,
+    /// Up to which size it was proven before: it has only grown since.
+    pub since: Option<u64>,
+    /// What the next check goes on from.
+    pub proven: String,
+}
+
+/// What is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFault {
+    /// It can't be checked now.
+    Silent,
+    /// Nothing was signed yet.
+    Unsigned,
+    /// Signed by no key that is published.
+    Untrusted,
+    /// The signature is not that of the key it names.
+    BadSignature,
+    /// What is signed is another log.
+    OtherLog,
+    /// Of a shown entry, by its number, there is no proof that it is under the signature: it, or
+    /// one beside it, is not what was signed.
+    Missing(u64),
+    /// What was proven before, up to this size, is not how the log begins now.
+    Forked(u64),
+}
+
+impl LogFault {
+    fn words(self) -> String {
+        match self {
+            Self::Silent => "This could not be checked just now. Try again.".to_owned(),
+            Self::Unsigned => "Nothing of it is signed yet. The first signature comes within \
+                               seconds of the first entry."
+                .to_owned(),
+            Self::Untrusted => "It is signed by a key that is not published.".to_owned(),
+            Self::BadSignature => "Its signature is not good.".to_owned(),
+            Self::OtherLog => "What is signed is another log.".to_owned(),
+            Self::Missing(index) => {
+                format!("Entry No. {index} can't be shown to be in what is signed.")
+            }
+            Self::Forked(size) => format!(
+                "Its first {size} entries are not those that were checked before: something was \
+                 changed or taken out."
+            ),
+        }
+    }
+
+    /// Whether the log itself is at fault.
+    const fn is_alarming(self) -> bool {
+        !matches!(self, Self::Silent | Self::Unsigned)
+    }
+}
+
 impl Page for LogPage {
     fn sentence(&self) -> &'static str {
-        "What is on your clinic's record"
+        match self.app {
+            App::Platform => "What is on the platform's record",
+            App::Patient | App::Clinician | App::Console => "What is on your clinic's record",
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! The pages a person sees, and the one quiet design they share.
 //!
 //! Owns: the structs that handlers fill (each a [`Page`]), their templates in `templates/`, the
-//! one style sheet `lanyard.css`, the one script `session.js`, the marks, and the paths that forms
-//! post to ([`paths`]). Not responsible for: headers, cookies, status codes, who may see what.
+//! one style sheet `lanyard.css`, the scripts `session.js` and `live.js`, the marks, and the paths
+//! that forms post to ([`paths`]). Not responsible for: headers, cookies, status codes, who may see what.
 //!
 //! Invariants, held by tests in this folder:
 //! 1. Nothing inline and nothing from elsewhere: no `style` or `on…` attribute, no script text,
@@ -37,6 +37,7 @@ mod log;
 mod moment;
 mod notice;
 pub mod paths;
+mod platform;
 mod proxies;
 mod qr;
 mod recovery;
@@ -54,7 +55,7 @@ pub use apps::{
     AnnouncementNotice, App, AppLink, ConsoleHomePage, Fact, MemberRow, Person, Refusal,
     RefusalPage, Surroundings, VisitRow, VisitsHomePage, WelcomePage,
 };
-pub use assets::{Asset, asset, css_href, icon_href, script_href};
+pub use assets::{Asset, asset, css_href, icon_href, live_script_href, script_href};
 pub use consent::ConsentPage;
 pub use deed::DeedNotice;
 pub use demo::{
@@ -72,11 +73,15 @@ pub use factor::{
 pub use frame::{Clinic, Frame, SessionFacts};
 pub use hidden::Hidden;
 pub use log::{
-    AccessRow, AccessesPage, LogFilter, LogPage, LogRow, LogStanding, ReviewNotice, ReviewRow,
-    ReviewsPage,
+    AccessRow, AccessesPage, LogFault, LogFilter, LogPage, LogProof, LogRow, LogStanding,
+    LogVerdict, ReviewNotice, ReviewRow, ReviewsPage,
 };
-pub use moment::{clock_time, day_and_time, time_ago};
+pub use moment::{clock_time, day_and_time, time_ago, time_left};
 pub use notice::{EndReason, ErrorPage, Link, LogoutConfirmPage, SignedOutPage};
+pub use platform::{
+    ActingForm, ActingNotice, ActingPage, ActingRow, ActingStanding, EndingNotice, EndingProof,
+    EndingRow, EndingsPage, FleetPage, KeyRow, PlatformHomePage, VerifierRow,
+};
 pub use proxies::{BASES, DelegationRow, DelegationsPage, ProxiesPage, ProxyRow};
 pub use qr::Qr;
 pub use recovery::{

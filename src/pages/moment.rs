@@ -41,6 +41,14 @@ pub fn time_ago(at: OffsetDateTime, now: OffsetDateTime) -> String {
     }
 }
 
+/// `in 40 seconds`, from two minutes on `in 7 minutes`: rounded up. What has come is `over`.
+pub fn time_left(until: OffsetDateTime, now: OffsetDateTime) -> String {
+    match u32::try_from((until - now).whole_seconds()) {
+        Ok(seconds) if until > now => format!("in {}", wait(seconds + 1)),
+        _ => "over".to_owned(),
+    }
+}
+
 /// `40 seconds`, from two minutes on `15 minutes`, from two hours on `3 hours`: rounded up, so that
 /// whoever waits is not too early.
 pub(super) fn wait(seconds: u32) -> String {

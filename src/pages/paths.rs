@@ -63,8 +63,10 @@ pub const LOGOUT_CONFIRM: &str = "/logout/confirm";
 pub const APP_SIGN_IN: &str = "/sign-in";
 /// Console. `POST csrf, text`: tells the clinic's people something.
 pub const APP_ANNOUNCEMENT: &str = "/announcement";
-/// Console. `GET ?person=&type=&actor=&trace=&before=`: [`super::LogPage`].
+/// Consoles. `GET ?person=&type=&actor=&trace=&before=&verify=&proven=`: [`super::LogPage`].
 pub const APP_LOG: &str = "/log";
+/// Consoles. `GET`: JSON `{size}`, how many entries there are. Never counts as activity.
+pub const APP_LOG_NEWS: &str = "/log/news";
 /// Console. `GET ?after=&done=`: [`super::ReviewsPage`]; `POST csrf, index, verdict`.
 pub const APP_REVIEWS: &str = "/reviews";
 /// Patient portal. `GET ?before=`: [`super::AccessesPage`].
@@ -86,6 +88,23 @@ pub const APP_PROXIES_VISITS: &str = "/proxies/visits";
 pub const APP_DELEGATIONS: &str = "/delegations";
 /// Console. `POST csrf, id`: ends one.
 pub const APP_DELEGATIONS_END: &str = "/delegations/end";
+/// Platform console. `GET ?done=`: [`super::ActingPage`]; `POST csrf, clinic, subject, reason, ticket,
+/// preset, minutes`: support asks to act.
+pub const PLATFORM_SUPPORT: &str = "/support";
+/// Platform console. `POST csrf, grant`: its minutes begin.
+pub const PLATFORM_SUPPORT_START: &str = "/support/start";
+/// Platform console. `POST csrf, grant, as`: ends one, as who acts (`own`) or who oversees.
+pub const PLATFORM_SUPPORT_STOP: &str = "/support/stop";
+/// Platform console. `POST csrf`: ends all, of all clinics.
+pub const PLATFORM_SUPPORT_STOP_ALL: &str = "/support/stop-all";
+/// Platform console. `GET`: [`super::FleetPage`].
+pub const PLATFORM_VERIFIERS: &str = "/verifiers";
+/// Platform console. `GET ?done=`: [`super::EndingsPage`].
+pub const PLATFORM_ENDINGS: &str = "/endings";
+/// Platform console. `POST csrf, clinic, again, reason`: ends everything of a clinic.
+pub const PLATFORM_END_SESSIONS: &str = "/endings/sessions";
+/// Platform console. `POST csrf, kid, sure`: withdraws a key.
+pub const PLATFORM_WITHDRAW_KEY: &str = "/endings/key";
 /// Apps. `POST csrf`: signs out here and everywhere.
 pub const APP_SIGN_OUT: &str = "/sign-out";
 

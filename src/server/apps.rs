@@ -1,4 +1,4 @@
-//! The three apps as faces of this process: registered for every clinic that there is.
+//! The apps as faces of this process: registered for every clinic that there is.
 
 use std::error::Error;
 

@@ -358,6 +358,7 @@ async fn the_demo_answers_to_its_own_names_alone() {
         own(apps.patient.url.port().unwrap()),
         own(apps.clinician.url.port().unwrap()),
         own(apps.console.url.port().unwrap()),
+        own(apps.platform.url.port().unwrap()),
     ];
     let browser = lab.browser();
     for face in &faces {

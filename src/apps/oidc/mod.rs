@@ -46,6 +46,7 @@ struct Known {
 pub struct Oidc {
     issuer: String,
     client_id: &'static str,
+    scopes: &'static [&'static str],
     secret: SecretString,
     /// RFC 8707: whom the access token is for.
     resource: String,
@@ -91,10 +92,10 @@ pub struct Asked<'a> {
 }
 
 impl Oidc {
-    /// For one app, not yet connected.
+    /// For one app, not yet connected: its name at the issuer, and what it asks for.
     pub fn new(
         issuer: &str,
-        client_id: &'static str,
+        (client_id, scopes): (&'static str, &'static [&'static str]),
         secret: SecretString,
         caller: Caller,
         env: Env,
@@ -102,6 +103,7 @@ impl Oidc {
         Self {
             issuer: issuer.to_owned(),
             client_id,
+            scopes,
             secret,
             resource: super::api::audience(issuer),
             caller,
@@ -123,11 +125,7 @@ impl Oidc {
                 move || CsrfToken::new(state),
                 move || Nonce::new(for_token),
             )
-            .add_scopes(
-                super::api::SCOPES
-                    .iter()
-                    .map(|s| Scope::new((*s).to_owned())),
-            )
+            .add_scopes(self.scopes.iter().map(|s| Scope::new((*s).to_owned())))
             .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier))
             .add_extra_param("resource", self.resource.clone());
         if asked.is_silent {

@@ -10,9 +10,10 @@ use super::announcement;
 use super::browser::{Browser, SetCookies};
 use super::deed::Deed;
 use super::outcome::AppError;
+use super::platform;
 use super::session::ended_page;
 use crate::apps::RelyingParty;
-use crate::apps::model::{ClinicFacts, Found, PendingLogin, Ticket, Tokens};
+use crate::apps::model::{ClinicFacts, Found, Kind, PendingLogin, Ticket, Tokens};
 use crate::apps::oidc::Granted;
 use crate::apps::service;
 use crate::apps::sites::Site;
@@ -128,6 +129,9 @@ async fn refuse(
         }
         return Ok(Redirect::to(&format!("{HOME}?done={}", announcement::KEPT)).into_response());
     }
+    if rp.kind() == Kind::Platform && !pending.is_silent && error == "access_denied" {
+        return Err(AppError::NotStaff);
+    }
     // Whoever sent the browser must not end in a session of somebody else's.
     let has_a_front = error == "access_denied" && !pending.is_initiated;
     if (pending.is_silent && needs_a_page) || has_a_front {
@@ -203,6 +207,7 @@ async fn admit(
     }
     let told = granted.told;
     let tokens = tokens(rp, site, granted).await?;
+    platform::admit(rp, &tokens).await?;
     let mut draft = None;
     if let Some(before) = &browser.session {
         // What this browser had here is replaced; a stranger's cookie ends nothing.
@@ -229,6 +234,10 @@ async fn admit(
     beginning.await?;
     let cookies = SetCookies::of(kind).session(&ticket.value());
     let onward = match draft {
+        Some(text) if kind == Kind::Platform && sends_draft => {
+            platform::carry_on(rp, &tokens.access_token, &text).await
+        }
+        Some(_) if kind == Kind::Platform => Redirect::to(HOME).into_response(),
         Some(text) if sends_draft => match Deed::parse(&text) {
             Some(deed) => deed.send(rp, &tokens.access_token).await,
             None => announcement::send_kept(rp, ticket.id, &tokens.access_token, &text).await?,

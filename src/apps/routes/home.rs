@@ -8,6 +8,7 @@ use super::announcement;
 use super::browser::Browser;
 use super::deed::Deed;
 use super::outcome::{AppError, frame};
+use super::platform;
 use super::session::{PATIENCE_OF_A_PAGE, ended_page};
 use super::sign_in;
 use super::surroundings::{Known, known};
@@ -93,6 +94,10 @@ async fn show(
         Err(refused) => return around.refusal(rp, refused.shown()),
     };
     let token = &session.tokens.access_token;
+    if rp.kind() == Kind::Platform {
+        let is_unconfirmed = done == Some(AnnouncementNotice::Kept);
+        return platform::home(rp, around.with(&me), &me, (token, is_unconfirmed)).await;
+    }
     let body = match rp.kind() {
         Kind::Console => clinic(rp, token, by_person).await,
         kind => {

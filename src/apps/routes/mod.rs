@@ -9,6 +9,7 @@ mod emergency;
 mod home;
 mod log;
 mod outcome;
+mod platform;
 mod proxies;
 mod reviews;
 mod session;
@@ -45,6 +46,7 @@ pub fn router(rp: &RelyingParty) -> Router {
         .route(CALLBACK, get(callback::callback))
         .route(paths::APP_ANNOUNCEMENT, post(announcement::announce))
         .route(paths::APP_LOG, get(log::log))
+        .route(paths::APP_LOG_NEWS, get(log::news))
         .route(paths::APP_ACCESSES, get(accesses::accesses))
         .route(paths::APP_REVIEWS, get(reviews::list).post(reviews::sign))
         .route(
@@ -69,6 +71,7 @@ pub fn router(rp: &RelyingParty) -> Router {
         .route(paths::SESSION, get(session::session))
         .route(paths::SESSION_ACTIVITY, post(session::activity))
         .route("/assets/{name}", get(crate::http::asset))
+        .merge(platform::routes(rp.kind()))
         .fallback(nothing_here)
         .layer(EveryAnswer::of(app, OwnHosts(rp.clone()), MAX_BODY_BYTES))
         .with_state(rp.clone())

@@ -33,6 +33,8 @@ pub(super) enum AppError {
     Forged,
     /// The callback fits no sign-in that this browser began.
     StrangeCallback(&'static str),
+    /// Signed in or not, nobody who runs the platform.
+    NotStaff,
     /// The issuer sent the browser back with this error.
     Sent(String),
     /// The issuer can't be asked.
@@ -90,6 +92,12 @@ impl AppError {
                 "This sign-in was not begun in this browser, or it took too long.",
                 "Start again.",
             ),
+            Self::NotStaff => (
+                StatusCode::FORBIDDEN,
+                "Forbidden",
+                "Nobody was signed in: this console is for those who run the platform.",
+                "Go to your clinic's own address. If you run the platform, sign in as yourself.",
+            ),
             Self::Sent(_) => (
                 StatusCode::BAD_REQUEST,
                 "Not signed in",
@@ -129,6 +137,7 @@ impl AppError {
         let app = rp.kind().word();
         match self {
             Self::NotFound | Self::Forged => {}
+            Self::NotStaff => tracing::info!(request_id = %id, app, "not of the platform"),
             Self::StrangeCallback(why) => tracing::info!(request_id = %id, app, why, "callback"),
             Self::Sent(code) => {
                 tracing::info!(request_id = %id, app, error.code = code, "callback");

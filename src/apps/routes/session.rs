@@ -25,7 +25,7 @@ use crate::pages::{EndReason, SessionFacts, paths};
 /// the assets' and script's requests that follow do not ask again.
 pub(super) const PATIENCE_OF_A_PAGE: Duration = Duration::SECOND;
 /// The same when a script asks.
-const PATIENCE_OF_A_POLL: Duration = Duration::seconds(5);
+pub(super) const PATIENCE_OF_A_POLL: Duration = Duration::seconds(5);
 
 /// `GET /session`: never activity.
 pub(super) async fn session(

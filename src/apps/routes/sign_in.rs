@@ -12,7 +12,7 @@ use super::outcome::AppError;
 use super::{CALLBACK, HOME};
 use crate::apps::RelyingParty;
 use crate::apps::api::Challenge;
-use crate::apps::model::{AppSession, Renewed};
+use crate::apps::model::{AppSession, Kind, PLATFORM, Renewed};
 use crate::apps::oidc::Asked;
 use crate::apps::service;
 use crate::apps::sites::Site;
@@ -93,6 +93,14 @@ async fn go(
     }
 }
 
+/// Whose members alone may sign in here: the host's clinic's, or the platform's.
+fn organization<'a>(rp: &RelyingParty, site: &'a Site) -> Option<&'a str> {
+    match rp.kind() {
+        Kind::Platform => Some(PLATFORM),
+        _ => site.clinic.as_ref().map(|clinic| clinic.slug.as_str()),
+    }
+}
+
 /// - `step_up`: what an API wants her to prove first
 pub(super) async fn set_out(
     rp: &RelyingParty,
@@ -155,7 +163,7 @@ async fn set_out_for(
     let asked = Asked {
         redirect_uri: format!("{}{CALLBACK}", site.origin),
         state: shown_state.expose_secret(),
-        organization: site.clinic.as_ref().map(|c| c.slug.as_str()),
+        organization: organization(rp, site),
         is_silent: match errand {
             Errand::SignIn { is_silent } => is_silent,
             Errand::Renewal(..) => true,

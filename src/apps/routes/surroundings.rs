@@ -75,6 +75,13 @@ pub(super) enum Opened {
     Answered(Response),
 }
 
+/// Who is signed in on such a page, and what surrounds it.
+pub(super) struct Inside {
+    pub(super) around: Surroundings,
+    pub(super) session: AppSession,
+    pub(super) me: Me,
+}
+
 /// Opens such a page; who is not signed in is led to the first one.
 pub(super) async fn open(
     rp: &RelyingParty,
@@ -83,28 +90,49 @@ pub(super) async fn open(
     id: &RequestId,
     headers: &HeaderMap,
 ) -> Opened {
+    match enter(rp, site, browser, id, headers).await {
+        Ok(inside) => {
+            let Inside {
+                around, session, ..
+            } = *inside;
+            Opened::Here(Box::new(around), session.tokens.access_token)
+        }
+        Err(answer) => Opened::Answered(answer),
+    }
+}
+
+/// The same for a page that asks who she is.
+pub(super) async fn enter(
+    rp: &RelyingParty,
+    site: &Site,
+    browser: &Browser,
+    id: &RequestId,
+    headers: &HeaderMap,
+) -> Result<Box<Inside>, Response> {
     let clinic = site.clinic.as_ref().map(|c| c.slug.as_str());
     let found = standing(rp, browser.session.as_ref(), clinic, PATIENCE_OF_A_PAGE).await;
     let session = match found {
         Ok(Standing::Live(session)) => *session,
-        Ok(Standing::Ended(reason)) => return Opened::Answered(ended_page(rp, reason)),
-        Ok(Standing::Nobody) => return Opened::Answered(Redirect::to(HOME).into_response()),
-        Err(error) => return Opened::Answered(AppError::from(error).respond(rp, site, id)),
+        Ok(Standing::Ended(reason)) => return Err(ended_page(rp, reason)),
+        Ok(Standing::Nobody) => return Err(Redirect::to(HOME).into_response()),
+        Err(error) => return Err(AppError::from(error).respond(rp, site, id)),
     };
     let by_person = policy::is_persons_navigation(headers);
     match known(rp, session, by_person).await {
         Ok(Known::Here(session, me)) => {
             let around = Surroundings::of(rp, site, browser, id, &session);
             match me {
-                Ok(me) => Opened::Here(Box::new(around.with(&me)), session.tokens.access_token),
-                Err(refused) => Opened::Answered(around.refusal(rp, refused.shown())),
+                Ok(me) => Ok(Box::new(Inside {
+                    around: around.with(&me),
+                    session: *session,
+                    me,
+                })),
+                Err(refused) => Err(around.refusal(rp, refused.shown())),
             }
         }
-        Ok(Known::Over(reason)) => Opened::Answered(ended_page(rp, reason)),
-        Ok(Known::Renew(session)) => {
-            Opened::Answered(sign_in::renew(rp, site, browser, id, &session).await)
-        }
-        Err(error) => Opened::Answered(error.respond(rp, site, id)),
+        Ok(Known::Over(reason)) => Err(ended_page(rp, reason)),
+        Ok(Known::Renew(session)) => Err(sign_in::renew(rp, site, browser, id, &session).await),
+        Err(error) => Err(error.respond(rp, site, id)),
     }
 }
 
@@ -136,6 +164,7 @@ impl Surroundings {
                 account_href: format!("{}{}", rp.app().issuer(), paths::ACCOUNT),
             },
             apps: sites::addresses(&rp.app().config, clinic.label())
+                .filter(|(app, _)| clinic.label().is_some() || !app.is_a_clinics())
                 .map(link)
                 .collect(),
         }

@@ -82,8 +82,8 @@ pub(in crate::cli) struct NewClient {
     /// For whom its access tokens may be; the first is the default; repeat for more.
     #[arg(long, value_name = "AUDIENCE")]
     pub(in crate::cli) audience: Vec<String>,
-    /// The clocks of patient, clinician or console hold for it; platform clients alone.
-    #[arg(long, value_parser = ["patient", "clinician", "console"])]
+    /// The clocks of patient, clinician, console or platform hold for it; platform clients alone.
+    #[arg(long, value_parser = ["patient", "clinician", "console", "platform"])]
     pub(in crate::cli) app: Option<String>,
     /// It is the platform's own, or its clinic's: people are not asked what it may see.
     #[arg(long)]

@@ -1,10 +1,10 @@
 //! What an operator does to one clinic in an incident, and what it lets support do.
 
-use super::{Operator, SESSIONS_A_BATCH};
+use super::Operator;
 use crate::db::{Authority, Job, StoreError};
 use crate::ids::{ImpersonationId, TenantId};
 use crate::impersonation::{Grant, Rule, upkeep as impersonation};
-use crate::oidc::sessions_end::{self, Counts, Means, Proof, Reason};
+use crate::oidc::sessions_end::{self, Counts, Means, Proof, Reason, SESSIONS_A_BATCH};
 
 impl Operator<'_> {
     /// Ends everything that a clinic has, for that clinic alone; hears after each batch how much.

@@ -36,10 +36,6 @@ use crate::tenancy::data_key::service as data_key;
 use crate::tenancy::service::{self as tenants, CreateOutcome, DestroyOutcome, StatusOutcome};
 use crate::tenancy::{NewTenant, Tenant, TenantStatus};
 
-/// So many sessions of a clinic are ended by one transaction: a fraction of a second, and far from
-/// the statement timeout.
-const SESSIONS_A_BATCH: i64 = 1000;
-
 /// What a restored database brought back can't be voided.
 #[derive(Debug, thiserror::Error)]
 pub enum RecoverError {

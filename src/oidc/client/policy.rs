@@ -45,7 +45,9 @@ pub enum RegistrationRefusal {
     #[error("only web and spa clients are told to begin a sign-in, at an https address")]
     InitiateLogin,
     /// Not a row of the lattice.
-    #[error("an app is patient, clinician or console, for clients of the platform tenant")]
+    #[error(
+        "an app is patient, clinician, console or platform, for clients of the platform tenant"
+    )]
     App,
 }
 
@@ -129,7 +131,8 @@ fn names(client: &NewClient) -> Result<(), RegistrationRefusal> {
         return Err(RegistrationRefusal::Audience);
     }
     let app_fits = client.app.as_deref().is_none_or(|app| {
-        matches!(app, "patient" | "clinician" | "console") && client.tenant == TenantId::PLATFORM
+        matches!(app, "patient" | "clinician" | "console" | "platform")
+            && client.tenant == TenantId::PLATFORM
     });
     app_fits.then_some(()).ok_or(RegistrationRefusal::App)
 }

@@ -30,6 +30,11 @@ const fn words(scope: Scope) -> &'static str {
         Scope::ImpersonationWrite => {
             "Change whether support may act as somebody of this clinic, in your name, if you may"
         }
+        Scope::PlatformRead => "See how the platform\u{2019}s parts stand, if you run it",
+        Scope::PlatformWrite => {
+            "Change who stays signed in and which keys are good, in your name, if you run the \
+             platform"
+        }
         Scope::VisitsRead => "See your visits at this clinic: when, with whom, and how",
     }
 }

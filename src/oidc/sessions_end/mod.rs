@@ -45,6 +45,19 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every one.
+    pub const ALL: [Self; 4] = [
+        Self::SuspectedBreach,
+        Self::StolenCredentials,
+        Self::ClinicRequest,
+        Self::Drill,
+    ];
+
+    /// The one of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+
     /// As it stands in the table and the log.
     pub const fn name(self) -> &'static str {
         match self {
@@ -55,6 +68,10 @@ impl Reason {
         }
     }
 }
+
+/// So many sessions of a clinic are ended by one transaction: a fraction of a second, and far from
+/// the statement timeout.
+pub const SESSIONS_A_BATCH: i64 = 1000;
 
 /// How much was ended so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,12 +106,48 @@ pub(crate) struct Means<'a> {
 }
 
 /// One order to end everything of a clinic.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    pub(crate) id: Uuid,
+    pub(crate) tenant: TenantId,
+    pub(crate) reason: Reason,
+    pub(crate) until: OffsetDateTime,
+}
+
+impl Order {
+    /// One of this moment.
+    pub(crate) fn new(env: &Env, tenant: TenantId, reason: Reason) -> Self {
+        Self {
+            id: env.random_uuid(),
+            tenant,
+            reason,
+            until: env.now(),
+        }
+    }
+}
+
+/// An order from before whose tokens nothing is good any more, and whose sessions are still to be
+/// ended.
 #[derive(Debug)]
-struct Order {
-    id: Uuid,
-    tenant: TenantId,
-    reason: Reason,
-    until: OffsetDateTime,
+pub(crate) struct Begun {
+    order: Order,
+    horizon: String,
+}
+
+/// An order as it stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Standing {
+    pub(crate) id: Uuid,
+    pub(crate) tenant: TenantId,
+    pub(crate) reason: String,
+    pub(crate) until: OffsetDateTime,
+    /// When nothing was left, and what was ended until then.
+    pub(crate) completed: Option<(OffsetDateTime, Counts)>,
+}
+
+/// The newest orders of all clinics, newest first; under [`Authority::overseer`].
+pub(crate) async fn list(tx: &mut Tx<Identity>) -> Result<Vec<Standing>, StoreError> {
+    store::list(tx).await
 }
 
 /// Ends everything that a clinic had when this began.
@@ -109,48 +162,63 @@ pub(crate) async fn end_all(
     tenant: TenantId,
     reason: Reason,
     most: i64,
-    mut told: impl FnMut(Counts),
+    told: impl FnMut(Counts),
 ) -> Result<Proof, StoreError> {
-    let order = Order {
-        id: means.env.random_uuid(),
-        tenant,
-        reason,
-        until: means.env.now(),
-    };
-    let horizon = means.begin(&order).await?;
-    let mut ended = Counts::default();
-    let mut waited = std::time::Duration::ZERO;
-    loop {
-        let mut after = SessionId::from_uuid(Uuid::nil());
-        while let Some(last) = means.batch(&order, after, most, &mut ended).await? {
-            told(ended);
-            after = last;
-        }
-        let left = means.look(&order, &horizon, ended).await?;
-        if left.is_nothing() || waited >= PATIENCE {
-            return Ok(Proof {
-                until: order.until,
-                ended,
-                left: left.count(),
-                is_complete: left.is_nothing(),
-            });
-        }
-        tokio::time::sleep(PAUSE).await;
-        waited += PAUSE;
-    }
+    let order = Order::new(means.env, tenant, reason);
+    let begun = means.begin(order).await?;
+    means.finish(&begun, most, told).await
 }
 
 impl Means<'_> {
     /// From here on no token from before is good, a service's neither, and no session that begins
-    /// without having seen this; says where that is.
-    async fn begin(self, order: &Order) -> Result<String, StoreError> {
-        self.run(order, async |tx| {
+    /// without having seen this.
+    ///
+    /// # Errors
+    /// [`StoreError`]: nothing was ended.
+    pub(crate) async fn begin(self, order: Order) -> Result<Begun, StoreError> {
+        self.run(&order, async |tx| {
             let reason = order.reason.name();
             store::insert(tx, order.tenant, order.id, order.until, reason).await?;
-            self.record(tx, order, "begun", Counts::default()).await
+            self.record(tx, &order, "begun", Counts::default()).await
         })
         .await?;
-        self.run(order, async |tx| store::horizon(tx).await).await
+        let horizon = self
+            .run(&order, async |tx| store::horizon(tx).await)
+            .await?;
+        Ok(Begun { order, horizon })
+    }
+
+    /// Ends, batch after batch, what an order found; as [`end_all`].
+    ///
+    /// # Errors
+    /// [`StoreError`]: what was ended so far stays so; begin again.
+    pub(crate) async fn finish(
+        self,
+        begun: &Begun,
+        most: i64,
+        mut told: impl FnMut(Counts),
+    ) -> Result<Proof, StoreError> {
+        let Begun { order, horizon } = begun;
+        let mut ended = Counts::default();
+        let mut waited = std::time::Duration::ZERO;
+        loop {
+            let mut after = SessionId::from_uuid(Uuid::nil());
+            while let Some(last) = self.batch(order, after, most, &mut ended).await? {
+                told(ended);
+                after = last;
+            }
+            let left = self.look(order, horizon, ended).await?;
+            if left.is_nothing() || waited >= PATIENCE {
+                return Ok(Proof {
+                    until: order.until,
+                    ended,
+                    left: left.count(),
+                    is_complete: left.is_nothing(),
+                });
+            }
+            tokio::time::sleep(PAUSE).await;
+            waited += PAUSE;
+        }
     }
 
     /// Ends the next sessions after this one, with all that hangs on them; `None` if there are no
@@ -186,11 +254,12 @@ impl Means<'_> {
         Ok(last)
     }
 
-    /// What is left; when nothing is, the record says so.
+    /// What is left; when nothing is, table and record say so.
     async fn look(self, order: &Order, horizon: &str, ended: Counts) -> Result<Left, StoreError> {
         self.run(order, async |tx| {
             let left = store::count_left(tx, order.tenant, order.until, horizon).await?;
             if left.is_nothing() {
+                store::insert_proof(tx, (order.tenant, order.id), ended, self.env.now()).await?;
                 self.record(tx, order, "completed", ended).await?;
             }
             Ok(left)

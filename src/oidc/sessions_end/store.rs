@@ -3,6 +3,7 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::{Counts, Standing};
 use crate::db::{Identity, StoreError, Tx};
 use crate::ids::TenantId;
 
@@ -82,4 +83,71 @@ pub(super) async fn count_left(
     .fetch_one(tx.conn())
     .await?;
     Ok(left)
+}
+
+/// Says that nothing was left.
+pub(super) async fn insert_proof(
+    tx: &mut Tx<Identity>,
+    (tenant, order): (TenantId, Uuid),
+    ended: Counts,
+    at: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let count = |counted: u64| i64::try_from(counted).unwrap_or(i64::MAX);
+    sqlx::query(
+        "insert into identity.sessions_end_proof
+           (tenant_id, order_id, completed_at, sessions, families, codes)
+         values ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(tenant)
+    .bind(order)
+    .bind(at)
+    .bind(count(ended.sessions))
+    .bind(count(ended.families))
+    .bind(count(ended.codes))
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+#[derive(sqlx::FromRow)]
+struct OrderRow {
+    tenant_id: TenantId,
+    order_id: Uuid,
+    ended_at: OffsetDateTime,
+    reason: String,
+    completed_at: Option<OffsetDateTime>,
+    sessions: Option<i64>,
+    families: Option<i64>,
+    codes: Option<i64>,
+}
+
+/// The newest fifty of all clinics.
+pub(super) async fn list(tx: &mut Tx<Identity>) -> Result<Vec<Standing>, StoreError> {
+    let rows: Vec<OrderRow> = sqlx::query_as(
+        "select e.tenant_id, e.order_id, e.ended_at, e.reason, p.completed_at, p.sessions,
+                p.families, p.codes
+         from identity.sessions_end e
+         left join identity.sessions_end_proof p
+           on p.tenant_id = e.tenant_id and p.order_id = e.order_id
+         order by e.ended_at desc, e.order_id
+         limit 50",
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let count = |counted: Option<i64>| counted.unwrap_or_default().unsigned_abs();
+    let standing = |row: OrderRow| Standing {
+        id: row.order_id,
+        tenant: row.tenant_id,
+        reason: row.reason,
+        until: row.ended_at,
+        completed: row.completed_at.map(|at| {
+            let counts = Counts {
+                sessions: count(row.sessions),
+                families: count(row.families),
+                codes: count(row.codes),
+            };
+            (at, counts)
+        }),
+    };
+    Ok(rows.into_iter().map(standing).collect())
 }

@@ -1,4 +1,4 @@
-//! The three relying parties, with made-up data.
+//! The relying parties, with made-up data.
 
 use lanyard_verifier::{Banner, GrantId, Preset, SubjectId, SupportSession};
 use uuid::Uuid;
@@ -76,6 +76,7 @@ pub(super) fn apps(all: &mut Vec<Shown>, words: Words) {
         ("welcome-patient", App::Patient, Accent::Juniper),
         ("welcome-clinician", App::Clinician, Accent::Harbor),
         ("welcome-console", App::Console, Accent::Clay),
+        ("welcome-platform", App::Platform, Accent::Slate),
     ] {
         let clinic = Some(clinic(words.clinic, accent));
         let frame = Frame {

@@ -6,6 +6,7 @@ use super::*;
 fn page(words: Words, filter: LogFilter, entries: Vec<LogRow>) -> LogPage {
     LogPage {
         around: around(words, App::Console, Accent::Clay),
+        app: App::Console,
         filter,
         people: vec![
             ("0193b2c8-5d1f".to_owned(), words.person.to_owned()),
@@ -20,6 +21,10 @@ fn page(words: Words, filter: LogFilter, entries: Vec<LogRow>) -> LogPage {
             is_anchored: true,
         }),
         older_href: Some("/log?before=48209".to_owned()),
+        newest_href: "/log?".to_owned(),
+        is_newest: true,
+        repeated: vec![("type", words.text.to_owned())],
+        verdict: None,
         refusal: None,
     }
 }
@@ -93,6 +98,27 @@ pub(super) fn log(all: &mut Vec<Shown>, words: Words) {
         page(words, looked_for.clone(), entries(words))
     );
     show_in_app!(all, "log-nothing", page(words, looked_for, Vec::new()));
+    let good = LogVerdict::Good(LogProof {
+        size: 48_200,
+        key: "id.example.com/audit+0af3c2d1+AYzKmN2bV5c8d7E6fGh3JkLmNpQrStUvWxYz1234".to_owned(),
+        covered: 48,
+        uncovered: 2,
+        since: Some(48_000),
+        proven: "48200:x".to_owned(),
+    });
+    for (name, verdict) in [
+        ("log-verified", good),
+        ("log-forked", LogVerdict::Bad(LogFault::Forked(48_000))),
+        ("log-unsigned", LogVerdict::Bad(LogFault::Unsigned)),
+    ] {
+        let mut checked = page(words, any.clone(), entries(words));
+        checked.verdict = Some(verdict);
+        show_in_app!(all, name, checked);
+    }
+    let mut platforms = page(words, any.clone(), entries(words));
+    platforms.app = App::Platform;
+    platforms.people = Vec::new();
+    show_in_app!(all, "log-platform", platforms);
     let mut refused = page(words, any, Vec::new());
     refused.standing = None;
     refused.refusal = Some(Refusal {

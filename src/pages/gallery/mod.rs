@@ -8,6 +8,7 @@ mod demo;
 mod enter;
 mod factor;
 mod log;
+mod platform;
 mod recovery;
 mod support;
 
@@ -90,6 +91,7 @@ pub(super) fn gallery(words: Words) -> Vec<Shown> {
     apps::apps(&mut all, words);
     log::log(&mut all, words);
     care::care(&mut all, words);
+    platform::platform(&mut all, words);
     demo::demo(&mut all, words);
     all
 }

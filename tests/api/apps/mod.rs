@@ -1,10 +1,12 @@
-//! The three apps as relying parties, over real HTTP: a browser, three apps, the issuer and its
+//! The apps as relying parties, over real HTTP: a browser, the apps, the issuer and its
 //! API, on ports of their own.
 
 mod care;
 mod hosts;
 mod lab;
+mod log;
 mod logout;
+mod platform;
 mod sessions;
 mod sign_in;
 mod step_up;

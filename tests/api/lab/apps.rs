@@ -1,4 +1,4 @@
-//! The three apps of a lab, on loopback ports of their own.
+//! The apps of a lab, on loopback ports of their own.
 
 use std::net::Ipv4Addr;
 
@@ -33,6 +33,7 @@ impl AppsOfALab {
                 Kind::Patient => &mut config.apps.patient,
                 Kind::Clinician => &mut config.apps.clinician,
                 Kind::Console => &mut config.apps.console,
+                Kind::Platform => &mut config.apps.platform,
             };
             *app = config::App {
                 url: format!("http://localhost:{port}").parse().unwrap(),

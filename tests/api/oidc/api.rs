@@ -182,7 +182,7 @@ async fn every_route_refuses_without_a_token_and_without_its_permission() {
     nobody.lab.join(&nobody.person, nobody.clinic.id, &[]).await;
     let (_, tokens) = nobody.tokens(&client).await;
     let token = tokens["access_token"].as_str().unwrap();
-    for route in &lanyard::api::ROUTES {
+    for route in lanyard::api::routes() {
         let (path, scope) = (format!("/api/v1{}", route.path), route.scope.name());
         let call = async |token: &str| {
             let machine = nobody.lab.browser_in(9);

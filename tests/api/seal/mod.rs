@@ -11,6 +11,7 @@ mod contexts;
 mod dump;
 mod generator;
 mod grammar;
+mod overseer;
 mod plans;
 mod planted;
 mod pooler;

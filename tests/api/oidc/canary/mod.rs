@@ -72,15 +72,17 @@ const HEADERS: [&str; 9] = [
     "x-real-ip",
     "x-request-id",
 ];
-const COOKIES: [&str; 9] = [
+const COOKIES: [&str; 11] = [
     "__Host-lanyard_session",
     "__Host-lanyard_browser",
     "__Host-lanyard_patient",
     "__Host-lanyard_clinician",
     "__Host-lanyard_console",
+    "__Host-lanyard_platform",
     "__Host-lanyard_patient_login",
     "__Host-lanyard_clinician_login",
     "__Host-lanyard_console_login",
+    "__Host-lanyard_platform_login",
     "jwt",
 ];
 

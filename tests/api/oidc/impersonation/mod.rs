@@ -6,6 +6,7 @@ mod exchange;
 mod grants;
 mod handover;
 mod held;
+mod oversight;
 mod page;
 mod way_in;
 

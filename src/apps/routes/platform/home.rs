@@ -1,0 +1,63 @@
+//! `GET /` of the platform's console.
+
+use axum::response::Response;
+use http::StatusCode;
+
+use super::{is_support, oversees};
+use crate::apps::RelyingParty;
+use crate::apps::api::Me;
+use crate::apps::staff::{Impersonations, Verifiers};
+use crate::http::page;
+use crate::pages::{PlatformHomePage, Refusal, Surroundings};
+
+/// The page.
+pub(in crate::apps::routes) async fn page(
+    rp: &RelyingParty,
+    around: Surroundings,
+    me: &Me,
+    (access_token, is_unconfirmed): (&str, bool),
+) -> Response {
+    let oversees = oversees(&me.me);
+    if !oversees && !is_support(&me.me) {
+        // He was let in as somebody else than he is by now.
+        let refusal = Refusal {
+            status: 403,
+            code: "insufficient_role".to_owned(),
+        };
+        return around.refusal(rp, refusal);
+    }
+    let path = if oversees {
+        "impersonations/all"
+    } else {
+        "impersonations"
+    };
+    let grants = rp.api().get::<Impersonations>(path, access_token, false);
+    let (grants, verifiers) = if oversees {
+        let verifiers = rp.api().get::<Verifiers>("verifiers", access_token, false);
+        let (grants, verifiers) = tokio::join!(grants, verifiers);
+        (grants, verifiers.ok())
+    } else {
+        (grants.await, None)
+    };
+    let shown = PlatformHomePage {
+        around,
+        oversees,
+        acting: grants.ok().map(|grants| {
+            let of = |states: &[&str]| {
+                let all = grants.impersonations.iter();
+                all.filter(|grant| states.contains(&grant.state.as_str()))
+                    .count()
+            };
+            (of(&["active"]), of(&["requested", "approved"]))
+        }),
+        verifiers: verifiers.map(|all| {
+            let stale = |one: &&_| super::fleet::is_stale(one);
+            (
+                all.verifiers.len(),
+                all.verifiers.iter().filter(stale).count(),
+            )
+        }),
+        is_unconfirmed,
+    };
+    page::page_leading_to(StatusCode::OK, &shown, Some(rp.app().issuer()))
+}
