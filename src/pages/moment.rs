@@ -43,8 +43,10 @@ pub fn time_ago(at: OffsetDateTime, now: OffsetDateTime) -> String {
 
 /// `in 40 seconds`, from two minutes on `in 7 minutes`: rounded up. What has come is `over`.
 pub fn time_left(until: OffsetDateTime, now: OffsetDateTime) -> String {
-    match u32::try_from((until - now).whole_seconds()) {
-        Ok(seconds) if until > now => format!("in {}", wait(seconds + 1)),
+    let left = until - now;
+    let seconds = left.whole_seconds() + i64::from(left.subsec_nanoseconds() > 0);
+    match u32::try_from(seconds) {
+        Ok(seconds @ 1..) => format!("in {}", wait(seconds)),
         _ => "over".to_owned(),
     }
 }
@@ -88,6 +90,18 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
+
+    #[test]
+    fn what_is_left_is_rounded_up_until_it_is_over() {
+        let now = datetime!(2026-11-23 12:00 UTC);
+        let left = |milliseconds| time_left(now + time::Duration::milliseconds(milliseconds), now);
+        assert_eq!(left(900_000), "in 15 minutes");
+        assert_eq!(left(900_001), "in 16 minutes");
+        assert_eq!(left(1_000), "in 1 second");
+        assert_eq!(left(1), "in 1 second");
+        assert_eq!(left(0), "over");
+        assert_eq!(left(-5_000), "over");
+    }
 
     #[test]
     fn instants_read_as_words_at_their_edges() {

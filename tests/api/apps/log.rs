@@ -10,6 +10,14 @@ use crate::lab::{Answer, Browser};
 const LOG: &str = "What is on your clinic&#39;s record";
 
 impl AppsLab {
+    /// Ruth's browser, with a session of the console too.
+    async fn at_the_console(&self) -> Browser {
+        let browser = self.ruths_browser().await;
+        let home = browser.everywhere(&self.at(Kind::Console, "/")).await;
+        home.page("Your clinic at a glance");
+        browser
+    }
+
     async fn log(&self, browser: &Browser, query: &str) -> Answer {
         let at = self.at(Kind::Console, &format!("/log?{query}"));
         browser.everywhere(&at).await.page(LOG)
@@ -37,7 +45,7 @@ fn proven(page: &Answer) -> String {
 #[tokio::test]
 async fn the_console_checks_the_signature_the_entries_and_that_the_log_has_grown() {
     let lab = AppsLab::new().await;
-    let browser = lab.ruths_browser().await;
+    let browser = lab.at_the_console().await;
     let fresh = lab.log(&browser, "verify=yes").await;
     assert!(
         fresh.body.contains("Nothing of it is signed yet."),
@@ -98,7 +106,7 @@ async fn the_console_checks_the_signature_the_entries_and_that_the_log_has_grown
 #[tokio::test]
 async fn how_many_there_are_is_told_without_an_entry() {
     let lab = AppsLab::new().await;
-    let browser = lab.ruths_browser().await;
+    let browser = lab.at_the_console().await;
     let page = lab.log(&browser, "").await;
     assert!(page.body.contains("data-news=\"/log/news\""));
     assert_eq!(lab.views().await, 1);

@@ -103,7 +103,7 @@ impl Platform {
         assert!(asked.body.contains("Asked."), "{}", asked.body);
         let id: uuid::Uuid = sqlx::query_scalar(
             "select impersonation_id from identity.impersonation
-                                where subject_id = $1 and state = 'approved'",
+             where subject_id = $1 and state = 'approved'",
         )
         .bind(self.ada)
         .fetch_one(&mut self.lab().database.superuser().await)
