@@ -69,7 +69,8 @@ pub enum Job {
     EraseSuccessors,
     /// Sending sinks what their logs have (`crate::audit::sinks`).
     ForwardLog,
-    /// Dropping what of the log is old enough, legal holds, sinks, erasing what it discloses of a person.
+    /// Dropping what of the log is old enough, legal holds, sinks, erasing what it discloses of a
+    /// person.
     KeepLog,
     /// Loading and rotating the signing keys.
     KeyRing,

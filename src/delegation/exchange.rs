@@ -1,5 +1,5 @@
-//! Giving a token under a delegation (RFC 8693): everything is looked at again, and the giving is on
-//! the record before the token is signed.
+//! Giving a token under a delegation (RFC 8693): everything is looked at again, and the giving is
+//! on the record before the token is signed.
 
 use serde_json::json;
 use time::OffsetDateTime;

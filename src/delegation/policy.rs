@@ -98,7 +98,8 @@ pub fn may_grant(
     }
 }
 
-/// When a child born today is a minor nowhere any more. Who was born on a leap day is so a day early.
+/// When a child born today is a minor nowhere any more. Who was born on a leap day is so a day
+/// early.
 fn latest_birthday(now: OffsetDateTime) -> Date {
     let (year, today) = (now.year() + OLDEST_MINOR_YEARS, now.date());
     let on_its_day = today.replace_year(year);

@@ -49,8 +49,8 @@ pub struct NewBody {
     /// Until when, if the paper says so; a caregiver's always does, two years ahead at most.
     #[serde(default, with = "time::serde::rfc3339::option")]
     valid_until: Option<OffsetDateTime>,
-    /// When the patient is no minor any more: of a parent always, of a guardian if she is one. It is
-    /// over from that day's first instant, UTC.
+    /// When the patient is no minor any more: of a parent always, of a guardian if she is one. It
+    /// is over from that day's first instant, UTC.
     #[schema(schema_with = day)]
     ages_out_on: Option<String>,
 }

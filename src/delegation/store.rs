@@ -185,9 +185,10 @@ async fn list_named(
     (id, of): (Option<DelegationId>, Option<SubjectId>),
 ) -> Result<Vec<Named>, StoreError> {
     let rows: Vec<NamedRow> = sqlx::query_as(
-        "select d.tenant_id, d.delegation_id, d.patient_id, d.proxy_id, d.basis, d.document, d.scope,
-                d.granted_by, d.granted_at, d.valid_from, d.ages_out_on, d.ends_at, d.ended_at,
-                d.end_reason, p.display_name as patient_name, x.display_name as proxy_name
+        "select d.tenant_id, d.delegation_id, d.patient_id, d.proxy_id, d.basis, d.document,
+                d.scope, d.granted_by, d.granted_at, d.valid_from, d.ages_out_on, d.ends_at,
+                d.ended_at, d.end_reason, p.display_name as patient_name,
+                x.display_name as proxy_name
          from identity.delegation d
          join identity.membership p on p.tenant_id = d.tenant_id and p.subject_id = d.patient_id
          join identity.membership x on x.tenant_id = d.tenant_id and x.subject_id = d.proxy_id

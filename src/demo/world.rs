@@ -203,7 +203,7 @@ pub const MEMBERS: [DemoMember; 14] = [
         clinic: PLATFORM.slug,
         roles: &["super_admin"],
         opens: Kind::Platform,
-        to_try: "See who of support acts, which verifiers listen, what is on the platform's record.",
+        to_try: "See who of support acts, which verifiers listen, and the platform's record.",
     },
 ];
 

@@ -49,7 +49,8 @@ pub struct NewAccess {
     #[schema(
         min_length = 10,
         max_length = 500,
-        pattern = "^[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u0009\\u000b-\\u001f\\u007f-\\u009f]{8,498}\
+        pattern = "^[^\\s\\u0000-\\u001f\\u007f-\\u009f]\
+                   [^\\u0000-\\u0009\\u000b-\\u001f\\u007f-\\u009f]{8,498}\
                    [^\\s\\u0000-\\u001f\\u007f-\\u009f]$"
     )]
     why: String,
@@ -66,7 +67,8 @@ pub struct NewReview {
     #[schema(
         min_length = 10,
         max_length = 500,
-        pattern = "^[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u0009\\u000b-\\u001f\\u007f-\\u009f]{8,498}\
+        pattern = "^[^\\s\\u0000-\\u001f\\u007f-\\u009f]\
+                   [^\\u0000-\\u0009\\u000b-\\u001f\\u007f-\\u009f]{8,498}\
                    [^\\s\\u0000-\\u001f\\u007f-\\u009f]$"
     )]
     note: Option<String>,

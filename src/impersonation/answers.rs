@@ -100,8 +100,8 @@ pub(crate) async fn end_by_actor(
     found(tx, tenant, id).await.map(Answer::Done)
 }
 
-/// Ends a grant of a clinic for `cause`, whoever finds it, in a transaction of that clinic; false if
-/// it was over.
+/// Ends a grant of a clinic for `cause`, whoever finds it, in a transaction of that clinic; false
+/// if it was over.
 pub(crate) async fn end_for(
     tx: &mut Tx<Identity>,
     app: &App,

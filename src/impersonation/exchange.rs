@@ -172,8 +172,8 @@ pub(crate) async fn exchange(
     Ok(Exchanged::Lent(Box::new(lent)))
 }
 
-/// The scopes of an exchange: all that is lent and registered, or exactly what was asked for; `None`
-/// if that is nothing, or more than is lent (IMP-09).
+/// The scopes of an exchange: all that is lent and registered, or exactly what was asked for;
+/// `None` if that is nothing, or more than is lent (IMP-09).
 fn exchanged(
     lent: &[String],
     registered: &[String],

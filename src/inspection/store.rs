@@ -7,8 +7,8 @@ use crate::audit::log;
 use crate::db::{StoreError, Tenancy, Tx};
 use crate::ids::TenantId;
 
-/// Lines of entries before `before`, the latest first. Each filter has its index; where there are several,
-/// the one that leaves least is gone by.
+/// Lines of entries before `before`, the latest first. Each filter has its index; where there are
+/// several, the one that leaves least is gone by.
 pub(super) async fn page(
     tx: &mut Tx<Tenancy>,
     tenant: TenantId,

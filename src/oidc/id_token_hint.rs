@@ -19,8 +19,8 @@ pub struct Hint {
     pub sid: TenantSessionId,
     /// For which client it was made.
     pub client: ClientId,
-    /// Whether somebody acts as her in it: then `sid` is the grant, and no session of hers or of the
-    /// actor's.
+    /// Whether somebody acts as her in it: then `sid` is the grant, and no session of hers or of
+    /// the actor's.
     pub is_acting: bool,
 }
 

@@ -124,8 +124,8 @@ async fn end_by_access_token(
         .await
 }
 
-/// The actor's app is done with a token under `act`: so is he with the grant, as if he had ended it.
-/// It has no family, and a token of it is not known by itself.
+/// The actor's app is done with a token under `act`: so is he with the grant, as if he had ended
+/// it. It has no family, and a token of it is not known by itself.
 async fn end_by_acting_token(
     app: &App,
     client: &Client,

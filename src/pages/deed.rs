@@ -59,8 +59,8 @@ impl DeedNotice {
             }
             Self::Unfit => "Something is missing, or not as it should be. Nothing was done.",
             Self::NotNow => {
-                "That can\u{2019}t be done now: it is so already, or nobody else at your clinic could \
-                 review it."
+                "That can\u{2019}t be done now: it is so already, or nobody else at your clinic \
+                 could review it."
             }
             Self::NotHers => "You may not do that, or it is not there. Nothing was done.",
             Self::Failed => "It could not be done just now. Wait a minute and try again.",

@@ -200,8 +200,8 @@ fn a_page_with_a_session_carries_the_warning_and_the_way_out() {
     assert!(!welcome.html.contains("lanyard-session") && !welcome.html.contains("<dialog"));
 }
 
-/// Design §7: who acts as whom is the first that a page says, in words, and nothing on it hides that
-/// or leads to the actor's own account as if it were hers.
+/// Design §7: who acts as whom is the first that a page says, in words, and nothing on it hides
+/// that or leads to the actor's own account as if it were hers.
 #[test]
 fn a_page_of_somebody_acted_as_says_so_first() {
     let all = gallery(USUAL);

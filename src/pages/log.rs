@@ -5,8 +5,8 @@ use time::OffsetDateTime;
 
 use super::{App, Page, Refusal, Surroundings};
 
-/// A log, newest first: the clinic's, or the platform's own. The form's fields and the links are `GET`s of
-/// [`super::paths::APP_LOG`].
+/// A log, newest first: the clinic's, or the platform's own. The form's fields and the links are
+/// `GET`s of [`super::paths::APP_LOG`].
 #[derive(Debug, Template)]
 #[template(path = "log.html")]
 pub struct LogPage {

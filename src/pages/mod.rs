@@ -2,7 +2,8 @@
 //!
 //! Owns: the structs that handlers fill (each a [`Page`]), their templates in `templates/`, the
 //! one style sheet `lanyard.css`, the scripts `session.js` and `live.js`, the marks, and the paths
-//! that forms post to ([`paths`]). Not responsible for: headers, cookies, status codes, who may see what.
+//! that forms post to ([`paths`]). Not responsible for: headers, cookies, status codes, who may see
+//! what.
 //!
 //! Invariants, held by tests in this folder:
 //! 1. Nothing inline and nothing from elsewhere: no `style` or `on…` attribute, no script text,

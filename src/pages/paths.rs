@@ -71,7 +71,8 @@ pub const APP_LOG_NEWS: &str = "/log/news";
 pub const APP_REVIEWS: &str = "/reviews";
 /// Patient portal. `GET ?before=`: [`super::AccessesPage`].
 pub const APP_ACCESSES: &str = "/accesses";
-/// Clinician portal. `GET ?name=&done=`: [`super::EmergencyPage`]; `POST csrf, patient, reason, why`.
+/// Clinician portal. `GET ?name=&done=`: [`super::EmergencyPage`]; `POST csrf, patient, reason,
+/// why`.
 pub const APP_EMERGENCY: &str = "/emergency";
 /// Clinician portal. `POST csrf, id`: he needs it no more.
 pub const APP_EMERGENCY_CLOSE: &str = "/emergency/close";
@@ -88,8 +89,8 @@ pub const APP_PROXIES_VISITS: &str = "/proxies/visits";
 pub const APP_DELEGATIONS: &str = "/delegations";
 /// Console. `POST csrf, id`: ends one.
 pub const APP_DELEGATIONS_END: &str = "/delegations/end";
-/// Platform console. `GET ?done=`: [`super::ActingPage`]; `POST csrf, clinic, subject, reason, ticket,
-/// preset, minutes`: support asks to act.
+/// Platform console. `GET ?done=`: [`super::ActingPage`]; `POST csrf, clinic, subject, reason,
+/// ticket, preset, minutes`: support asks to act.
 pub const PLATFORM_SUPPORT: &str = "/support";
 /// Platform console. `POST csrf, grant`: its minutes begin.
 pub const PLATFORM_SUPPORT_START: &str = "/support/start";

@@ -137,8 +137,8 @@ impl Feed {
         })
     }
 
-    /// The same for the process's own API, which no number of subscribers keeps out; `None` when the
-    /// process goes.
+    /// The same for the process's own API, which no number of subscribers keeps out; `None` when
+    /// the process goes.
     pub(crate) fn join_as_own(&self, app: &App) -> Option<Place> {
         if *self.is_over.borrow() {
             return None;

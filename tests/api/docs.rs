@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Commands that another test or `./check` itself runs.
-const RUN_ELSEWHERE: [(&str, &str); 10] = [
+const RUN_ELSEWHERE: [(&str, &str); 11] = [
     ("./demo", "tests/browser"),
     ("./check", ".ci/run"),
     ("cargo test --test tidy", "./check"),
     ("cargo test --test api refresh::", "./check"),
     ("cargo test -p lanyard-verifier", "./check"),
     ("cargo test --test chaos", "./check"),
+    ("cargo test --test chaos faults::", "./check"),
     ("cargo test --bench speed", "docs/PERFORMANCE.md"),
     (
         "LANYARD_KILLS=200 cargo test --test chaos kills:: -- --nocapture",

@@ -6,14 +6,17 @@ use std::process::Command;
 use crate::{assert_none, root, sources};
 
 /// Types that may be written out: identifiers, settings, and words of ours.
-const PRINTED: [&str; 12] = [
+const PRINTED: [&str; 15] = [
     "$name",
     "Accent",
+    "ActingBanner",
+    "Address",
     "ClientId",
     "ConfigError",
     "Generation",
     "Hidden",
     "Issuer",
+    "Month",
     "Planes",
     "Problem",
     "RequestId",

@@ -1,5 +1,5 @@
-//! What the API does only for who has just proved a second factor: kept with her session as she typed
-//! it, and sent when she comes back from the issuer (RFC 9470).
+//! What the API does only for who has just proved a second factor: kept with her session as she
+//! typed it, and sent when she comes back from the issuer (RFC 9470).
 
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::{Deserialize, Serialize};

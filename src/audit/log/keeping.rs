@@ -118,11 +118,13 @@ impl Logs<'_> {
         digests: &Digests,
     ) -> Result<bool, StoreError> {
         let detail = json!({ "from": entries.start, "to": entries.end });
-        let authority = Authority::<Platform>::job_in(Job::KeepLog, tenant);
+        let authority = Authority::<Platform>::job(Job::KeepLog);
         let recorded = self.db.run(authority, async |tx| {
             if !store::record_archive(tx, tenant, &entries, digests).await? {
                 return Ok(false);
             }
+            // The event is the tenant's own.
+            tx.proceed(Authority::job_in(Job::KeepLog, tenant)).await?;
             audit::append(tx, self.env, self.keys, EventType::AuditArchived, detail).await?;
             Ok(true)
         });

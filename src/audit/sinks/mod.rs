@@ -1,7 +1,8 @@
 //! Where the entries of a log go as they come: systems that watch many others.
 //!
 //! Invariants
-//! 1. A sink is sent every entry from its first one on, in order: what is sent begins at its cursor,
+//! 1. A sink is sent every entry from its first one on, in order: what is sent begins at its
+//! cursor,
 //!    and each index is one more than the one before.
 //! 2. The cursor moves when the receiver has what was sent, by one conditional `UPDATE`. So what a
 //!    receiver gets twice is a resend, with the same index; nothing is skipped.

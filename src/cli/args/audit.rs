@@ -40,8 +40,8 @@ pub(in crate::cli) enum Audit {
     #[command(after_help = "Examples:\n  \
         lanyard audit archive /archive --before 2019-02\n  \
         lanyard audit archive /archive --before 2019-02 --tenant juniper\n\n\
-        A file for each log, which `lanyard audit verify` checks for as long as it and the keys are \
-        kept. A file that is there already is verified and not written again.")]
+        A file for each log, which `lanyard audit verify` checks for as long as it and the keys \
+        are kept. A file that is there already is verified and not written again.")]
     Archive(Archive),
     /// Drop the months of all logs that ended before one began, for good.
     #[command(after_help = "Example:\n  \

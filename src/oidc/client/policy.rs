@@ -137,8 +137,8 @@ fn names(client: &NewClient) -> Result<(), RegistrationRefusal> {
     app_fits.then_some(()).ok_or(RegistrationRefusal::App)
 }
 
-/// Where a client is told to begin a sign-in for somebody of a clinic (OIDC Core §4): at the host of
-/// its own that the clinic has, if one of its redirect addresses is there; else as registered.
+/// Where a client is told to begin a sign-in for somebody of a clinic (OIDC Core §4): at the host
+/// of its own that the clinic has, if one of its redirect addresses is there; else as registered.
 ///
 /// - `label`: the first part of such a host, the clinic's slug
 pub fn initiate_login_address(client: &Client, label: &str) -> Option<Url> {

@@ -111,8 +111,8 @@ impl IssuedCode {
     }
 }
 
-/// Why a code that is good until `expires_at` and was sent to `sent_to` can't be redeemed by who says
-/// that it came to `redirect_uri`.
+/// Why a code that is good until `expires_at` and was sent to `sent_to` can't be redeemed by who
+/// says that it came to `redirect_uri`.
 pub(crate) fn fault(
     expires_at: OffsetDateTime,
     sent_to: &str,

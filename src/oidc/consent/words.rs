@@ -19,7 +19,7 @@ const fn words(scope: Scope) -> &'static str {
             "Change what waits on this clinic\u{2019}s record to be looked at, in your name"
         }
         Scope::DelegationRead => {
-            "See for whom you may act at this clinic, who may act for you, and its others if you may"
+            "See for whom you may act at this clinic, who may act for you, and others if you may"
         }
         Scope::DelegationWrite => {
             "Change who may act for you at this clinic, and for its others if you may"

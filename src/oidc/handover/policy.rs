@@ -80,6 +80,7 @@ mod tests {
         assert_eq!(needs_no_page(&stepped), Err(unmet));
     }
 
+    /// IMP-10.
     #[test]
     fn a_code_gives_what_is_lent_and_never_her_address() {
         let asked = words("audit:read email openid profile profile:read visits:read");

@@ -68,8 +68,8 @@ pub enum Decision {
 
 /// Puts requests under impersonation on the record.
 ///
-/// [`HttpRecorder`](crate::HttpRecorder) (feature `http-source`) posts them to the issuer; a process
-/// that is the issuer writes them itself.
+/// [`HttpRecorder`](crate::HttpRecorder) (feature `http-source`) posts them to the issuer; a
+/// process that is the issuer writes them itself.
 pub trait Recorder: Send + Sync {
     /// Records one. `Ok` only when it is durable: the handler runs then. Given up after 5 seconds.
     fn record<'a>(&'a self, request: &'a ActedRequest) -> Recording<'a>;

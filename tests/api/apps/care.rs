@@ -54,8 +54,8 @@ async fn page(lab: &AppsLab, browser: &Browser, kind: Kind, path: &str) -> Answe
     browser.everywhere(&lab.at(kind, path)).await
 }
 
-/// 45 CFR 164.312(a)(2)(ii): he finds the patient, says why, confirms, and what he typed is not lost;
-/// who reviews sees on her first page that something waits, and signs it off.
+/// 45 CFR 164.312(a)(2)(ii): he finds the patient, says why, confirms, and what he typed is not
+/// lost; who reviews sees on her first page that something waits, and signs it off.
 #[tokio::test]
 async fn a_record_is_opened_in_an_emergency_and_reviewed() {
     let lab = AppsLab::new().await;
@@ -138,8 +138,8 @@ async fn who_does_not_confirm_has_opened_nothing() {
     assert!(events.iter().all(|e| e.kind != "emergency_access.opened"));
 }
 
-/// 45 CFR 164.502(g): the clinic writes it down, the proxy looks under a banner, the patient sees who
-/// acts for her, and it is over when he stops.
+/// 45 CFR 164.502(g): the clinic writes it down, the proxy looks under a banner, the patient sees
+/// who acts for her, and it is over when he stops.
 #[tokio::test]
 async fn a_proxy_looks_at_what_the_clinic_let_him() {
     let lab = AppsLab::new().await;

@@ -211,8 +211,8 @@ impl Lab {
         SubjectId::from_uuid(subject)
     }
 
-    /// A session of a member's, by that `sid`, as if she had proved who she is and done something at
-    /// that instant; its id.
+    /// A session of a member's, by that `sid`, as if she had proved who she is and done something
+    /// at that instant; its id.
     pub(crate) async fn plant_session(
         &self,
         account: AccountId,

@@ -229,8 +229,8 @@ async fn one_that_fails_stops_no_other_and_no_gap_is_sent() {
     assert_eq!(refused, Err("42501".to_owned()));
 }
 
-/// Issue 4, SIEM: messages of RFC 5424 in octets counted (RFC 5425 §4.3), each with its entry's line
-/// as it is; over TLS to whom the operator believes, and to nobody else.
+/// Issue 4, SIEM: messages of RFC 5424 in octets counted (RFC 5425 §4.3), each with its entry's
+/// line as it is; over TLS to whom the operator believes, and to nobody else.
 #[tokio::test]
 async fn a_syslog_collector_gets_every_line_as_it_is() {
     let lab = lab().await;

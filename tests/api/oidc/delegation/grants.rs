@@ -7,8 +7,8 @@ use time::Duration;
 use super::{ALL, Family, OWN, SCOPES, assert_problem, unix};
 use crate::lab::some_id;
 
-/// 45 CFR 164.502(g)(3): who, for whom, on what basis, by which paper, how much, until when; seen by
-/// the clinic and by both, and on the record.
+/// 45 CFR 164.502(g)(3): who, for whom, on what basis, by which paper, how much, until when; seen
+/// by the clinic and by both, and on the record.
 #[tokio::test]
 async fn a_clinic_writes_down_who_acts_for_whom() {
     let family = Family::new().await;

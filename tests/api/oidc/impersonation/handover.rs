@@ -87,8 +87,8 @@ fn assert_no_code(back: &Url, error: &str) {
     assert_eq!(parameter(back, "state").as_deref(), Some("a state"));
 }
 
-/// Design §7: access and ID token and userinfo name both, in one form; no refresh token; her
-/// sessions and clocks are as they were.
+/// IMP-09, design §7: access and ID token and userinfo name both, in one form; no refresh token;
+/// her sessions and clocks are as they were.
 #[tokio::test]
 async fn an_app_is_entered_and_its_tokens_say_who_acts() {
     let help = Help::new(Rule::Allowed).await;
@@ -154,8 +154,8 @@ fn last_claim_is_act(token: &Value) -> bool {
     text.ends_with("}}") && !text[at + 7..].contains('{') && text.matches("\"act\"").count() == 1
 }
 
-/// A transfer that is not good is an error for the app: never a page, never the actor's own session,
-/// which is live in that very browser.
+/// A transfer that is not good is an error for the app: never a page, never the actor's own
+/// session, which is live in that very browser.
 #[tokio::test]
 async fn a_transfer_is_good_once_at_once_in_its_browser_for_its_app() {
     let help = Help::new(Rule::Allowed).await;
@@ -327,7 +327,7 @@ async fn a_hint_is_of_one_grant() {
     assert!(parameter(&silent(&after).await, "code").is_some());
 }
 
-/// Nobody signs in again, chooses, consents or steps up in her name.
+/// IMP-06: nobody signs in again, chooses, consents or steps up in her name.
 #[tokio::test]
 async fn what_only_she_could_answer_is_not_asked_under_act() {
     let help = Help::new(Rule::Allowed).await;

@@ -31,8 +31,8 @@ impl Help {
     }
 }
 
-/// Issue 4, "Introspection … with `act`, tenant and session": what the token says, while the grant
-/// stands, and nothing after; no minute of it can be had back.
+/// INTR-02 (and issue 4, "Introspection … with `act`, tenant and session"): what the token says, to
+/// its own API alone, while the grant stands, and nothing after; no minute of it can be had back.
 #[tokio::test]
 async fn an_api_is_told_who_acts_while_the_grant_stands() {
     let help = Help::new(Rule::Allowed).await;
@@ -73,7 +73,7 @@ async fn an_api_is_told_who_acts_while_the_grant_stands() {
     assert!(!world.holds(&api, &token).await, "forbidden meanwhile");
 }
 
-/// What a grant stands on is asked with it, and no `act` that is not the grant's own is believed.
+/// IMP-15: what a grant stands on is asked with it, and no `act` that is not the grant's own is believed.
 #[tokio::test]
 async fn a_token_under_act_holds_only_by_its_own_grant() {
     let help = Help::new(Rule::Allowed).await;
@@ -112,8 +112,8 @@ async fn a_token_under_act_holds_only_by_its_own_grant() {
     assert!(!world.holds(&api, &token).await, "its time is over");
 }
 
-/// RFC 7009 of a token under `act`: its own app ends the grant by it, on the record, once; another
-/// app ends nothing.
+/// INTR-06: RFC 7009 of a token under `act`: its own app ends the grant by it, on the record, once;
+/// another app ends nothing.
 #[tokio::test]
 async fn who_revokes_a_token_under_act_ends_the_grant() {
     let help = Help::new(Rule::Allowed).await;
@@ -202,8 +202,8 @@ async fn writes(
     Ok(app.db.run(authority, write).await?)
 }
 
-/// Design §7: who acts to look can't write, though the route's method is safe, or the route lets
-/// actors in, and its code tries: the transaction is READ ONLY.
+/// IMP-10, design §7: who acts to look can't write, though the route's method is safe, or the route
+/// lets actors in, and its code tries: the transaction is READ ONLY.
 #[tokio::test]
 async fn who_acts_to_look_can_t_write_whatever_a_route_does() {
     let help = Help::new(Rule::Allowed).await;
