@@ -149,7 +149,7 @@ const REFUSED: [Refused; 7] = [
         status: "503",
         name: "Unavailable",
         when: "Try again after `Retry-After`.",
-        codes: &["temporarily_unavailable"],
+        codes: &["no_data_key", "temporarily_unavailable"],
         header: Some(("Retry-After", "Seconds.")),
     },
 ];

@@ -296,7 +296,7 @@ impl Authority<Tenancy> {
             c.actor = principal
                 .actor()
                 .map(|actor| SubjectId::from_uuid(actor.sub().as_uuid()));
-            let support = principal.actor().and_then(|actor| actor.support());
+            let support = principal.actor().and_then(lanyard_verifier::Actor::support);
             if support.is_some_and(|support| support.preset == Preset::ReadOnly) {
                 c.mode = Mode::ReadOnly;
             }

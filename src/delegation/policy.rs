@@ -162,6 +162,8 @@ mod tests {
         }
     }
 
+    type Change = fn(&mut Terms);
+
     fn by_clinic(terms: &Terms) -> Result<(), Unfit> {
         let granter = Granter::Clinic(subject(3));
         may_grant(terms, granter, (&party(1), &party(2)), NOW)
@@ -172,7 +174,6 @@ mod tests {
         for basis in Basis::ALL {
             assert_eq!(by_clinic(&terms(basis)), Ok(()), "{basis:?}");
         }
-        type Change = fn(&mut Terms);
         let table: [(Basis, Change, &str); 13] = [
             (Basis::Parent, |t| t.document = None, "document"),
             (Basis::Parent, |t| t.scope.clear(), "scope"),

@@ -262,10 +262,10 @@ async fn granted(
     granter: Granter,
     terms: &Terms,
 ) -> Result<Json<DelegationBody>, Problem> {
-    let granted = app.db.run(authority, async |tx| {
+    let outcome = app.db.run(authority, async |tx| {
         service::grant(tx, app, granter, terms).await
     });
-    match granted.await? {
+    match outcome.await? {
         Granted::Done(named) => Ok(Json(DelegationBody::of(*named, |_| true))),
         Granted::Unknown => Err(Problem::NotFound),
         Granted::StandsAlready => Err(Problem::WrongState),

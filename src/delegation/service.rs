@@ -78,7 +78,7 @@ pub(crate) async fn grant(
     detail["document"] = json!(one.document);
     detail["scope"] = json!(keys(one));
     detail["valid_from"] = json!(one.valid_from.unix_timestamp());
-    detail["ends_at"] = json!(one.ends_at.map(|at| at.unix_timestamp()));
+    detail["ends_at"] = json!(one.ends_at.map(time::OffsetDateTime::unix_timestamp));
     record(tx, app, EventType::DelegationCreated, detail).await?;
     Ok(Granted::Done(Box::new(named)))
 }

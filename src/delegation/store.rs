@@ -72,7 +72,7 @@ pub(super) async fn insert(
     .bind(proxy.subject)
     .bind(proxy.account)
     .bind(terms.basis.name())
-    .bind(terms.document.as_ref().map(|document| document.as_str()))
+    .bind(terms.document.as_ref().map(super::model::Document::as_str))
     .bind(scope)
     .bind(by)
     .bind(at)

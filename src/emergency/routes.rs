@@ -223,7 +223,7 @@ pub(super) fn authority(caller: &Verified, view: View) -> Authority<Tenancy> {
 
 async fn key(app: &App, authority: Authority<Tenancy>) -> Result<TenantKey, Problem> {
     match service::key(app, authority).await? {
-        Key::Here(key) => Ok(key),
+        Key::Here(key) => Ok(*key),
         Key::Destroyed => Err(Problem::WrongState),
         Key::Missing => Err(Problem::NoDataKey),
     }

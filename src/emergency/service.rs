@@ -110,7 +110,7 @@ pub struct Shown {
 #[derive(Debug)]
 pub enum Key {
     /// It.
-    Here(TenantKey),
+    Here(Box<TenantKey>),
     /// The clinic's data was destroyed, and the key with it.
     Destroyed,
     /// The clinic was never given one.
@@ -129,7 +129,7 @@ pub async fn key(app: &App, authority: Authority<Tenancy>) -> Result<Key, StoreE
         return Ok(Key::Missing);
     }
     let key = data_key::open(&app.keys, tenant, stored).await?;
-    Ok(key.map_or(Key::Destroyed, Key::Here))
+    Ok(key.map_or(Key::Destroyed, |key| Key::Here(Box::new(key))))
 }
 
 /// Opens one, tells who reviews, and records both; a second click finds the first one's.

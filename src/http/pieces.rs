@@ -10,7 +10,7 @@ use hyper::body::{Body as HttpBody, Frame};
 use tokio::sync::mpsc;
 
 /// Whoever takes nothing for so long is not served on.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What goes wrong after the answer has begun: it is cut short, so that nobody takes it for whole.
 pub type Cut = Box<dyn Error + Send + Sync>;

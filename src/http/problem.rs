@@ -43,7 +43,7 @@ pub enum Problem {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TriedToWrite;
 
-/// What Postgres calls it: read_only_sql_transaction.
+/// What Postgres calls it: `read_only_sql_transaction`.
 const READ_ONLY_SQL_TRANSACTION: &str = "25006";
 
 /// A problem on the wire.

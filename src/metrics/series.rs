@@ -120,6 +120,7 @@ impl Series {
         series.register_serving();
         series.register_people();
         series.register_database();
+        series.register_log();
         series.register_work();
         series.register_revocations();
         series
@@ -247,6 +248,37 @@ impl Series {
         );
     }
 
+    fn register_log(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "lanyard_log_entries",
+            "Events that this process has given their place in a log",
+            self.sequenced.clone(),
+        );
+        registry.register_with_unit(
+            "lanyard_log_anchor_age",
+            "How long ago all that the logs held was known to be anchored",
+            Unit::Seconds,
+            self.anchor_age.clone(),
+        );
+        registry.register(
+            "lanyard_sinks",
+            "Where logs are sent as they grow, by how the last try went",
+            self.sinks.clone(),
+        );
+        registry.register(
+            "lanyard_sink_behind_entries",
+            "Entries that the sink furthest behind does not have",
+            self.sink_behind.clone(),
+        );
+        registry.register_with_unit(
+            "lanyard_sink_oldest_age",
+            "How old the oldest entry is that some sink does not have",
+            Unit::Seconds,
+            self.sink_oldest.clone(),
+        );
+    }
+
     fn register_work(&mut self) {
         let registry = &mut self.registry;
         registry.register(
@@ -284,33 +316,6 @@ impl Series {
             "Since when the key signs that signs now, in Unix time",
             Unit::Seconds,
             self.signing_since.clone(),
-        );
-        registry.register(
-            "lanyard_log_entries",
-            "Events that this process has given their place in a log",
-            self.sequenced.clone(),
-        );
-        registry.register_with_unit(
-            "lanyard_log_anchor_age",
-            "How long ago all that the logs held was known to be anchored",
-            Unit::Seconds,
-            self.anchor_age.clone(),
-        );
-        registry.register(
-            "lanyard_sinks",
-            "Where logs are sent as they grow, by how the last try went",
-            self.sinks.clone(),
-        );
-        registry.register(
-            "lanyard_sink_behind_entries",
-            "Entries that the sink furthest behind does not have",
-            self.sink_behind.clone(),
-        );
-        registry.register_with_unit(
-            "lanyard_sink_oldest_age",
-            "How old the oldest entry is that some sink does not have",
-            Unit::Seconds,
-            self.sink_oldest.clone(),
         );
         registry.register(
             "lanyard_outbox_messages",

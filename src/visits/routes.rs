@@ -150,24 +150,21 @@ pub async fn list(
     let authority = Authority::<Tenancy>::of(&caller, look.class).to(look.purpose);
     let by = SubjectId::from_uuid(caller.subject().as_uuid());
     let client_id = caller.client_id();
-    let listed = match look.patient {
-        Some(patient) => {
-            let whom = (by, patient);
-            let read = async |tx: &mut Tx<Tenancy>| {
-                service::list_in_emergency(tx, &app, client_id, whom).await
-            };
-            app.db.run(authority, read).await?
-        }
-        None => {
-            let record = async |tx: &mut Tx<Tenancy>, listed: &Listed| {
-                service::record_list(tx, &app, client_id, listed).await
-            };
-            Some(
-                app.db
-                    .read_on_record(authority, service::list, record)
-                    .await?,
-            )
-        }
+    let listed = if let Some(patient) = look.patient {
+        let whom = (by, patient);
+        let read = async |tx: &mut Tx<Tenancy>| {
+            service::list_in_emergency(tx, &app, client_id, whom).await
+        };
+        app.db.run(authority, read).await?
+    } else {
+        let record = async |tx: &mut Tx<Tenancy>, listed: &Listed| {
+            service::record_list(tx, &app, client_id, listed).await
+        };
+        Some(
+            app.db
+                .read_on_record(authority, service::list, record)
+                .await?,
+        )
     };
     let listed = listed.ok_or(Problem::NotFound)?;
     let visits = service::reveal(&app, listed).await?;

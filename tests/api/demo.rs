@@ -318,7 +318,7 @@ async fn the_demo_tells_its_people_licenses_and_clients() {
             .unwrap()
             .starts_with("lcs_")
     );
-    assert_eq!(clients.len(), 5);
+    assert_eq!(clients.len(), 6);
     let desk = clients.iter().find(|c| c["client_id"] == "support-desk");
     let secret = desk.unwrap()["client_secret"].as_str().unwrap();
     assert!(secret.starts_with("lcs_"));

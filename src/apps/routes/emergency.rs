@@ -13,7 +13,7 @@ use super::browser::Browser;
 use super::deed::{self, Deed};
 use super::outcome::AppError;
 use super::surroundings::{Opened, open};
-use crate::apps::api::Visits;
+use crate::apps::api::{ApiError, Visits};
 use crate::apps::care::{EmergencyAccess, EmergencyAccesses, FoundPatients};
 use crate::apps::model::Kind;
 use crate::apps::sites::Site;
@@ -60,7 +60,7 @@ pub(super) async fn show(
             .api()
             .get(&path, &token, true)
             .await
-            .map_err(|e| e.shown())
+            .map_err(ApiError::shown)
         {
             Ok(patients) => found = patients,
             // Too short or too long a name: nobody has it.

@@ -14,7 +14,7 @@ use super::browser::Browser;
 use super::deed::{self, Deed};
 use super::outcome::AppError;
 use super::surroundings::{Opened, open};
-use crate::apps::api::{Me, Members, Visits};
+use crate::apps::api::{ApiError, Me, Members, Visits};
 use crate::apps::care::{Delegation, Delegations, OwnDelegations};
 use crate::apps::model::Kind;
 use crate::apps::sites::Site;
@@ -148,7 +148,7 @@ pub(super) async fn visits(
         Ok(Some(acting)) => {
             let acting = acting.expose_secret();
             let seen = rp.api().get::<Visits>("visits?as=patient", acting, false);
-            seen.await.map_err(|refused| refused.shown())
+            seen.await.map_err(ApiError::shown)
         }
         // It is over, or not begun.
         Ok(None) => Err(closed(403, "invalid_grant")),

@@ -85,7 +85,7 @@ enum Ahead {
     /// All of it.
     Header(Box<Header>, Plans),
     /// The blocks that are left, and the end.
-    Blocks(Writer, Plans),
+    Blocks(Box<Writer>, Plans),
     Nothing,
 }
 
@@ -190,7 +190,7 @@ impl Logs<'_> {
         match std::mem::replace(&mut export.ahead, Ahead::Nothing) {
             Ahead::Header(header, plans) => {
                 let (writer, bytes) = Writer::begin(&header);
-                export.ahead = Ahead::Blocks(writer, plans);
+                export.ahead = Ahead::Blocks(Box::new(writer), plans);
                 Ok(Some(bytes))
             }
             Ahead::Blocks(mut writer, mut plans) => {

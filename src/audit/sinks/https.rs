@@ -69,7 +69,10 @@ fn body(form: Form, lines: &[String]) -> (&'static str, String) {
                 // Of a later version than this build's; sent as it is, so that none is missing.
                 None => Value::String(line.clone()),
             });
-            ("application/json", Value::from_iter(events).to_string())
+            (
+                "application/json",
+                Value::Array(events.collect()).to_string(),
+            )
         }
     }
 }
@@ -93,7 +96,9 @@ fn is_of_tls(error: &reqwest::Error) -> bool {
     while let Some(error) = cause {
         let inner = error.downcast_ref::<std::io::Error>();
         let inner = inner.and_then(std::io::Error::get_ref);
-        if error.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
+        if error.is::<rustls::Error>()
+            || inner.is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
+        {
             return true;
         }
         cause = error.source();

@@ -2,8 +2,7 @@
 //!
 //! Invariants
 //! 1. A sink is sent every entry from its first one on, in order: what is sent begins at its
-//! cursor,
-//!    and each index is one more than the one before.
+//!    cursor, and each index is one more than the one before.
 //! 2. The cursor moves when the receiver has what was sent, by one conditional `UPDATE`. So what a
 //!    receiver gets twice is a resend, with the same index; nothing is skipped.
 //! 3. No transaction is open while the network is waited for.

@@ -184,7 +184,7 @@ impl<'a> Sinks<'a> {
     }
 
     /// Now, and until when what is taken now is in our hand.
-    fn from_now(&self) -> (OffsetDateTime, OffsetDateTime) {
+    fn span_from_now(&self) -> (OffsetDateTime, OffsetDateTime) {
         let now = self.env.now();
         (now, now + ABANDONED_AFTER)
     }
@@ -218,7 +218,7 @@ impl<'a> Sinks<'a> {
                     store::release(tx, &way, mark).await?;
                     return Ok(false);
                 }
-                store::advance(tx, &way, mark, next, self.from_now()).await
+                store::advance(tx, &way, mark, next, self.span_from_now()).await
             });
             if !moved.await? {
                 return Ok(());
@@ -244,7 +244,7 @@ impl<'a> Sinks<'a> {
 pub async fn forward(app: &App, running: &mut JoinSet<()>) -> Result<(), StoreError> {
     while running.try_join_next().is_some() {}
     let mark = app.env.random_uuid();
-    let when = Sinks::of(app).from_now();
+    let when = Sinks::of(app).span_from_now();
     let authority = Authority::<Platform>::job(Job::ForwardLog);
     let taken = app.db.run(authority, async |tx| {
         store::take(tx, mark, when, SINKS_AT_ONCE).await

@@ -143,7 +143,11 @@ pub(super) async fn insert(
     .bind(new.app.as_deref().unwrap_or_default())
     .bind(new.is_first_party)
     .bind(at)
-    .bind(new.initiate_login_uri.as_ref().map(|uri| uri.as_str()))
+    .bind(
+        new.initiate_login_uri
+            .as_ref()
+            .map(super::model::RedirectUri::as_str),
+    )
     .execute(tx.conn())
     .await?;
     Ok(done.rows_affected() == 1)

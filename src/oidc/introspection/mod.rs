@@ -5,8 +5,7 @@
 //!    of a clinic that is not its own, exactly `{"active":false}`.
 //! 2. Active is what the database says now, in one statement: session, family, account, membership,
 //!    clinic, client and key; under `act` the grant or delegation in the session's place. Of scope
-//! and roles no
-//!    more is told than its subject still has, and is still lent.
+//!    and roles no more is told than its subject still has, and is still lent.
 //! 3. Nothing is written, and nothing of it may be kept by caches (docs/decisions/0026).
 
 mod store;

@@ -134,7 +134,7 @@ impl Platform {
     /// What the platform's record says of this kind, with who did it.
     async fn told(&self, kind: &str) -> Vec<(Option<SubjectId>, serde_json::Value)> {
         sqlx::query_as(
-            "select subject_id, detail from audit.event
+            "select subject_id, detail - 'trace' from audit.event
              where tenant_id = $1 and type = $2 order by recorded_at",
         )
         .bind(TenantId::PLATFORM)

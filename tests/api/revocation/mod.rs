@@ -104,17 +104,14 @@ impl lanyard_verifier::Clock for LabTime {
 }
 
 /// Asks again and again until it is so, for as long as anything takes on a busy machine.
-#[track_caller]
-pub(crate) fn until(what: &str, is_so: impl AsyncFn() -> bool) -> impl Future<Output = ()> {
-    async move {
-        let asking = async {
-            while !is_so().await {
-                tokio::task::yield_now().await;
-            }
-        };
-        let asked = tokio::time::timeout(PATIENCE, asking).await;
-        assert!(asked.is_ok(), "{what}");
-    }
+pub(crate) async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
+    let asking = async {
+        while !is_so().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    let asked = tokio::time::timeout(PATIENCE, asking).await;
+    assert!(asked.is_ok(), "{what}");
 }
 
 /// A request as a resource server.

@@ -437,7 +437,8 @@ async fn of_several_servers_one_tells_a_receiver() {
     let pusher = Pusher::new();
     let both = async || {
         let (one, two) = tokio::join!(push_all(&lab.app, &pusher), push_all(&other.app, &pusher));
-        (one.unwrap(), two.unwrap());
+        one.unwrap();
+        two.unwrap();
         inbox.take().len()
     };
     assert_eq!(both().await, 0, "paused");

@@ -30,7 +30,9 @@ async fn under(login: &mut PgConnection, class: &str, statements: &str) -> Optio
         .execute(&mut *login)
         .await;
     let code = done.err().map(|error| {
-        let code = error.as_database_error().and_then(|error| error.code());
+        let code = error
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code);
         code.unwrap_or_default().into_owned()
     });
     tell(login, if code.is_some() { "rollback" } else { "commit" }).await;

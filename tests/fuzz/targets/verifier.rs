@@ -86,8 +86,8 @@ fn verify(verifier: &Verifier, token: &str) -> Option<std::sync::Arc<Principal>>
 
 /// A token of that type with that payload, by the issuer's key.
 fn signed(kind: &str, payload: &[u8]) -> String {
-    let (alg, kid) = (WORLD.key.alg(), WORLD.key.kid());
-    let header = format!(r#"{{"typ":"{kind}","alg":"{alg}","kid":"{kid}"}}"#);
+    let (alg, key_id) = (WORLD.key.alg(), WORLD.key.kid());
+    let header = format!(r#"{{"typ":"{kind}","alg":"{alg}","kid":"{key_id}"}}"#);
     let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
     let input = format!("{}.{}", encode(header.as_bytes()), encode(payload));
     let signature = encode(&WORLD.key.sign(input.as_bytes()));

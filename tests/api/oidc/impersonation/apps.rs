@@ -171,9 +171,9 @@ async fn a_bad_transfer_begins_nothing() {
     assert_banner(&desk.visit("/").await);
 
     let other = desk.help.seat(&desk.help.sam).await;
-    let spent = format!("urn%3Alanyard%3Atransfer%3A{}", desk.grant);
-    let sent = format!("{}/sign-in?login_hint={spent}", desk.portal);
-    let answer = other.browser.everywhere(&sent).await;
+    let hint = format!("urn%3Alanyard%3Atransfer%3A{}", desk.grant);
+    let address = format!("{}/sign-in?login_hint={hint}", desk.portal);
+    let answer = other.browser.everywhere(&address).await;
     answer.shows(400, "Something went wrong");
     assert_eq!(other.browser.cookie(cookie), None);
 }

@@ -117,6 +117,7 @@ pub(super) fn refused(world: &World, cases: &mut Cases) {
     identifiers(&mut list);
     sign_in(&mut list);
     actors(&mut list);
+    bound(&mut list);
 }
 
 struct List<'a> {
@@ -384,14 +385,23 @@ fn sign_in(list: &mut List<'_>) {
     }
 }
 
+const ACT_SOURCE: &str = "RFC 8693 §4.1";
+const SUB: &str = r#""sub":"ac700000-0000-4000-8000-000000000001""#;
+const GRANT: &str = r#""grant":"6a7e0000-0000-4000-8000-000000000001""#;
+const PRESET: &str = r#""preset":"read-only""#;
+const DELEGATION: &str = r#""delegation":"de1e0000-0000-4000-8000-000000000001""#;
+const BASIS: &str = r#""basis":"parent""#;
+
+/// A token of that name for each `act`.
+fn acts<const N: usize>(list: &mut List<'_>, all: [(&str, String); N]) {
+    let why = "exactly one actor, by id, with grant and preset or delegation and basis, no chain";
+    for (name, json) in all {
+        list.add(name, why, ACT_SOURCE, &World::claims().json("act", json));
+    }
+}
+
 fn actors(list: &mut List<'_>) {
-    let source = "RFC 8693 §4.1";
-    let sub = r#""sub":"ac700000-0000-4000-8000-000000000001""#;
-    let grant = r#""grant":"6a7e0000-0000-4000-8000-000000000001""#;
-    let preset = r#""preset":"read-only""#;
-    let delegation = r#""delegation":"de1e0000-0000-4000-8000-000000000001""#;
-    let basis = r#""basis":"parent""#;
-    for (name, json) in [
+    let shapes = [
         (
             "act is a string",
             "\"ac700000-0000-4000-8000-000000000001\"".to_owned(),
@@ -401,80 +411,79 @@ fn actors(list: &mut List<'_>) {
         ("act is a list", format!("[{{{ACTOR}}}]")),
         (
             "act names a person by name",
-            format!("{{\"sub\":\"sam\",{grant},{preset}}}"),
+            format!("{{\"sub\":\"sam\",{GRANT},{PRESET}}}"),
         ),
         ("act in act", format!("{{{ACTOR},\"act\":{{{ACTOR}}}}}")),
-        ("act without sub", format!("{{{grant},{preset}}}")),
-        ("act without a grant", format!("{{{sub},{preset}}}")),
-        ("act without a preset", format!("{{{sub},{grant}}}")),
+        ("act without sub", format!("{{{GRANT},{PRESET}}}")),
+        ("act without a grant", format!("{{{SUB},{PRESET}}}")),
+        ("act without a preset", format!("{{{SUB},{GRANT}}}")),
         ("act with more", format!("{{{ACTOR},\"client\":\"x\"}}")),
         (
             "act by a grant that is no id",
-            format!("{{{sub},\"grant\":\"1\",{preset}}}"),
+            format!("{{{SUB},\"grant\":\"1\",{PRESET}}}"),
         ),
         (
             "act with a preset that is none",
-            format!("{{{sub},{grant},\"preset\":\"all\"}}"),
+            format!("{{{SUB},{GRANT},\"preset\":\"all\"}}"),
         ),
         (
             "act with a preset in capitals",
-            format!("{{{sub},{grant},\"preset\":\"Assist\"}}"),
+            format!("{{{SUB},{GRANT},\"preset\":\"Assist\"}}"),
         ),
         (
             "act with a list of presets",
-            format!("{{{sub},{grant},\"preset\":[\"assist\"]}}"),
+            format!("{{{SUB},{GRANT},\"preset\":[\"assist\"]}}"),
         ),
-        ("act without a basis", format!("{{{sub},{delegation}}}")),
-        ("act without a delegation", format!("{{{sub},{basis}}}")),
-        (
-            "act without a sub under a delegation",
-            format!("{{{delegation},{basis}}}"),
-        ),
-        (
-            "act under a delegation that is no id",
-            format!("{{{sub},\"delegation\":\"1\",{basis}}}"),
-        ),
-        (
-            "act on a basis that is none",
-            format!("{{{sub},{delegation},\"basis\":\"friend\"}}"),
-        ),
-        (
-            "act by a grant and under a delegation",
-            format!("{{{sub},{grant},{preset},{delegation},{basis}}}"),
-        ),
-        (
-            "act by a grant, on a basis",
-            format!("{{{sub},{grant},{basis}}}"),
-        ),
-        (
-            "act under a delegation, with a preset",
-            format!("{{{sub},{delegation},{preset}}}"),
-        ),
-        (
-            "act under a delegation, with a preset too",
-            format!("{{{sub},{delegation},{basis},{preset}}}"),
-        ),
-    ] {
-        let claims = World::claims().json("act", json);
-        list.add(
-            name,
-            "exactly one actor, by id, with grant and preset or delegation and basis, no chain",
-            source,
-            &claims,
-        );
-    }
+    ];
+    acts(list, shapes);
+    proxies(list);
     let machine = World::claims()
         .without("sid")
         .without("auth_time")
         .without("acr")
         .without("amr")
         .json("act", format!("{{{ACTOR}}}"));
-    list.add(
-        "act without a sign-in",
-        "an actor has signed in",
-        source,
-        &machine,
-    );
+    let why = "an actor has signed in";
+    list.add("act without a sign-in", why, ACT_SOURCE, &machine);
+}
+
+fn proxies(list: &mut List<'_>) {
+    let shapes = [
+        ("act without a basis", format!("{{{SUB},{DELEGATION}}}")),
+        ("act without a delegation", format!("{{{SUB},{BASIS}}}")),
+        (
+            "act without a sub under a delegation",
+            format!("{{{DELEGATION},{BASIS}}}"),
+        ),
+        (
+            "act under a delegation that is no id",
+            format!("{{{SUB},\"delegation\":\"1\",{BASIS}}}"),
+        ),
+        (
+            "act on a basis that is none",
+            format!("{{{SUB},{DELEGATION},\"basis\":\"friend\"}}"),
+        ),
+        (
+            "act by a grant and under a delegation",
+            format!("{{{SUB},{GRANT},{PRESET},{DELEGATION},{BASIS}}}"),
+        ),
+        (
+            "act by a grant, on a basis",
+            format!("{{{SUB},{GRANT},{BASIS}}}"),
+        ),
+        (
+            "act under a delegation, with a preset",
+            format!("{{{SUB},{DELEGATION},{PRESET}}}"),
+        ),
+        (
+            "act under a delegation, with a preset too",
+            format!("{{{SUB},{DELEGATION},{BASIS},{PRESET}}}"),
+        ),
+    ];
+    acts(list, shapes);
+}
+
+fn bound(list: &mut List<'_>) {
     let bound = World::claims().json(
         "cnf",
         r#"{"jkt":"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}"#,
