@@ -42,8 +42,8 @@ create policy identity_works on identity.handover for all to lanyard_identity
 create policy made_by_the_actor on identity.handover as restrictive for insert
   to lanyard_identity with check (seal.actor() is not null);
 create policy spent_once on identity.handover as restrictive for update to lanyard_identity
-  using (spent_at is null)
-  with check (spent_at is not null);
+  using (tenant_id = seal.tenant() and spent_at is null)
+  with check (tenant_id = seal.tenant() and spent_at is not null);
 grant select, insert, update (spent_at, session_digest) on identity.handover to lanyard_identity;
 
 create table identity.handover_code (
@@ -73,8 +73,8 @@ create policy identity_works on identity.handover_code for all to lanyard_identi
 create policy made_by_the_actor on identity.handover_code as restrictive for insert
   to lanyard_identity with check (seal.actor() is not null);
 create policy spent_once on identity.handover_code as restrictive for update to lanyard_identity
-  using (spent_at is null)
-  with check (spent_at is not null);
+  using (tenant_id = seal.tenant() and spent_at is null)
+  with check (tenant_id = seal.tenant() and spent_at is not null);
 grant select, insert, update (spent_at) on identity.handover_code to lanyard_identity;
 
 -- What is forgotten (0017): both are dead with the grant, half an hour after they were made.

@@ -263,8 +263,8 @@ fn the_tables_of_codes_are_the_sources() {
     in_openapi.extend(["unknown_host", "method_not_allowed"].map(str::to_owned));
     assert_eq!(in_openapi, codes.union(&words).cloned().collect());
 
-    let userinfo = read("src/oidc/userinfo.rs");
-    let said = userinfo.split("error=\"").skip(1);
+    let bearer = read("src/http/bearer.rs");
+    let said = bearer.split("error=\"").skip(1);
     let words = said.map(|rest| rest.split('"').next().unwrap().to_owned());
     assert_eq!(documented("Userinfo"), words.collect());
 }

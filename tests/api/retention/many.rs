@@ -38,6 +38,14 @@ fn crowd(count: u32) -> String {
          insert into identity.refresh_token
              (tenant_id, family_id, generation, token_digest, issued_at)
            select {tenant}, {family}, g, {sha}, {at} from crowd, generate_series(0, 1) g;
+         insert into identity.handover (tenant_id, handover_id, impersonation_id, client_id,
+             actor_sid, transfer_digest, created_at, expires_at)
+           select {tenant}, {session}, {session}, 'app', {session}, {sha},
+             {at} - interval '1 minute', {at} from crowd;
+         insert into identity.handover_code (tenant_id, code_id, handover_id, code_digest,
+             client_id, redirect_uri, scopes, audience, created_at, expires_at)
+           select {tenant}, {session}, {session}, {sha}, 'app', '', '{{}}', '', {at}, {at}
+           from crowd;
          insert into identity.interaction
              (interaction_id, browser_digest, request, created_at, expires_at)
            select {session}, {sha}, '{{}}', {at}, {at} from crowd;

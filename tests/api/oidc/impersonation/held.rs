@@ -73,7 +73,8 @@ async fn an_api_is_told_who_acts_while_the_grant_stands() {
     assert!(!world.holds(&api, &token).await, "forbidden meanwhile");
 }
 
-/// IMP-15: what a grant stands on is asked with it, and no `act` that is not the grant's own is believed.
+/// IMP-15: what a grant stands on is asked with it, and no `act` that is not the grant's own is
+/// believed.
 #[tokio::test]
 async fn a_token_under_act_holds_only_by_its_own_grant() {
     let help = Help::new(Rule::Allowed).await;
