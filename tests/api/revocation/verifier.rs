@@ -128,12 +128,13 @@ impl Scene {
         Visitor { browser, tokens }
     }
 
-    /// A verifier that reaches the issuer over that line.
+    /// A verifier that hears of what ends over that line. Its keys come straight from the issuer,
+    /// whose own description would not be believed from another address.
     fn verifier(&self, line: &Line) -> Verifier {
         let (id, secret) = (self.api.id.as_str(), self.api.secret.as_deref().unwrap());
         let app = &self.stage.world.lab.app;
         Verifier::builder(app.issuer(), AUDIENCE)
-            .keys(HttpKeySource::new(&line.at).unwrap())
+            .keys(HttpKeySource::new(app.issuer()).unwrap())
             .revocations(HttpRevocationSource::new(&line.at, id, secret).unwrap())
             .introspection(HttpIntrospector::new(&line.at, id, secret).unwrap())
             .clock(LabTime(app.clone()))

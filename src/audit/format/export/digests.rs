@@ -16,7 +16,7 @@ pub struct Digests {
     pub file: TreeHash,
 }
 
-/// Reads an export to its end, without judging it: [`super::verify`] does that.
+/// Reads an export to its end, without judging it: [`super::verify()`] does that.
 ///
 /// # Errors
 /// It can't be read.
