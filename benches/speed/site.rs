@@ -233,7 +233,7 @@ impl Site {
                 "LANYARD_LISTEN_OPERATIONS",
                 format!("127.0.0.1:{}", self.operations),
             );
-        for app in ["PATIENT", "CLINICIAN", "CONSOLE"] {
+        for app in ["PATIENT", "CLINICIAN", "CONSOLE", "PLATFORM"] {
             command.env(format!("LANYARD_APPS_{app}_LISTEN"), "");
         }
         command

@@ -83,6 +83,7 @@ impl Deployment {
             .env("LANYARD_APPS_PATIENT_LISTEN", "")
             .env("LANYARD_APPS_CLINICIAN_LISTEN", "")
             .env("LANYARD_APPS_CONSOLE_LISTEN", "")
+            .env("LANYARD_APPS_PLATFORM_LISTEN", "")
             .env("LANYARD_MAIL_DELIVERY", "directory")
             .env("FAULT_POINT_FILE", self.fault())
             // A kill between an attempt and its success leaves it counted; people of this test

@@ -64,6 +64,7 @@ impl Site {
             .env("LANYARD_APPS_PATIENT_LISTEN", "127.0.0.1:0")
             .env("LANYARD_APPS_CLINICIAN_LISTEN", "")
             .env("LANYARD_APPS_CONSOLE_LISTEN", "")
+            .env("LANYARD_APPS_PLATFORM_LISTEN", "")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
