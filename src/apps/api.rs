@@ -123,6 +123,14 @@ pub struct Challenge {
     pub max_age: Option<u32>,
 }
 
+/// What the API told, or nothing with why not: for a page that is shown all the same.
+pub fn told_or_refused<T: Default>(answer: Result<T, ApiError>) -> (T, Option<Refusal>) {
+    match answer {
+        Ok(told) => (told, None),
+        Err(refused) => (T::default(), Some(refused.shown())),
+    }
+}
+
 impl ApiError {
     /// As a page shows it.
     pub fn shown(self) -> Refusal {

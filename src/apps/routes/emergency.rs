@@ -13,7 +13,7 @@ use super::browser::Browser;
 use super::deed::{self, Deed};
 use super::outcome::AppError;
 use super::surroundings::{Opened, open};
-use crate::apps::api::{ApiError, Visits};
+use crate::apps::api::{ApiError, Visits, told_or_refused};
 use crate::apps::care::{EmergencyAccess, EmergencyAccesses, FoundPatients};
 use crate::apps::model::Kind;
 use crate::apps::sites::Site;
@@ -47,10 +47,7 @@ pub(super) async fn show(
     };
     let path = "emergency-accesses?as=clinician";
     let listed = rp.api().get::<EmergencyAccesses>(path, &token, false).await;
-    let (listed, mut refusal) = match listed {
-        Ok(listed) => (listed, None),
-        Err(refused) => (EmergencyAccesses::default(), Some(refused.shown())),
-    };
+    let (listed, mut refusal) = told_or_refused(listed);
     let sought = query.name.filter(|name| !name.is_empty());
     let mut found = FoundPatients::default();
     if let (Some(name), None) = (&sought, &refusal) {
@@ -217,10 +214,7 @@ pub(super) async fn queue(
     };
     let path = "emergency-accesses?as=reviewer";
     let listed = rp.api().get::<EmergencyAccesses>(path, &token, true).await;
-    let (listed, refusal) = match listed {
-        Ok(listed) => (listed, None),
-        Err(refused) => (EmergencyAccesses::default(), Some(refused.shown())),
-    };
+    let (listed, refusal) = told_or_refused(listed);
     let now = rp.app().env.now();
     let waiting = listed.accesses.into_iter();
     let shown = EmergenciesPage {

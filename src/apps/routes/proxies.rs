@@ -14,7 +14,7 @@ use super::browser::Browser;
 use super::deed::{self, Deed};
 use super::outcome::AppError;
 use super::surroundings::{Opened, open};
-use crate::apps::api::{ApiError, Me, Members, Visits};
+use crate::apps::api::{ApiError, Me, Members, Visits, told_or_refused};
 use crate::apps::care::{Delegation, Delegations, OwnDelegations};
 use crate::apps::model::Kind;
 use crate::apps::sites::Site;
@@ -53,10 +53,7 @@ pub(super) async fn show(
         .get::<OwnDelegations>("me/delegations", &token, true);
     let me = rp.api().get::<Me>("me", &token, false);
     let (own, me) = tokio::join!(own, me);
-    let (own, refusal) = match own {
-        Ok(own) => (own, None),
-        Err(refused) => (OwnDelegations::default(), Some(refused.shown())),
-    };
+    let (own, refusal) = told_or_refused(own);
     let now = rp.app().env.now();
     let row = |one: Delegation, of_patient| {
         let is_over = one.is_over(now);
@@ -196,10 +193,7 @@ pub(super) async fn list(
     let members = rp.api().get::<Members>("members", &token, false);
     let me = rp.api().get::<Me>("me", &token, false);
     let (listed, members, me) = tokio::join!(listed, members, me);
-    let (listed, refusal) = match listed {
-        Ok(listed) => (listed, None),
-        Err(refused) => (Delegations::default(), Some(refused.shown())),
-    };
+    let (listed, refusal) = told_or_refused(listed);
     let me = me.ok().map(|me| me.me);
     let may_write = me.as_ref().is_some_and(|me| me.has_role("clinic_admin"));
     let active: Vec<_> = members

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::browser::Browser;
 use super::outcome::AppError;
 use super::surroundings::{Opened, open};
-use crate::apps::api::{ApiError, Members};
+use crate::apps::api::{ApiError, Members, told_or_refused};
 use crate::apps::model::Kind;
 use crate::apps::record::Reviews;
 use crate::apps::sites::Site;
@@ -67,10 +67,7 @@ pub(super) async fn list(
     let members = rp.api().get::<Members>("members", &token, false);
     let (reviews, members) = tokio::join!(reviews, members);
     let names = members.map(words::names).unwrap_or_default();
-    let (given, refusal) = match reviews {
-        Ok(given) => (given, None),
-        Err(refused) => (Reviews::default(), Some(refused.shown())),
-    };
+    let (given, refusal) = told_or_refused(reviews);
     let later = |next| format!("{}?after={next}", paths::APP_REVIEWS);
     let waiting = given.reviews.into_iter();
     let shown = ReviewsPage {
