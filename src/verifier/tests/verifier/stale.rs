@@ -178,7 +178,7 @@ async fn an_answer_is_believed_for_five_seconds() {
     assert_eq!(asked.take_count(), 1);
     let brief = followed.token().claim("exp", 1_790_000_071).mint();
     assert_eq!(followed.verdict(&brief).await, Ok(()));
-    followed.pass_in_silence(10).await;
+    followed.pass_in_silence(11).await;
     assert_eq!(followed.verdict(&brief).await, Err(VerifyError::Expired));
 }
 
