@@ -45,7 +45,7 @@ pub(super) const LIST_EMERGENCY_ACCESSES: Route = Route {
 };
 
 pub(super) const SEEK_EMERGENCY_PATIENT: Route = Route {
-    method: Method::GET,
+    method: Method::POST,
     path: "/emergency-accesses/patients",
     scope: Scope::VisitsRead,
     permission: "visits.emergency.open",
@@ -54,8 +54,8 @@ pub(super) const SEEK_EMERGENCY_PATIENT: Route = Route {
     words: Words {
         id: "seekEmergencyPatient",
         summary: "Patients whom a clinician may mean in an emergency, by name; on the record",
-        parameters: patients::parameters,
-        takes: None,
+        parameters: Vec::new,
+        takes: Some(Body::of::<patients::SoughtBody>()),
         answer: Body::of::<patients::FoundBody>(),
     },
 };

@@ -20,7 +20,7 @@ use axum::routing::{MethodFilter, MethodRouter, get};
 use axum::{Router, middleware};
 use http::Method;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
-use lanyard_verifier::{Guard, Permissions, Verifier, WhenStale};
+use lanyard_verifier::{Guard, Permissions, Preset, Verifier, WhenStale};
 use tokio::sync::watch;
 
 pub use self::inside::refuse_what_would_write;
@@ -53,9 +53,15 @@ pub struct Route {
 
 impl Route {
     /// What is asked of every caller, whatever the clinic.
-    fn guard(&self) -> Guard {
-        let mut guard = Guard::scope(self.scope.name()).and(Guard::permission(self.permission));
-        // A delegation lends keys, and its tokens carry scopes: no other key of the same scope.
+    ///
+    /// - `lent`: which preset lends support which keys
+    fn guard(&self, lent: &[(Preset, String)]) -> Guard {
+        let lends = lent.iter().filter(|(_, key)| key == self.permission);
+        let mut guard = Guard::scope(self.scope.name())
+            .and(Guard::permission(self.permission))
+            .and(Guard::support_under(lends.map(|(preset, _)| *preset)));
+        // A grant and a delegation lend keys, and their tokens carry scopes: no other key of the
+        // same scope.
         if Lent::parse(self.permission).is_none() {
             guard = guard.and(Guard::without_proxies());
         }
@@ -81,7 +87,7 @@ pub fn audience(app: &App) -> String {
 /// # Errors
 /// [`StoreError`] if the roles can't be read.
 pub async fn router(app: &App) -> Result<Router<App>, StoreError> {
-    let permissions = permissions(app).await?;
+    let (permissions, lent) = catalog(app).await?;
     let verifier = Verifier::builder(app.issuer(), audience(app))
         .keys(inside::RingSource(app.clone()))
         .clock(inside::AppClock(app.clone()))
@@ -102,7 +108,7 @@ pub async fn router(app: &App) -> Result<Router<App>, StoreError> {
     for route in routes() {
         let path = format!("/api/v1{}", route.path);
         let path_in_clinic = format!("/api/v1/clinics/{{clinic}}{}", route.path);
-        let guard = route.guard();
+        let guard = route.guard(&lent);
         let own_clinic = Guard::tenant_in_path(&path_in_clinic, inside::Directory(app.clone()));
         let in_clinic = guard.clone().and(own_clinic);
         api = api
@@ -138,19 +144,21 @@ async fn follow_ring(mut changes: watch::Receiver<u64>, verifier: Verifier) {
     }
 }
 
-async fn permissions(app: &App) -> Result<Permissions, StoreError> {
+async fn catalog(app: &App) -> Result<(Permissions, Vec<(Preset, String)>), StoreError> {
     let authority = Authority::<Identity>::job(Job::KeyRing).read_only();
-    let pairs = app
+    let (pairs, lent) = app
         .db
         .run(authority, async |tx| {
-            membership::list_role_permissions(tx).await
+            let pairs = membership::list_role_permissions(tx).await?;
+            Ok::<_, StoreError>((pairs, membership::list_lent_permissions(tx).await?))
         })
         .await?;
     let mut table: HashMap<String, Vec<String>> = HashMap::new();
     for (role, permission) in pairs {
         table.entry(role).or_default().push(permission);
     }
-    Ok(table
+    let permissions = table
         .into_iter()
-        .fold(Permissions::new(), |all, (role, keys)| all.role(role, keys)))
+        .fold(Permissions::new(), |all, (role, keys)| all.role(role, keys));
+    Ok((permissions, lent))
 }

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
 use url::Url;
 
-use super::calls::{CallError, Caller};
+use super::calls::{CallError, Caller, Download};
 use super::model::ClinicFacts;
 use crate::pages::Refusal;
 
@@ -33,7 +33,7 @@ pub struct Announcement {
 }
 
 /// `GET /api/v1/visits`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub struct Visits {
     /// In any order.
     pub visits: Vec<Visit>,
@@ -131,6 +131,12 @@ pub fn told_or_refused<T: Default>(answer: Result<T, ApiError>) -> (T, Option<Re
     }
 }
 
+impl From<CallError> for ApiError {
+    fn from(error: CallError) -> Self {
+        Self::Failed(crate::http::chain(&error))
+    }
+}
+
 impl ApiError {
     /// As a page shows it.
     pub fn shown(self) -> Refusal {
@@ -181,30 +187,60 @@ impl Api {
         let address = self.address(&format!("/api/v1/{path}"))?;
         let headers = headers(access_token, by_person)?;
         let answer = self.ask(address, headers).await?;
-        let body = accepted(path, answer)?;
-        serde_json::from_slice(&body).map_err(|error| ApiError::Failed(format!("{path}: {error}")))
+        read(path, &accepted(path, answer)?)
     }
 
-    /// `POST {issuer}/api/v1/{path}` of what a person typed.
+    /// `POST {issuer}/api/v1/{path}` of what a person typed; an answer of any kind is a yes.
     pub async fn post(
         &self,
         path: &str,
         access_token: &str,
         body: &serde_json::Value,
     ) -> Result<(), ApiError> {
+        self.send(path, access_token, body).await.map(drop)
+    }
+
+    /// The same where the answer is what a person asked for.
+    pub async fn ask_by_post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        access_token: &str,
+        body: &serde_json::Value,
+    ) -> Result<T, ApiError> {
+        read(path, &self.send(path, access_token, body).await?)
+    }
+
+    async fn send(
+        &self,
+        path: &str,
+        access_token: &str,
+        body: &serde_json::Value,
+    ) -> Result<Vec<u8>, ApiError> {
         let address = self.address(&format!("/api/v1/{path}"))?;
         let mut headers = headers(access_token, true)?;
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let sent = self.caller.post(address, headers, body.to_string()).await;
-        let answer = sent.map_err(|error| ApiError::Failed(crate::http::chain(&error)))?;
-        accepted(path, answer).map(drop)
+        accepted(path, sent?)
+    }
+
+    /// `GET {issuer}/api/v1/{path}` of what a person takes along.
+    pub async fn download(&self, path: &str, access_token: &str) -> Result<Download, ApiError> {
+        let address = self.address(&format!("/api/v1/{path}"))?;
+        let asked = self.caller.download(address, headers(access_token, true)?);
+        let download = asked.await?;
+        if download.is_a_yes() {
+            return Ok(download);
+        }
+        let answer = download.refusal().await?;
+        Err(accepted(path, answer)
+            .err()
+            .unwrap_or_else(|| ApiError::Failed(format!("{path}: nothing to take"))))
     }
 
     /// `GET {issuer}{path}` of what anybody may have.
     pub async fn published<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
         let answer = self.ask(self.address(path)?, HeaderMap::new()).await?;
-        let body = accepted(path, answer)?;
-        serde_json::from_slice(&body).map_err(|error| ApiError::Failed(format!("{path}: {error}")))
+        read(path, &accepted(path, answer)?)
     }
 
     /// The clinic of a slug or id; `None` if there is none.
@@ -231,8 +267,7 @@ impl Api {
         address: Url,
         headers: HeaderMap,
     ) -> Result<(u16, HeaderMap, Vec<u8>), ApiError> {
-        let asked = self.caller.get(address, headers).await;
-        asked.map_err(|error: CallError| ApiError::Failed(crate::http::chain(&error)))
+        Ok(self.caller.get(address, headers).await?)
     }
 }
 
@@ -250,6 +285,10 @@ fn headers(access_token: &str, by_person: bool) -> Result<HeaderMap, ApiError> {
         );
     }
     Ok(headers)
+}
+
+fn read<T: DeserializeOwned>(path: &str, body: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(body).map_err(|error| ApiError::Failed(format!("{path}: {error}")))
 }
 
 /// The body of a yes, or the no.

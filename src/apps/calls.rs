@@ -3,12 +3,16 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use openidconnect::{HttpRequest, HttpResponse};
+use tokio::time::timeout;
 use url::Url;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// Nothing that we ask for is larger.
+/// For a download's next piece, and for all of it.
+const PIECE_TIMEOUT: Duration = Duration::from_secs(30);
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_hours(6);
+/// Nothing else that we ask for is larger.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
 /// Calls out. Follows no redirect: what the issuer says is final (FED, SSRF).
@@ -26,6 +30,9 @@ pub enum CallError {
     /// More than anything we ask for.
     #[error("the answer is too large")]
     TooLarge,
+    /// A download that stood still.
+    #[error("the answer stood still")]
+    Late,
     /// Not HTTP as we know it.
     #[error("the answer is no HTTP message")]
     Malformed(#[from] http::Error),
@@ -83,6 +90,14 @@ impl Caller {
         Ok((status, headers, bounded(answer).await?))
     }
 
+    /// `GET` of an answer of any length, which comes piece by piece.
+    pub async fn download(&self, address: Url, headers: HeaderMap) -> Result<Download, CallError> {
+        let request = self.client.get(address).headers(headers);
+        let asking = request.timeout(DOWNLOAD_TIMEOUT).send();
+        let answer = timeout(TIMEOUT, asking).await;
+        Ok(Download(answer.map_err(|_| CallError::Late)??))
+    }
+
     /// `POST` of a body with headers; status, headers and body of the answer.
     pub async fn post(
         &self,
@@ -94,6 +109,35 @@ impl Caller {
         let answer = request.send().await?;
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         Ok((status, headers, bounded(answer).await?))
+    }
+}
+
+/// An answer whose body is still to come.
+#[derive(Debug)]
+pub struct Download(reqwest::Response);
+
+impl Download {
+    /// Status and headers, with the whole body if it says no.
+    pub async fn refusal(self) -> Result<(u16, HeaderMap, Vec<u8>), CallError> {
+        let (status, headers) = (self.0.status().as_u16(), self.0.headers().clone());
+        Ok((status, headers, bounded(self.0).await?))
+    }
+
+    /// Whether there is something to take.
+    pub fn is_a_yes(&self) -> bool {
+        self.0.status() == StatusCode::OK
+    }
+
+    /// Its headers.
+    pub fn headers(&self) -> &HeaderMap {
+        self.0.headers()
+    }
+
+    /// The next piece; `None` after the last.
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, CallError> {
+        let next = timeout(PIECE_TIMEOUT, self.0.chunk()).await;
+        let piece = next.map_err(|_| CallError::Late)??;
+        Ok(piece.map(Vec::from))
     }
 }
 

@@ -13,7 +13,7 @@ pub struct Named {
     pub name: String,
 }
 
-/// `GET /api/v1/emergency-accesses/patients`.
+/// `POST /api/v1/emergency-accesses/patients`.
 #[derive(Debug, Default, Deserialize)]
 pub struct FoundPatients {
     /// By name.

@@ -15,6 +15,7 @@
 pub mod api;
 pub mod calls;
 pub mod care;
+pub mod grants;
 pub mod model;
 pub mod oidc;
 pub mod policy;

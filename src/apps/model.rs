@@ -37,11 +37,24 @@ impl Kind {
     /// What it asks for; each person gets what her roles allow of it.
     pub const fn scopes(self) -> &'static [&'static str] {
         match self {
-            Self::Patient | Self::Clinician | Self::Console => &[
+            Self::Patient | Self::Clinician => &[
                 "audit:read",
                 "audit:write",
                 "delegation:read",
                 "delegation:write",
+                "profile",
+                "profile:read",
+                "tenancy:read",
+                "tenancy:write",
+                "visits:read",
+            ],
+            Self::Console => &[
+                "audit:read",
+                "audit:write",
+                "delegation:read",
+                "delegation:write",
+                "impersonation:read",
+                "impersonation:write",
                 "profile",
                 "profile:read",
                 "tenancy:read",

@@ -27,10 +27,10 @@ struct Signed {
     note: String,
 }
 
-/// `GET /api/v1/audit/proof`.
+/// `GET /api/v1/audit/proof`. What it says of the leaf is not believed: that is made of what is
+/// shown.
 #[derive(Deserialize)]
 struct Inclusion {
-    leaf_hash: String,
     path: Vec<String>,
 }
 
@@ -39,6 +39,9 @@ struct Inclusion {
 struct Growth {
     path: Vec<String>,
 }
+
+/// An entry that is shown: its place, and the hash of its line.
+pub type Leaf = (u64, TreeHash);
 
 /// A size and a root that were proven before: `18:base64`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,12 +65,12 @@ impl Proven {
     }
 }
 
-/// Checks the last signature over a log, that the shown entries are under it, and that the log has
-/// only grown since `before`.
+/// Checks the last signature over a log, that the shown entries are under it word for word, and
+/// that the log has only grown since `before`.
 pub async fn check(
     rp: &RelyingParty,
     token: &str,
-    (log, shown): (Uuid, &[u64]),
+    (log, shown): (Uuid, &[Leaf]),
     before: Option<Proven>,
 ) -> LogVerdict {
     match prove(rp, token, (log, shown), before).await {
@@ -79,7 +82,7 @@ pub async fn check(
 async fn prove(
     rp: &RelyingParty,
     token: &str,
-    (log, shown): (Uuid, &[u64]),
+    (log, shown): (Uuid, &[Leaf]),
     before: Option<Proven>,
 ) -> Result<LogProof, LogFault> {
     let keys: Keys = rp
@@ -101,11 +104,13 @@ async fn prove(
         return Err(LogFault::OtherLog);
     }
     let size = checkpoint.size;
-    let covered: Vec<u64> = shown.iter().copied().filter(|at| *at < size).collect();
-    for &index in &covered {
+    let is_covered = |(index, _): &Leaf| *index < size;
+    let covered: Vec<Leaf> = shown.iter().copied().filter(is_covered).collect();
+    for &(index, leaf) in &covered {
         let path = format!("audit/proof?index={index}&size={size}");
         let inclusion: Inclusion = ask(rp, token, &path, LogFault::Missing(index)).await?;
-        let root = led_to(&inclusion, index, size);
+        let path = hashes(&inclusion.path);
+        let root = path.and_then(|path| proof::root_by_inclusion(leaf, index, size, &path));
         if root != Some(checkpoint.root) {
             return Err(LogFault::Missing(index));
         }
@@ -149,11 +154,6 @@ async fn grown(
     } else {
         Err(forked)
     }
-}
-
-fn led_to(inclusion: &Inclusion, index: u64, size: u64) -> Option<TreeHash> {
-    let leaf = TreeHash::from_base64(&inclusion.leaf_hash)?;
-    proof::root_by_inclusion(leaf, index, size, &hashes(&inclusion.path)?)
 }
 
 fn hashes(path: &[String]) -> Option<Vec<TreeHash>> {

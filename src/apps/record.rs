@@ -12,6 +12,29 @@ pub struct LogEvents {
     pub entries: Vec<LogEvent>,
 }
 
+/// `GET /api/v1/audit/events?as=line`.
+#[derive(Debug, Deserialize)]
+pub struct LogLines {
+    /// `before` of the next page.
+    pub next: Option<u64>,
+    /// Newest first.
+    pub entries: Vec<LogLine>,
+}
+
+/// One entry, as it is in the log byte by byte.
+#[derive(Debug, Deserialize)]
+pub struct LogLine {
+    /// JSON (docs/AUDIT-FORMAT.md).
+    pub line: String,
+}
+
+impl LogLine {
+    /// What it says; `None`: it is no line of a log.
+    pub fn event(&self) -> Option<LogEvent> {
+        serde_json::from_str(&self.line).ok()
+    }
+}
+
 /// `GET /api/v1/audit/standing`.
 #[derive(Debug, Deserialize)]
 pub struct LogHeld {

@@ -32,6 +32,8 @@ pub struct Impersonation {
     pub minutes: i16,
     /// How far it is.
     pub state: String,
+    /// Who has to say yes: `allowed`, `approval_by_admin`, `consent_of_user`.
+    pub rule: String,
     /// When it was asked for.
     #[serde(with = "time::serde::rfc3339")]
     pub requested_at: OffsetDateTime,
@@ -51,6 +53,13 @@ pub struct Impersonation {
     pub end_cause: Option<String>,
     /// To who oversees: what was opened.
     pub opened: Vec<Opened>,
+}
+
+impl Impersonation {
+    /// Whether it waits for an administrator of the clinic.
+    pub fn asks_clinic(&self) -> bool {
+        self.state == "requested" && self.rule == "approval_by_admin"
+    }
 }
 
 /// What was opened at one route.

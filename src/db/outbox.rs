@@ -43,6 +43,12 @@ pub enum MailKind {
         /// The clinic, as it calls itself.
         clinic: String,
     },
+    /// Support wants to act as somebody of the clinic, and waits for an administrator's yes: told to
+    /// each. Written by the database alone (`clerk.tell_of_a_request`), with the request itself.
+    SupportAsksClinic {
+        /// The clinic, as it calls itself.
+        clinic: String,
+    },
     /// Support acts as her from now on.
     SupportActs {
         /// The clinic, as it calls itself.
@@ -87,6 +93,7 @@ impl MailKind {
             Self::RecoveryCodesMade {} => "recovery_codes_made",
             Self::RecoveryCodeUsed { .. } => "recovery_code_used",
             Self::SupportAsks { .. } => "support_asks",
+            Self::SupportAsksClinic { .. } => "support_asks_clinic",
             Self::SupportActs { .. } => "support_acts",
             Self::EmergencyOpened { .. } => "emergency_opened",
             Self::PasswordRecovery { .. } => "password_recovery",

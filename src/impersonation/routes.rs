@@ -13,7 +13,7 @@ use utoipa::openapi::schema::{Object, Schema, Type};
 
 use super::answers::{self, Clinical};
 use super::model::{
-    EndCause, Grant, ImpersonationId, Minutes, Opened, Preset, Reason, State as Step, Ticket,
+    EndCause, Grant, ImpersonationId, Minutes, Opened, Preset, Reason, Rule, State as Step, Ticket,
     Wanted,
 };
 use super::policy::Denial;
@@ -95,6 +95,9 @@ pub struct GrantBody {
     minutes: i16,
     #[schema(schema_with = states)]
     state: &'static str,
+    /// Who had to say yes when it was asked: nobody, an administrator of the clinic, or the person.
+    #[schema(schema_with = rules)]
+    rule: &'static str,
     #[serde(with = "time::serde::rfc3339")]
     requested_at: OffsetDateTime,
     /// Void unless it was started by then.
@@ -122,6 +125,10 @@ pub struct GrantsBody {
 
 fn presets() -> Schema {
     one_of(Preset::ALL.iter().map(|preset| preset.as_str()))
+}
+
+fn rules() -> Schema {
+    one_of(Rule::ALL.iter().map(|rule| rule.as_str()))
 }
 
 fn states() -> Schema {
@@ -172,6 +179,7 @@ impl GrantBody {
             preset: grant.preset.as_str(),
             minutes: grant.minutes,
             state: grant.state.as_str(),
+            rule: grant.rule.as_str(),
             requested_at: grant.requested_at,
             start_by: grant.start_by,
             started_at: grant.started_at,

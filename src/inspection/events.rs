@@ -40,6 +40,8 @@ enum Words {
     Entry,
     /// Of the Open Cybersecurity Schema Framework.
     Ocsf,
+    /// The log's own, byte by byte.
+    Line,
 }
 
 /// Which entries.
@@ -54,6 +56,7 @@ pub struct EventsQuery {
     #[serde(rename = "type")]
     kind: Option<String>,
     trace: Option<String>,
+    tenant: Option<Uuid>,
     #[serde(default, rename = "as")]
     words: Words,
 }
@@ -65,7 +68,7 @@ pub fn parameters() -> Vec<Parameter> {
     let id = || text().format(Some(uuid.clone())).build();
     let of_type = text().enum_values(Some(patterns())).build();
     let trace = text().pattern(Some("^[0-9A-Za-z_.:-]{1,128}$")).build();
-    let words = text().enum_values(Some(["entry", "ocsf"])).build();
+    let words = text().enum_values(Some(["entry", "ocsf", "line"])).build();
     vec![
         number(
             "before",
@@ -89,8 +92,14 @@ pub fn parameters() -> Vec<Parameter> {
         ),
         parameter("trace", "Of the request with this id.", trace),
         parameter(
+            "tenant",
+            "About the clinic with this id: the platform's record is of all.",
+            id(),
+        ),
+        parameter(
             "as",
-            "`ocsf`: each entry as an OCSF 1.6 event; `entry` otherwise.",
+            "`ocsf`: each entry as an OCSF 1.6 event; `line`: as it was hashed for the log's tree, \
+             to prove it by; `entry` otherwise.",
             words,
         ),
     ]
@@ -126,6 +135,7 @@ impl EventsQuery {
             actor: self.actor,
             types,
             trace: self.trace,
+            tenant: self.tenant,
         };
         match self.after {
             None => Ok(Asked::Back(filter, self.before.unwrap_or(LARGEST))),
@@ -197,6 +207,16 @@ enum SaidBody {
     Entry(EntryBody),
     /// As an OCSF 1.6 event; `metadata.sequence` is its place in the log.
     Ocsf(OcsfBody),
+    /// As its line, whose hash is a leaf of the log's tree: docs/AUDIT-FORMAT.md.
+    Line(LineBody),
+}
+
+/// One line of the log.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LogLine)]
+struct LineBody {
+    /// JSON, without the break at its end.
+    line: String,
 }
 
 /// The event of `docs/AUDIT.md`, "In others' words".
@@ -283,13 +303,17 @@ async fn read(tx: &mut Tx<Tenancy>, asked: &Asked, most: i64) -> Result<Vec<Stri
     }
 }
 
-/// The account stays where it is, in others' words too: [`Entry`] says why.
+/// The account stays where it is, in others' words too: [`Entry`] says why. In a line it is what
+/// an export has as well: without it nothing could be proven.
 fn said_as(words: Words, entry: Entry, line: &str) -> SaidBody {
     match (words, Line::parse(line)) {
-        (Words::Ocsf, Some(line)) => {
+        (Words::Ocsf, Some(parsed)) => {
             let account = None;
-            SaidBody::Ocsf(OcsfBody(ocsf(&Line { account, ..line })))
+            SaidBody::Ocsf(OcsfBody(ocsf(&Line { account, ..parsed })))
         }
-        (Words::Entry, _) | (_, None) => SaidBody::Entry(EntryBody::from(entry)),
+        (Words::Line, _) => SaidBody::Line(LineBody {
+            line: line.to_owned(),
+        }),
+        (Words::Entry, _) | (Words::Ocsf, None) => SaidBody::Entry(EntryBody::from(entry)),
     }
 }

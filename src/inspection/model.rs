@@ -19,18 +19,14 @@ pub struct Filter {
     pub types: Option<Vec<&'static str>>,
     /// Of the request with this id.
     pub trace: Option<String>,
+    /// About this tenant, in a log that is of many.
+    pub tenant: Option<Uuid>,
 }
 
 impl Filter {
     /// Whether it leaves nothing out.
-    pub(super) const fn is_empty(&self) -> bool {
-        let Self {
-            person,
-            actor,
-            types,
-            trace,
-        } = self;
-        person.is_none() && actor.is_none() && types.is_none() && trace.is_none()
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
     }
 }
 

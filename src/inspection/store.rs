@@ -22,6 +22,7 @@ pub(super) async fn page(
              where tenant_id = $1 and leaf_index < $2 and trace = $7
                and ($4::uuid is null or subject_id = $4) and ($5::uuid is null or actor_id = $5)
                and ($6::text[] is null or type = any ($6))
+               and ($8::uuid is null or about_tenant = $8)
              order by leaf_index desc limit $3",
         ),
         Filter {
@@ -31,12 +32,23 @@ pub(super) async fn page(
              where tenant_id = $1 and leaf_index < $2 and subject_id = $4
                and ($5::uuid is null or actor_id = $5)
                and ($6::text[] is null or type = any ($6)) and ($7::text is null or trace = $7)
+               and ($8::uuid is null or about_tenant = $8)
              order by leaf_index desc limit $3",
         ),
         Filter { actor: Some(_), .. } => sqlx::query_scalar(
             "select line from audit.entry
              where tenant_id = $1 and leaf_index < $2 and actor_id = $5
                and ($4::uuid is null or subject_id = $4)
+               and ($6::text[] is null or type = any ($6)) and ($7::text is null or trace = $7)
+               and ($8::uuid is null or about_tenant = $8)
+             order by leaf_index desc limit $3",
+        ),
+        Filter {
+            tenant: Some(_), ..
+        } => sqlx::query_scalar(
+            "select line from audit.entry
+             where tenant_id = $1 and leaf_index < $2 and about_tenant = $8
+               and ($4::uuid is null or subject_id = $4) and ($5::uuid is null or actor_id = $5)
                and ($6::text[] is null or type = any ($6)) and ($7::text is null or trace = $7)
              order by leaf_index desc limit $3",
         ),
@@ -47,6 +59,7 @@ pub(super) async fn page(
                where tenant_id = $1 and leaf_index < $2 and entry.type = wanted.type
                  and ($4::uuid is null or subject_id = $4)
                  and ($5::uuid is null or actor_id = $5) and ($7::text is null or trace = $7)
+                 and ($8::uuid is null or about_tenant = $8)
                order by leaf_index desc limit $3
              ) e
              order by e.leaf_index desc limit $3",
@@ -56,6 +69,7 @@ pub(super) async fn page(
              where tenant_id = $1 and leaf_index < $2
                and ($4::uuid is null or subject_id = $4) and ($5::uuid is null or actor_id = $5)
                and ($6::text[] is null or type = any ($6)) and ($7::text is null or trace = $7)
+               and ($8::uuid is null or about_tenant = $8)
              order by leaf_index desc limit $3",
         ),
     };
@@ -67,6 +81,7 @@ pub(super) async fn page(
         .bind(filter.actor)
         .bind(&filter.types)
         .bind(&filter.trace)
+        .bind(filter.tenant)
         .fetch_all(tx.conn())
         .await?)
 }

@@ -61,6 +61,7 @@ impl Letter {
             }
             MailKind::PasswordRecovery { .. } => Self::recovery(issuer, None, at),
             MailKind::SupportAsks { clinic } => support_asks(clinic, &when, &account),
+            MailKind::SupportAsksClinic { clinic } => support_asks_clinic(clinic, &when),
             MailKind::SupportActs { clinic, minutes } => {
                 support_acts(clinic, *minutes, &when, &account)
             }
@@ -177,6 +178,22 @@ fn support_asks(clinic: &str, when: &str, account: &str) -> Letter {
     }
 }
 
+/// What is said to those who decide for their clinic.
+fn support_asks_clinic(clinic: &str, when: &str) -> Letter {
+    Letter {
+        subject: "Support asks to act at your clinic",
+        body: format!(
+            "Hello,\n\n\
+             the platform's support asks whether it may act as somebody of {clinic} for a while, \
+             to help with something. It can do nothing until one of the clinic's administrators \
+             says yes.\n\n\
+             When: {when}\n\n\
+             Open your clinic's console and look under \"Support\": it says who asks, as whom and \
+             why, and takes your answer.\n"
+        ),
+    }
+}
+
 /// What is said when it begins.
 fn support_acts(clinic: &str, minutes: i16, when: &str, account: &str) -> Letter {
     Letter {
@@ -254,6 +271,9 @@ mod tests {
             MailKind::RecoveryCodesMade {},
             MailKind::RecoveryCodeUsed { left: 9 },
             MailKind::SupportAsks {
+                clinic: "Juniper Clinic".into(),
+            },
+            MailKind::SupportAsksClinic {
                 clinic: "Juniper Clinic".into(),
             },
             MailKind::SupportActs {

@@ -191,6 +191,9 @@ pub struct ConsoleHomePage {
     pub reads_log: bool,
     /// How many emergency accesses wait for a review, for who may review them.
     pub emergencies: Option<u64>,
+    /// How many of support's grants wait for the clinic's yes, and how many go on; for who may see
+    /// them.
+    pub support: Option<(usize, usize)>,
     /// Set when the API refused: shown in place of facts and members.
     pub refusal: Option<Refusal>,
 }
@@ -201,6 +204,19 @@ impl ConsoleHomePage {
             0 => None,
             1 => Some("1 emergency access waits for review".to_owned()),
             more => Some(format!("{more} emergency accesses wait for review")),
+        }
+    }
+
+    fn support_note(&self) -> Option<String> {
+        let acts = |count| match count {
+            1 => "Support acts as somebody of your clinic now".to_owned(),
+            more => format!("Support acts as {more} people of your clinic now"),
+        };
+        match self.support? {
+            (0, 0) => None,
+            (0, acting) => Some(acts(acting)),
+            (_, 0) => Some("Support asks to act at your clinic, and waits for your yes".to_owned()),
+            (_, acting) => Some(format!("{}, and asks for more", acts(acting))),
         }
     }
 }

@@ -59,7 +59,7 @@ impl DeedNotice {
             }
             Self::Unfit => "Something is missing, or not as it should be. Nothing was done.",
             Self::NotNow => {
-                "That can\u{2019}t be done now: it is so already, or nobody else at your clinic \
+                "That can\u{2019}t be done now: it is so already, or there is nobody else who \
                  could review it."
             }
             Self::NotHers => "You may not do that, or it is not there. Nothing was done.",

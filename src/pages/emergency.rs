@@ -6,8 +6,8 @@ use time::OffsetDateTime;
 use super::{DeedNotice, Page, Refusal, Surroundings, VisitRow};
 
 /// Clinician portal: what he has opened, and the way to open another. The form that looks for a
-/// patient is a `GET` of [`super::paths::APP_EMERGENCY`]; the one that opens posts `csrf`,
-/// `patient`, `reason`, `why` there.
+/// patient posts `csrf`, `name` to [`super::paths::APP_EMERGENCY_PATIENTS`]; the one that opens
+/// `csrf`, `patient`, `reason`, `why` to [`super::paths::APP_EMERGENCY`].
 #[derive(Debug, Template)]
 #[template(path = "emergency.html")]
 pub struct EmergencyPage {
@@ -18,12 +18,23 @@ pub struct EmergencyPage {
     /// His that are open, the oldest first. Closing posts `csrf`, `id` to
     /// [`super::paths::APP_EMERGENCY_CLOSE`].
     pub open: Vec<OpenRow>,
-    /// What he looked for, if he did.
-    pub sought: Option<String>,
-    /// Whom that found: `sub` and name.
-    pub found: Vec<(String, String)>,
+    /// Whom he looked for, if he did.
+    pub sought: Option<SoughtPatients>,
+    /// The word of the reason that he chose and did not confirm; empty: none.
+    pub reason: String,
+    /// What he wrote then.
+    pub why: String,
     /// Set when the API refused: shown in place of all.
     pub refusal: Option<Refusal>,
+}
+
+/// Patients by a part of their names.
+#[derive(Debug, Clone)]
+pub struct SoughtPatients {
+    /// What he typed.
+    pub name: String,
+    /// Whom that found: `sub` and name.
+    pub found: Vec<(String, String)>,
 }
 
 /// One that is open.

@@ -6,7 +6,8 @@ use time::OffsetDateTime;
 use super::{App, Page, Refusal, Surroundings};
 
 /// A log, newest first: the clinic's, or the platform's own. The form's fields and the links are
-/// `GET`s of [`super::paths::APP_LOG`].
+/// `GET`s of [`super::paths::APP_LOG`]; the download posts `csrf` to
+/// [`super::paths::APP_LOG_EXPORT`].
 #[derive(Debug, Template)]
 #[template(path = "log.html")]
 pub struct LogPage {
@@ -26,6 +27,8 @@ pub struct LogPage {
     pub older_href: Option<String>,
     /// Leads to the newest of what is looked for.
     pub newest_href: String,
+    /// Whether the clinic that is looked for is none.
+    pub is_unknown_clinic: bool,
     /// Whether these are the newest: then the page can follow what comes.
     pub is_newest: bool,
     /// What the form that checks repeats: name and value.
@@ -47,6 +50,8 @@ pub struct LogFilter {
     pub actor: String,
     /// A request's id.
     pub trace: String,
+    /// On the platform's record: a clinic's short name, or its id.
+    pub clinic: String,
 }
 
 impl LogFilter {

@@ -20,6 +20,7 @@ mod account;
 mod acting;
 mod apps;
 mod assets;
+mod clinic_support;
 mod consent;
 #[cfg(test)]
 mod contrast;
@@ -57,6 +58,7 @@ pub use apps::{
     RefusalPage, Surroundings, VisitRow, VisitsHomePage, WelcomePage,
 };
 pub use assets::{Asset, asset, css_href, icon_href, live_script_href, script_href};
+pub use clinic_support::{ClinicSupportPage, ClinicSupportRow};
 pub use consent::ConsentPage;
 pub use deed::DeedNotice;
 pub use demo::{
@@ -64,7 +66,8 @@ pub use demo::{
     PartnerOutcome, PartnerPage,
 };
 pub use emergency::{
-    EMERGENCY_REASONS, EmergenciesPage, EmergencyPage, OpenRow, RecordPage, WaitingRow,
+    EMERGENCY_REASONS, EmergenciesPage, EmergencyPage, OpenRow, RecordPage, SoughtPatients,
+    WaitingRow,
 };
 pub use enter::{EnterApp, EnterPage, Enterable};
 pub use factor::{

@@ -63,17 +63,21 @@ pub const LOGOUT_CONFIRM: &str = "/logout/confirm";
 pub const APP_SIGN_IN: &str = "/sign-in";
 /// Console. `POST csrf, text`: tells the clinic's people something.
 pub const APP_ANNOUNCEMENT: &str = "/announcement";
-/// Consoles. `GET ?person=&type=&actor=&trace=&before=&verify=&proven=`: [`super::LogPage`].
+/// Consoles. `GET ?person=&type=&actor=&trace=&clinic=&before=&verify=&proven=`:
+/// [`super::LogPage`].
 pub const APP_LOG: &str = "/log";
 /// Consoles. `GET`: JSON `{size}`, how many entries there are. Never counts as activity.
 pub const APP_LOG_NEWS: &str = "/log/news";
+/// Consoles. `POST csrf`: the whole log, to take along (docs/AUDIT-FORMAT.md).
+pub const APP_LOG_EXPORT: &str = "/log/export";
 /// Console. `GET ?after=&done=`: [`super::ReviewsPage`]; `POST csrf, index, verdict`.
 pub const APP_REVIEWS: &str = "/reviews";
 /// Patient portal. `GET ?before=`: [`super::AccessesPage`].
 pub const APP_ACCESSES: &str = "/accesses";
-/// Clinician portal. `GET ?name=&done=`: [`super::EmergencyPage`]; `POST csrf, patient, reason,
-/// why`.
+/// Clinician portal. `GET ?done=`: [`super::EmergencyPage`]; `POST csrf, patient, reason, why`.
 pub const APP_EMERGENCY: &str = "/emergency";
+/// Clinician portal. `POST csrf, name`: the same page, with whom that finds.
+pub const APP_EMERGENCY_PATIENTS: &str = "/emergency/patients";
 /// Clinician portal. `POST csrf, id`: he needs it no more.
 pub const APP_EMERGENCY_CLOSE: &str = "/emergency/close";
 /// Clinician portal. `GET ?id=`: [`super::RecordPage`].
@@ -84,6 +88,11 @@ pub const APP_EMERGENCIES: &str = "/emergencies";
 pub const APP_PROXIES: &str = "/proxies";
 /// Patient portal. `GET ?id=`: [`super::RecordPage`].
 pub const APP_PROXIES_VISITS: &str = "/proxies/visits";
+/// Console. `GET ?done=`: [`super::ClinicSupportPage`]; `POST csrf, grant, decision`: says yes or
+/// no.
+pub const APP_SUPPORT: &str = "/support";
+/// Console. `POST csrf, grant`: ends one.
+pub const APP_SUPPORT_END: &str = "/support/end";
 /// Console. `GET ?done=`: [`super::DelegationsPage`]; `POST csrf, patient, proxy, basis, document,
 /// ages_out_on, valid_until`: writes one down.
 pub const APP_DELEGATIONS: &str = "/delegations";

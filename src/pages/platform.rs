@@ -3,7 +3,7 @@
 use askama::Template;
 use time::OffsetDateTime;
 
-use super::{Page, Refusal, SupportOpened, Surroundings};
+use super::{DeedNotice, Page, Refusal, SupportOpened, Surroundings};
 
 /// Its first page.
 #[derive(Debug, Template)]
@@ -17,8 +17,6 @@ pub struct PlatformHomePage {
     pub acting: Option<(usize, usize)>,
     /// Verifiers, and how many of them are behind or silent.
     pub verifiers: Option<(usize, usize)>,
-    /// Set when he came back without having confirmed what he wanted.
-    pub is_unconfirmed: bool,
 }
 
 impl Page for PlatformHomePage {
@@ -117,11 +115,13 @@ impl ActingRow {
         self.is_own && matches!(self.standing, ActingStanding::Allowed { .. })
     }
 
-    fn is_over(&self) -> bool {
+    /// Whether it is over.
+    pub(crate) fn is_over(&self) -> bool {
         matches!(self.standing, ActingStanding::Over { .. })
     }
 
-    fn is_active(&self) -> bool {
+    /// Whether it goes on.
+    pub(crate) fn is_active(&self) -> bool {
         matches!(self.standing, ActingStanding::Active { .. })
     }
 }
@@ -160,12 +160,12 @@ pub enum ActingNotice {
     NoClinic,
     /// It may not be, or there is nobody like that.
     Refused,
-    /// He did not confirm, or it could not be sent.
-    NotDone,
+    /// What else came of it.
+    Deed(DeedNotice),
 }
 
 impl ActingNotice {
-    fn words(self) -> &'static str {
+    const fn words(self) -> &'static str {
         match self {
             Self::Asked => "Asked. The person and her clinic can see it.",
             Self::Started => "It began. The person was told, and everything opened is listed.",
@@ -180,15 +180,16 @@ impl ActingNotice {
                 "That may not be: the clinic does not allow it, or there is no such person, or \
                  she may not be acted for."
             }
-            Self::NotDone => "Nothing was done. Look at the list, and try again.",
+            Self::Deed(came_to) => came_to.words(),
         }
     }
 
     const fn is_problem(self) -> bool {
-        matches!(
-            self,
-            Self::Unfit | Self::NoClinic | Self::Refused | Self::NotDone
-        )
+        match self {
+            Self::Asked | Self::Started | Self::Ended | Self::AllEnded => false,
+            Self::Unfit | Self::NoClinic | Self::Refused => true,
+            Self::Deed(came_to) => came_to.is_problem(),
+        }
     }
 }
 
@@ -321,12 +322,12 @@ pub enum EndingNotice {
     Unsure,
     /// No clinic has that short name.
     NoClinic,
-    /// He did not confirm, or it could not be sent.
-    NotDone,
+    /// What else came of it.
+    Deed(DeedNotice),
 }
 
 impl EndingNotice {
-    fn words(self) -> &'static str {
+    const fn words(self) -> &'static str {
         match self {
             Self::Ordered => {
                 "Ordered. No token from before is good any more; the proof that nothing is left \
@@ -337,12 +338,16 @@ impl EndingNotice {
             }
             Self::Unsure => "Nothing was done: type the same short name twice, or tick the box.",
             Self::NoClinic => "Nothing was done: no clinic that is served has this short name.",
-            Self::NotDone => "Nothing was done. Look below, and try again.",
+            Self::Deed(came_to) => came_to.words(),
         }
     }
 
     const fn is_problem(self) -> bool {
-        !matches!(self, Self::Ordered | Self::Withdrawn)
+        match self {
+            Self::Ordered | Self::Withdrawn => false,
+            Self::Unsure | Self::NoClinic => true,
+            Self::Deed(came_to) => came_to.is_problem(),
+        }
     }
 }
 

@@ -2,23 +2,16 @@
 //! wants a second factor proved just now: what was typed is kept, she confirms at the issuer, and
 //! it is sent when she comes back (RFC 9470).
 
-use axum::Form;
-use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::browser::Browser;
+use super::door::{Answer, Door, Sent};
 use super::outcome::AppError;
-use super::session::{PATIENCE_OF_A_PAGE, ended_page};
 use super::sign_in;
 use crate::apps::api::ApiError;
-use crate::apps::model::{AppSession, Kind};
-use crate::apps::sites::Site;
-use crate::apps::standing::{Standing, standing};
+use crate::apps::model::AppSession;
 use crate::apps::{RelyingParty, service};
-use crate::http::layers::RequestId;
-use crate::pages::EndReason;
 
 /// Values of `?done=`: it is said.
 pub(super) const SAID: &str = "said";
@@ -30,56 +23,30 @@ pub(super) const UNFIT: &str = "unfit";
 /// More than any announcement, and little enough to be kept.
 const MOST_BYTES: usize = 3000;
 
-#[derive(Deserialize)]
-pub(super) struct Fields {
-    csrf: String,
+#[derive(Debug, Deserialize)]
+pub(super) struct Typed {
     text: String,
 }
 
 /// The handler.
-pub(super) async fn announce(
-    State(rp): State<RelyingParty>,
-    site: Site,
-    browser: Browser,
-    id: RequestId,
-    Form(fields): Form<Fields>,
-) -> Response {
-    if rp.kind() != Kind::Console {
-        return AppError::NotFound.respond(&rp, &site, &id);
-    }
-    if !browser.owns(&rp, &fields.csrf) {
-        return AppError::Forged.respond(&rp, &site, &id);
-    }
-    let clinic = site.clinic.as_ref().map(|c| c.slug.as_str());
-    let found = standing(&rp, browser.session.as_ref(), clinic, PATIENCE_OF_A_PAGE).await;
-    let answered = match found {
-        Ok(Standing::Live(session)) => take(&rp, &site, &browser, &session, &fields.text).await,
-        Ok(Standing::Ended(reason)) => Ok(ended_page(&rp, reason)),
-        Ok(Standing::Nobody) => Ok(ended_page(&rp, EndReason::Elsewhere)),
-        Err(error) => Err(error.into()),
-    };
-    answered.unwrap_or_else(|error: AppError| error.respond(&rp, &site, &id))
+pub(super) async fn announce(door: Door, Sent(typed): Sent<Typed>) -> Answer {
+    let session = door.session().await?;
+    let taken = take(&door, &session, &typed.text).await;
+    taken.map_err(|error| door.refuse(error))
 }
 
-async fn take(
-    rp: &RelyingParty,
-    site: &Site,
-    browser: &Browser,
-    session: &AppSession,
-    text: &str,
-) -> Result<Response, AppError> {
+async fn take(door: &Door, session: &AppSession, text: &str) -> Result<Response, AppError> {
     if text.len() > MOST_BYTES {
         return Ok(home(UNFIT));
     }
+    let rp = &door.rp;
     keep(rp, session.id, Some(text)).await?;
     match send(rp, &session.tokens.access_token, text).await {
         Ok(()) => {
             keep(rp, session.id, None).await?;
             Ok(home(SAID))
         }
-        Err(ApiError::StepUp(challenge)) => {
-            sign_in::set_out(rp, site, browser, false, Some(&challenge)).await
-        }
+        Err(ApiError::StepUp(challenge)) => sign_in::step_up(door, &challenge).await,
         Err(refused) => Ok(home(word(refused))),
     }
 }

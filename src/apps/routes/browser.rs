@@ -6,6 +6,7 @@ use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::Method;
 use http::header::SET_COOKIE;
 use http::request::Parts;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -78,11 +79,11 @@ impl FromRequestParts<RelyingParty> for Browser {
             login: of(rp.kind().login_cookie())
                 .filter(|v| v.len() == 43)
                 .map(SecretString::from),
-            page: parts
-                .uri
-                .path_and_query()
-                .map_or(HOME, |page| page.as_str())
-                .to_owned(),
+            page: match parts.uri.path_and_query() {
+                Some(page) if parts.method == Method::GET => page.as_str().to_owned(),
+                // A form's address shows nothing.
+                _ => HOME.to_owned(),
+            },
         })
     }
 }

@@ -1,14 +1,15 @@
 //! `GET /callback`: back from the issuer.
 
-use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::Query;
 use secrecy::ExposeSecret as _;
+use uuid::Uuid;
 
 use super::HOME;
 use super::announcement;
 use super::browser::{Browser, SetCookies};
 use super::deed::Deed;
+use super::door::Door;
 use super::outcome::AppError;
 use super::platform;
 use super::session::ended_page;
@@ -18,7 +19,6 @@ use crate::apps::oidc::Granted;
 use crate::apps::service;
 use crate::apps::sites::Site;
 use crate::db::StoreError;
-use crate::http::layers::RequestId;
 use crate::ids::TenantId;
 use crate::pages::{DeedNotice, EndReason};
 
@@ -55,25 +55,17 @@ impl Sent {
 }
 
 /// `GET /callback` (RFC 6749 §4.1.2, RFC 9207).
-pub(super) async fn callback(
-    State(rp): State<RelyingParty>,
-    site: Site,
-    browser: Browser,
-    id: RequestId,
-    Query(pairs): Query<Vec<(String, String)>>,
-) -> Response {
-    match land(&rp, &site, &browser, pairs).await {
+pub(super) async fn callback(door: Door, Query(pairs): Query<Vec<(String, String)>>) -> Response {
+    match land(&door, pairs).await {
         Ok(response) => response,
-        Err(error) => error.respond(&rp, &site, &id),
+        Err(error) => door.refuse(error),
     }
 }
 
-async fn land(
-    rp: &RelyingParty,
-    site: &Site,
-    browser: &Browser,
-    pairs: Vec<(String, String)>,
-) -> Result<Response, AppError> {
+async fn land(door: &Door, pairs: Vec<(String, String)>) -> Result<Response, AppError> {
+    let Door {
+        rp, site, browser, ..
+    } = door;
     let sent = Sent::read(pairs).ok_or(AppError::StrangeCallback("a parameter twice"))?;
     if sent.issuer.as_deref() != Some(rp.app().issuer()) {
         return Err(AppError::StrangeCallback("not from our issuer (RFC 9207)"));
@@ -123,8 +115,12 @@ async fn refuse(
             | "unmet_authentication_requirements"
     );
     if pending.sends_draft {
-        // She did not confirm: what she typed is still with her session.
-        if let Some(deed) = kept_deed(rp, browser).await? {
+        // She did not confirm: what she typed is still with her session. An order of the platform's
+        // staff is a decision, which nobody finds there later.
+        if let Some((session, deed)) = kept_deed(rp, browser).await? {
+            if rp.kind() == Kind::Platform {
+                announcement::keep(rp, session, None).await?;
+            }
             return Ok(deed.came_to(DeedNotice::NotConfirmed));
         }
         return Ok(Redirect::to(&format!("{HOME}?done={}", announcement::KEPT)).into_response());
@@ -141,7 +137,7 @@ async fn refuse(
 }
 
 /// What this browser's session keeps to be done.
-async fn kept_deed(rp: &RelyingParty, browser: &Browser) -> Result<Option<Deed>, AppError> {
+async fn kept_deed(rp: &RelyingParty, browser: &Browser) -> Result<Option<(Uuid, Deed)>, AppError> {
     let (app, kind) = (rp.app(), rp.kind());
     let Some(ticket) = &browser.session else {
         return Ok(None);
@@ -150,7 +146,10 @@ async fn kept_deed(rp: &RelyingParty, browser: &Browser) -> Result<Option<Deed>,
         service::find(tx, app, kind, ticket).await
     });
     Ok(match finding.await? {
-        Some(Found::Live(session)) => session.draft.as_deref().and_then(Deed::parse),
+        Some(Found::Live(session)) => {
+            let deed = session.draft.as_deref().and_then(Deed::parse);
+            deed.map(|deed| (session.id, deed))
+        }
         _ => None,
     })
 }
@@ -234,10 +233,6 @@ async fn admit(
     beginning.await?;
     let cookies = SetCookies::of(kind).session(&ticket.value());
     let onward = match draft {
-        Some(text) if kind == Kind::Platform && sends_draft => {
-            platform::carry_on(rp, &tokens.access_token, &text).await
-        }
-        Some(_) if kind == Kind::Platform => Redirect::to(HOME).into_response(),
         Some(text) if sends_draft => match Deed::parse(&text) {
             Some(deed) => deed.send(rp, &tokens.access_token).await,
             None => announcement::send_kept(rp, ticket.id, &tokens.access_token, &text).await?,

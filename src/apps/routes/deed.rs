@@ -1,33 +1,42 @@
-//! What the API does only for who has just proved a second factor: kept with her session as she
-//! typed it, and sent when she comes back from the issuer (RFC 9470).
+//! What a person does at the API by a form. What it does only for who has just proved a second
+//! factor is kept with her session as she typed it, and sent once when she comes back from the
+//! issuer (RFC 9470).
 
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::announcement::keep;
-use super::browser::Browser;
-use super::outcome::AppError;
-use super::session::{PATIENCE_OF_A_PAGE, ended_page};
+use super::door::{Answer, Door};
 use super::sign_in;
 use crate::apps::RelyingParty;
 use crate::apps::api::ApiError;
-use crate::apps::sites::Site;
-use crate::apps::standing::{Standing, standing};
-use crate::http::layers::RequestId;
-use crate::pages::{DeedNotice, EndReason};
+use crate::pages::DeedNotice;
 
 /// Before what is kept, so that no announcement is taken for it: no page's field can hold it.
 const MARK: &str = "\u{1}deed ";
 
 /// One call of the API.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Deed {
     /// Below `/api/v1/`.
     pub(super) path: String,
     pub(super) body: Value,
-    /// The page that says what came of it.
+    /// The page that says what came of it, which may have a query.
     pub(super) back: String,
+}
+
+/// What came of a deed, as a page is told: `?done=`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Came {
+    done: Option<String>,
+}
+
+impl Came {
+    pub(super) fn notice(&self) -> Option<DeedNotice> {
+        self.done.as_deref().and_then(DeedNotice::parse)
+    }
 }
 
 impl Deed {
@@ -41,9 +50,15 @@ impl Deed {
         serde_json::from_str(draft.strip_prefix(MARK)?).ok()
     }
 
+    /// What she typed there, of a deed that she did not confirm.
+    pub(super) fn typed(&self, field: &str) -> Option<&str> {
+        self.body.get(field)?.as_str()
+    }
+
     /// The page, with what came of it.
     pub(super) fn came_to(&self, notice: DeedNotice) -> Response {
-        let to = format!("{}?done={}", self.back, notice.word());
+        let joint = if self.back.contains('?') { '&' } else { '?' };
+        let to = format!("{}{joint}done={}", self.back, notice.word());
         Redirect::to(&to).into_response()
     }
 
@@ -54,38 +69,69 @@ impl Deed {
             Err(refused) => self.came_to(DeedNotice::of_status(refused.shown().status)),
         }
     }
+
+    /// Does it for whoever is signed in; who has to confirm first is sent to the issuer.
+    pub(super) async fn attempt(&self, door: &Door) -> Answer {
+        let (inside, rp) = (door.enter().await?, &door.rp);
+        let session = &inside.session;
+        let keep = async |text| {
+            let kept = keep(rp, session.id, text).await;
+            kept.map_err(|error| door.refuse(error))
+        };
+        let challenge = match rp.api().post(&self.path, inside.token(), &self.body).await {
+            Ok(()) => {
+                // What she did not confirm before is not meant any more.
+                if session.draft.as_deref().and_then(Self::parse).is_some() {
+                    keep(None).await?;
+                }
+                return Ok(self.came_to(DeedNotice::Done));
+            }
+            Err(ApiError::StepUp(challenge)) => challenge,
+            Err(refused) => {
+                let notice = DeedNotice::of_status(refused.shown().status);
+                return Ok(self.came_to(notice));
+            }
+        };
+        keep(Some(&self.kept())).await?;
+        let outset = sign_in::step_up(door, &challenge).await;
+        outset.map_err(|error| door.refuse(error))
+    }
 }
 
-/// Does it for whoever is signed in; who has to confirm first is sent to the issuer.
-///
-/// - `csrf`: the form's
-pub(super) async fn attempt(
-    rp: &RelyingParty,
-    (site, browser, id): (&Site, &Browser, &RequestId),
-    csrf: &str,
-    deed: &Deed,
-) -> Response {
-    if !browser.owns(rp, csrf) {
-        return AppError::Forged.respond(rp, site, id);
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_deed_is_kept_as_it_was_meant_and_nothing_else_is_one() {
+        let deed = Deed {
+            path: "signing-keys/k/withdraw".to_owned(),
+            body: json!({ "why": "lost" }),
+            back: "/endings?of=key".to_owned(),
+        };
+        let read = Deed::parse(&deed.kept()).expect("it is one");
+        assert_eq!(read, deed);
+        assert_eq!(read.typed("why"), Some("lost"));
+        for no in ["The lab is closed on Friday.", "{\"path\":\"me\"}", MARK] {
+            assert_eq!(Deed::parse(no), None, "{no}");
+        }
     }
-    let clinic = site.clinic.as_ref().map(|c| c.slug.as_str());
-    let found = standing(rp, browser.session.as_ref(), clinic, PATIENCE_OF_A_PAGE).await;
-    let session = match found {
-        Ok(Standing::Live(session)) => *session,
-        Ok(Standing::Ended(reason)) => return ended_page(rp, reason),
-        Ok(Standing::Nobody) => return ended_page(rp, EndReason::Elsewhere),
-        Err(error) => return AppError::from(error).respond(rp, site, id),
-    };
-    let token = &session.tokens.access_token;
-    let challenge = match rp.api().post(&deed.path, token, &deed.body).await {
-        Ok(()) => return deed.came_to(DeedNotice::Done),
-        Err(ApiError::StepUp(challenge)) => challenge,
-        Err(refused) => return deed.came_to(DeedNotice::of_status(refused.shown().status)),
-    };
-    let kept = deed.kept();
-    let answered = match keep(rp, session.id, Some(&kept)).await {
-        Ok(()) => sign_in::set_out(rp, site, browser, false, Some(&challenge)).await,
-        Err(error) => Err(error),
-    };
-    answered.unwrap_or_else(|error| error.respond(rp, site, id))
+
+    #[test]
+    fn its_page_is_told_what_came_of_it() {
+        for (back, expected) in [
+            ("/emergency", "/emergency?done=done"),
+            ("/endings?of=key", "/endings?of=key&done=done"),
+        ] {
+            let deed = Deed {
+                path: String::new(),
+                body: Value::Null,
+                back: back.to_owned(),
+            };
+            let answer = deed.came_to(DeedNotice::Done);
+            assert_eq!(answer.headers()[http::header::LOCATION], expected);
+        }
+    }
 }

@@ -1,181 +1,135 @@
 //! `/emergency`: a clinician opens a record; `/emergencies`: the clinic reviews.
 
-use axum::Form;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::browser::Browser;
-use super::deed::{self, Deed};
+use super::deed::{Came, Deed};
+use super::door::{Answer, Asked, Door, Sent};
 use super::outcome::AppError;
-use super::surroundings::{Opened, open};
+use super::surroundings::Inside;
 use crate::apps::api::{ApiError, Visits, told_or_refused};
 use crate::apps::care::{EmergencyAccess, EmergencyAccesses, FoundPatients};
 use crate::apps::model::Kind;
-use crate::apps::sites::Site;
-use crate::apps::{RelyingParty, words};
-use crate::http::layers::RequestId;
-use crate::http::page;
-use crate::pages::{DeedNotice, EmergenciesPage, EmergencyPage, RecordPage, clock_time, paths};
+use crate::apps::words;
+use crate::pages::{
+    DeedNotice, EmergenciesPage, EmergencyPage, RecordPage, SoughtPatients, clock_time, paths,
+};
+
+/// Where the API opens one.
+const ACCESSES: &str = "emergency-accesses";
+/// What the caller has opened.
+const OWN: &str = "emergency-accesses?as=clinician";
+
+/// `GET /emergency`: what he has opened, and the form that looks for a patient.
+pub(super) async fn show(door: Door, Asked(came): Asked<Came>) -> Answer {
+    let inside = door.enter().await?;
+    Ok(shown(&door, *inside, came.notice(), None).await)
+}
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct EmergencyQuery {
-    name: Option<String>,
-    done: Option<String>,
+pub(super) struct Seeking {
+    name: String,
 }
 
-/// `GET /emergency`: what he has opened, and whom he looks for.
-pub(super) async fn show(
-    State(rp): State<RelyingParty>,
-    site: Site,
-    browser: Browser,
-    id: RequestId,
-    headers: HeaderMap,
-    query: Result<Query<EmergencyQuery>, QueryRejection>,
-) -> Response {
-    let (Kind::Clinician, Ok(Query(query))) = (rp.kind(), query) else {
-        return AppError::NotFound.respond(&rp, &site, &id);
+/// `POST /emergency/patients`: whom he may mean. A name is a patient's, so it stands in no address.
+pub(super) async fn seek(door: Door, Sent(seeking): Sent<Seeking>) -> Answer {
+    let inside = door.enter().await?;
+    let body = json!({ "name": seeking.name });
+    let path = "emergency-accesses/patients";
+    let asking = door.rp.api().ask_by_post(path, inside.token(), &body);
+    let found = match asking.await.map_err(ApiError::shown) {
+        Ok(found) => found,
+        // Too short or too long a name: nobody has it.
+        Err(refused) if refused.status == 400 => FoundPatients::default(),
+        Err(refused) => return Err(inside.around.refusal(&door.rp, refused)),
     };
-    let (around, token) = match open(&rp, &site, &browser, &id, &headers).await {
-        Opened::Here(around, token) => (around, token),
-        Opened::Answered(answer) => return answer,
-    };
-    let path = "emergency-accesses?as=clinician";
-    let listed = rp.api().get::<EmergencyAccesses>(path, &token, false).await;
-    let (listed, mut refusal) = told_or_refused(listed);
-    let sought = query.name.filter(|name| !name.is_empty());
-    let mut found = FoundPatients::default();
-    if let (Some(name), None) = (&sought, &refusal) {
-        let name: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
-        let path = format!("emergency-accesses/patients?name={name}");
-        match rp
-            .api()
-            .get(&path, &token, true)
-            .await
-            .map_err(ApiError::shown)
-        {
-            Ok(patients) => found = patients,
-            // Too short or too long a name: nobody has it.
-            Err(refused) if refused.status == 400 => {}
-            Err(refused) => refusal = Some(refused),
-        }
-    }
     let patients = found.patients.into_iter();
-    let shown = EmergencyPage {
-        around: *around,
-        notice: query.done.as_deref().and_then(DeedNotice::parse),
-        open: listed
-            .accesses
-            .into_iter()
-            .map(words::open_access)
-            .collect(),
-        sought,
+    let sought = SoughtPatients {
+        name: seeking.name,
         found: patients.map(|person| (person.id, person.name)).collect(),
-        refusal,
     };
-    page::page_leading_to(StatusCode::OK, &shown, Some(rp.app().issuer()))
+    Ok(shown(&door, *inside, None, Some(sought)).await)
 }
 
-#[derive(Deserialize)]
+async fn shown(
+    door: &Door,
+    inside: Inside,
+    notice: Option<DeedNotice>,
+    sought: Option<SoughtPatients>,
+) -> Response {
+    let api = door.rp.api();
+    let listed = api.get::<EmergencyAccesses>(OWN, inside.token(), false);
+    let (listed, refusal) = told_or_refused(listed.await);
+    let draft = inside.session.draft.as_deref().and_then(Deed::parse);
+    let unconfirmed = draft.filter(|deed| deed.path == ACCESSES);
+    let typed = |field| {
+        let typed = unconfirmed.as_ref().and_then(|deed| deed.typed(field));
+        typed.unwrap_or_default().to_owned()
+    };
+    let open = listed.accesses.into_iter();
+    door.show(&EmergencyPage {
+        around: inside.around,
+        notice,
+        open: open.map(words::open_access).collect(),
+        sought,
+        reason: typed("reason"),
+        why: typed("why"),
+        refusal,
+    })
+}
+
+#[derive(Debug, Deserialize)]
 pub(super) struct NewAccess {
-    csrf: String,
     patient: String,
     reason: String,
     why: String,
 }
 
 /// `POST /emergency`: opens a record.
-pub(super) async fn open_record(
-    State(rp): State<RelyingParty>,
-    site: Site,
-    browser: Browser,
-    id: RequestId,
-    Form(fields): Form<NewAccess>,
-) -> Response {
-    if rp.kind() != Kind::Clinician {
-        return AppError::NotFound.respond(&rp, &site, &id);
-    }
+pub(super) async fn open_record(door: Door, Sent(new): Sent<NewAccess>) -> Answer {
     let deed = Deed {
-        path: "emergency-accesses".to_owned(),
-        body: json!({
-            "patient": fields.patient, "reason": fields.reason, "why": fields.why,
-        }),
+        path: ACCESSES.to_owned(),
+        body: json!({ "patient": new.patient, "reason": new.reason, "why": new.why }),
         back: paths::APP_EMERGENCY.to_owned(),
     };
-    deed::attempt(&rp, (&site, &browser, &id), &fields.csrf, &deed).await
+    deed.attempt(&door).await
 }
 
-#[derive(Deserialize)]
-pub(super) struct Closing {
-    csrf: String,
+/// Which one.
+#[derive(Debug, Deserialize)]
+pub(super) struct OfAccess {
     id: Uuid,
 }
 
 /// `POST /emergency/close`: he needs it no more.
-pub(super) async fn close(
-    State(rp): State<RelyingParty>,
-    site: Site,
-    browser: Browser,
-    id: RequestId,
-    Form(fields): Form<Closing>,
-) -> Response {
-    if rp.kind() != Kind::Clinician {
-        return AppError::NotFound.respond(&rp, &site, &id);
-    }
+pub(super) async fn close(door: Door, Sent(OfAccess { id }): Sent<OfAccess>) -> Answer {
     let deed = Deed {
-        path: format!("emergency-accesses/{}/close", fields.id),
+        path: format!("{ACCESSES}/{id}/close"),
         body: json!({}),
         back: paths::APP_EMERGENCY.to_owned(),
     };
-    deed::attempt(&rp, (&site, &browser, &id), &fields.csrf, &deed).await
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RecordQuery {
-    id: Uuid,
+    deed.attempt(&door).await
 }
 
 /// `GET /emergency/visits`: the visits of whose record he has opened.
-pub(super) async fn visits(
-    State(rp): State<RelyingParty>,
-    site: Site,
-    browser: Browser,
-    id: RequestId,
-    headers: HeaderMap,
-    query: Result<Query<RecordQuery>, QueryRejection>,
-) -> Response {
-    let (Kind::Clinician, Ok(Query(query))) = (rp.kind(), query) else {
-        return AppError::NotFound.respond(&rp, &site, &id);
-    };
-    let (around, token) = match open(&rp, &site, &browser, &id, &headers).await {
-        Opened::Here(around, token) => (around, token),
-        Opened::Answered(answer) => return answer,
-    };
-    let path = "emergency-accesses?as=clinician";
-    let listed = rp.api().get::<EmergencyAccesses>(path, &token, false).await;
-    let is_asked = |one: &EmergencyAccess| one.id == query.id;
+pub(super) async fn visits(door: Door, Asked(OfAccess { id }): Asked<OfAccess>) -> Answer {
+    let inside = door.enter().await?;
+    let (api, token) = (door.rp.api(), inside.token());
+    let listed = api.get::<EmergencyAccesses>(OWN, token, false).await;
+    let is_asked = |one: &EmergencyAccess| one.id == id;
     let access = match listed {
         Ok(listed) => listed.accesses.into_iter().find(is_asked),
-        Err(refused) => return around.refusal(&rp, refused.shown()),
+        Err(refused) => return Err(inside.around.refusal(&door.rp, refused.shown())),
     };
     // Over, or none of his.
-    let Some(access) = access else {
-        return AppError::NotFound.respond(&rp, &site, &id);
-    };
+    let access = access.ok_or_else(|| door.refuse(AppError::NotFound))?;
     let path = format!("visits?as=emergency&patient={}", access.patient.id);
-    let seen = rp.api().get::<Visits>(&path, &token, true).await;
-    let (seen, refusal) = match seen {
-        Ok(visits) => (words::visits(visits, Kind::Patient), None),
-        Err(refused) => (Vec::new(), Some(refused.shown())),
-    };
-    let shown = RecordPage {
-        around: *around,
+    let seen = api.get::<Visits>(&path, token, true).await;
+    let (seen, refusal) = told_or_refused(seen);
+    Ok(door.show(&RecordPage {
+        around: inside.around,
         banner: format!(
             "You are looking at {}'s record in an emergency, until {}. She is told, and so is who \
              reviews it.",
@@ -184,51 +138,30 @@ pub(super) async fn visits(
         ),
         back_href: paths::APP_EMERGENCY,
         back: "Back to the records you opened",
-        visits: seen,
+        visits: words::visits(seen, Kind::Patient),
         refusal,
-    };
-    page::page_leading_to(StatusCode::OK, &shown, Some(rp.app().issuer()))
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct QueueQuery {
-    done: Option<String>,
+    }))
 }
 
 /// `GET /emergencies`: what waits for a review.
-pub(super) async fn queue(
-    State(rp): State<RelyingParty>,
-    site: Site,
-    browser: Browser,
-    id: RequestId,
-    headers: HeaderMap,
-    query: Result<Query<QueueQuery>, QueryRejection>,
-) -> Response {
-    let (Kind::Console, Ok(Query(query))) = (rp.kind(), query) else {
-        return AppError::NotFound.respond(&rp, &site, &id);
-    };
-    let (around, token) = match open(&rp, &site, &browser, &id, &headers).await {
-        Opened::Here(around, token) => (around, token),
-        Opened::Answered(answer) => return answer,
-    };
+pub(super) async fn queue(door: Door, Asked(came): Asked<Came>) -> Answer {
+    let inside = door.enter().await?;
     let path = "emergency-accesses?as=reviewer";
-    let listed = rp.api().get::<EmergencyAccesses>(path, &token, true).await;
-    let (listed, refusal) = told_or_refused(listed);
-    let now = rp.app().env.now();
+    let api = door.rp.api();
+    let listed = api.get::<EmergencyAccesses>(path, inside.token(), true);
+    let (listed, refusal) = told_or_refused(listed.await);
+    let now = door.rp.app().env.now();
     let waiting = listed.accesses.into_iter();
-    let shown = EmergenciesPage {
-        around: *around,
-        notice: query.done.as_deref().and_then(DeedNotice::parse),
+    Ok(door.show(&EmergenciesPage {
+        around: inside.around,
+        notice: came.notice(),
         waiting: waiting.map(|one| words::waiting_access(one, now)).collect(),
         refusal,
-    };
-    page::page_leading_to(StatusCode::OK, &shown, Some(rp.app().issuer()))
+    }))
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 pub(super) struct Review {
-    csrf: String,
     id: Uuid,
     finding: String,
     #[serde(default)]
@@ -236,24 +169,15 @@ pub(super) struct Review {
 }
 
 /// `POST /emergencies`: signs one off.
-pub(super) async fn review(
-    State(rp): State<RelyingParty>,
-    site: Site,
-    browser: Browser,
-    id: RequestId,
-    Form(fields): Form<Review>,
-) -> Response {
-    if rp.kind() != Kind::Console {
-        return AppError::NotFound.respond(&rp, &site, &id);
-    }
-    let mut body = json!({ "finding": fields.finding });
-    if !fields.note.trim().is_empty() {
-        body["note"] = json!(fields.note);
+pub(super) async fn review(door: Door, Sent(review): Sent<Review>) -> Answer {
+    let mut body = json!({ "finding": review.finding });
+    if !review.note.trim().is_empty() {
+        body["note"] = json!(review.note);
     }
     let deed = Deed {
-        path: format!("emergency-accesses/{}/review", fields.id),
+        path: format!("{ACCESSES}/{}/review", review.id),
         body,
         back: paths::APP_EMERGENCIES.to_owned(),
     };
-    deed::attempt(&rp, (&site, &browser, &id), &fields.csrf, &deed).await
+    deed.attempt(&door).await
 }

@@ -1,13 +1,13 @@
 //! `GET /`: what the API served, or the front page for who is not signed in.
 
-use axum::extract::{OriginalUri, State};
+use axum::extract::OriginalUri;
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
 use super::announcement;
-use super::browser::Browser;
 use super::deed::Deed;
-use super::outcome::{AppError, frame};
+use super::door::Door;
+use super::outcome::frame;
 use super::platform;
 use super::session::{PATIENCE_OF_A_PAGE, ended_page};
 use super::sign_in;
@@ -15,10 +15,9 @@ use super::surroundings::{Known, known};
 use crate::apps::api::{ApiError, ClinicDetails, Me, Members, Visits};
 use crate::apps::care::Waiting;
 use crate::apps::model::{AppSession, Kind};
-use crate::apps::sites::Site;
-use crate::apps::standing::{Standing, standing};
+use crate::apps::staff::{Impersonation, Impersonations};
+use crate::apps::standing::Standing;
 use crate::apps::{RelyingParty, policy, words};
-use crate::http::layers::RequestId;
 use crate::http::page;
 use crate::pages::{
     AnnouncementNotice, ConsoleHomePage, Refusal, Surroundings, VisitsHomePage, WelcomePage,
@@ -26,25 +25,16 @@ use crate::pages::{
 
 /// `GET /`. Without a session the issuer is asked once, silently, whether she is signed in
 /// already; `?front` says that it was.
-pub(super) async fn home(
-    State(rp): State<RelyingParty>,
-    site: Site,
-    browser: Browser,
-    id: RequestId,
-    headers: HeaderMap,
-    OriginalUri(address): OriginalUri,
-) -> Response {
-    let clinic = site.clinic.as_ref().map(|c| c.slug.as_str());
-    match standing(&rp, browser.session.as_ref(), clinic, PATIENCE_OF_A_PAGE).await {
+pub(super) async fn home(door: Door, OriginalUri(address): OriginalUri) -> Response {
+    match door.standing(PATIENCE_OF_A_PAGE).await {
         Ok(Standing::Live(session)) => {
-            let by_person = policy::is_persons_navigation(&headers);
             let done = announced(address.query());
-            show(&rp, &site, &browser, &id, (*session, done), by_person).await
+            show(&door, (*session, done)).await
         }
-        Ok(Standing::Ended(reason)) => ended_page(&rp, reason),
-        Ok(Standing::Nobody) if address.query() == Some("front") => welcome(&rp, &site, &id),
-        Ok(Standing::Nobody) => sign_in::begin(&rp, &site, &browser, &id, true).await,
-        Err(error) => AppError::from(error).respond(&rp, &site, &id),
+        Ok(Standing::Ended(reason)) => ended_page(&door.rp, reason),
+        Ok(Standing::Nobody) if address.query() == Some("front") => welcome(&door),
+        Ok(Standing::Nobody) => sign_in::begin(&door, true).await,
+        Err(error) => door.refuse(error),
     }
 }
 
@@ -58,10 +48,10 @@ fn announced(query: Option<&str>) -> Option<AnnouncementNotice> {
     }
 }
 
-fn welcome(rp: &RelyingParty, site: &Site, id: &RequestId) -> Response {
+fn welcome(door: &Door) -> Response {
     let shown = WelcomePage {
-        frame: frame(rp, site, id),
-        app: rp.kind(),
+        frame: frame(&door.rp, &door.site, &door.id),
+        app: door.rp.kind(),
     };
     page::page(StatusCode::OK, &shown)
 }
@@ -69,36 +59,33 @@ fn welcome(rp: &RelyingParty, site: &Site, id: &RequestId) -> Response {
 /// A page's own part.
 enum Body {
     Visits(Visits),
-    Clinic(ClinicDetails, Members, Option<Waiting>),
+    Clinic(ClinicDetails, Members, Alerts),
 }
 
-async fn show(
-    rp: &RelyingParty,
-    site: &Site,
-    browser: &Browser,
-    id: &RequestId,
-    (session, done): (AppSession, Option<AnnouncementNotice>),
-    by_person: bool,
-) -> Response {
+/// What wants somebody's eyes, as far as who looks is told.
+struct Alerts {
+    emergencies: Option<Waiting>,
+    support: Option<Impersonations>,
+}
+
+async fn show(door: &Door, (session, done): (AppSession, Option<AnnouncementNotice>)) -> Response {
+    let rp = &door.rp;
+    let by_person = policy::is_persons_navigation(&door.headers);
     let (session, me) = match known(rp, session, by_person).await {
         Ok(Known::Here(session, me)) => (session, me),
         Ok(Known::Over(reason)) => return ended_page(rp, reason),
-        Ok(Known::Renew(session)) => {
-            return sign_in::renew(rp, site, browser, id, &session).await;
-        }
-        Err(error) => return error.respond(rp, site, id),
+        Ok(Known::Renew(session)) => return sign_in::renew(door, &session).await,
+        Err(error) => return door.refuse(error),
     };
-    let around = Surroundings::of(rp, site, browser, id, &session);
+    let around = Surroundings::of(door, &session);
     let me = match me {
         Ok(me) => me,
         Err(refused) => return around.refusal(rp, refused.shown()),
     };
+    let around = around.with(&me);
     let token = &session.tokens.access_token;
-    if rp.kind() == Kind::Platform {
-        let is_unconfirmed = done == Some(AnnouncementNotice::Kept);
-        return platform::home(rp, around.with(&me), &me, (token, is_unconfirmed)).await;
-    }
     let body = match rp.kind() {
+        Kind::Platform => return platform::home(door, around, &me, token).await,
         Kind::Console => clinic(rp, token, by_person).await,
         kind => {
             let path = words::visits_path(kind, &me.me.roles);
@@ -106,8 +93,6 @@ async fn show(
         }
     };
     let body = body.map_err(ApiError::shown);
-    let around = around.with(&me);
-    let origin = Some(rp.app().issuer());
     match rp.kind() {
         Kind::Console => {
             let shown = Console {
@@ -116,21 +101,24 @@ async fn show(
                 me,
                 notice: done,
             };
-            page::page_leading_to(StatusCode::OK, &shown.page(rp, *session), origin)
+            door.show(&shown.page(rp, *session))
         }
-        app => page::page_leading_to(StatusCode::OK, &visits(around, app, body, me), origin),
+        app => door.show(&visits(around, app, body, me)),
     }
 }
 
 async fn clinic(rp: &RelyingParty, token: &str, by_person: bool) -> Result<Body, ApiError> {
     let details = rp.api().get("clinic", token, by_person).await?;
     let members = rp.api().get("members", token, by_person).await?;
-    // Not everybody there reviews, and the page is worth showing without.
-    let waiting = rp
-        .api()
-        .get("emergency-accesses/waiting", token, false)
-        .await;
-    Ok(Body::Clinic(details, members, waiting.ok()))
+    // Not everybody there may see these, and the page is worth showing without.
+    let emergencies = rp.api().get("emergency-accesses/waiting", token, false);
+    let support = rp.api().get("impersonations", token, false);
+    let (emergencies, support) = tokio::join!(emergencies, support);
+    let alerts = Alerts {
+        emergencies: emergencies.ok(),
+        support: support.ok(),
+    };
+    Ok(Body::Clinic(details, members, alerts))
 }
 
 fn visits(around: Surroundings, app: Kind, body: Result<Body, Refusal>, me: Me) -> VisitsHomePage {
@@ -147,6 +135,18 @@ fn visits(around: Surroundings, app: Kind, body: Result<Body, Refusal>, me: Me) 
         visits,
         refusal,
     }
+}
+
+/// How many grants wait for the clinic's yes, and how many go on.
+fn support_now(support: &Impersonations) -> (usize, usize) {
+    let count = |is_so: fn(&Impersonation) -> bool| {
+        let all = support.impersonations.iter();
+        all.filter(|grant| is_so(grant)).count()
+    };
+    (
+        count(Impersonation::asks_clinic),
+        count(|grant| grant.state == "active"),
+    )
 }
 
 /// What the console's first page is made of.
@@ -166,10 +166,11 @@ impl Console {
             notice,
         } = self;
         let origin = rp.sites().origin(session.tokens.clinic.label());
-        let mut emergencies = None;
+        let (mut emergencies, mut support) = (None, None);
         let (facts, members, refusal) = match body {
-            Ok(Body::Clinic(details, members, waiting)) => {
-                emergencies = waiting.map(|waiting| waiting.waiting);
+            Ok(Body::Clinic(details, members, alerts)) => {
+                emergencies = alerts.emergencies.map(|waiting| waiting.waiting);
+                support = alerts.support.map(|support| support_now(&support));
                 (words::facts(details, origin), words::members(members), None)
             }
             Ok(Body::Visits(_)) => (Vec::new(), Vec::new(), None),
@@ -186,6 +187,7 @@ impl Console {
                 typed.unwrap_or_default()
             }),
             emergencies,
+            support,
             notice,
             reads_log: is_admin || me.me.has_role("compliance_lead"),
             refusal,

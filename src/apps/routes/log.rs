@@ -3,31 +3,34 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use serde::Deserialize;
 use serde_json::json;
 use url::form_urlencoded::Serializer;
+use uuid::Uuid;
 
-use super::browser::Browser;
+use super::door::{Answer, Asked, Door, NoFields, Sent};
 use super::outcome::AppError;
+use super::platform;
 use super::session::PATIENCE_OF_A_POLL;
-use super::surroundings::enter;
+use super::surroundings::Inside;
 use crate::apps::api::{ApiError, Members};
+use crate::apps::calls::Download;
 use crate::apps::model::Kind;
-use crate::apps::proving::{self, Proven};
-use crate::apps::record::{LogEvents, LogHeld};
-use crate::apps::sites::Site;
-use crate::apps::standing::{Standing, standing};
+use crate::apps::proving::{self, Leaf, Proven};
+use crate::apps::record::{LogEvent, LogHeld, LogLines};
+use crate::apps::standing::Standing;
 use crate::apps::{RelyingParty, words};
-use crate::http::layers::RequestId;
-use crate::http::page;
-use crate::pages::{LogFilter, LogPage, LogVerdict, Surroundings, paths};
+use crate::audit::format::TreeHash;
+use crate::http::pieces::Pieces;
+use crate::pages::{LogFilter, LogPage, LogVerdict, Refusal, paths};
 
 /// Entries of a page.
 const PAGE: &str = "50";
+/// The field of [`LogQuery::proven`].
+const PROVEN: &str = "proven";
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -37,6 +40,8 @@ pub(super) struct LogQuery {
     event: String,
     actor: String,
     trace: String,
+    /// On the platform's record: the clinic that it is about, by its short name or its id.
+    clinic: String,
     before: Option<u64>,
     /// Whether what is shown is to be checked.
     verify: String,
@@ -52,6 +57,7 @@ impl LogQuery {
             ("type", &self.event),
             ("actor", &self.actor),
             ("trace", &self.trace),
+            ("clinic", &self.clinic),
         ];
         let typed = typed.map(|(name, value)| (name, value.trim().to_owned()));
         let mut fields: Vec<_> = typed
@@ -70,10 +76,34 @@ impl LogQuery {
     }
 
     /// Where the API gives it.
-    fn path(&self) -> String {
-        let mut address = self.encoded(self.before);
+    ///
+    /// - `clinic`: the one that is meant
+    fn path(&self, clinic: Option<Uuid>) -> String {
+        let mut address = Serializer::new(String::new());
+        let asked = self.asked(self.before).into_iter();
+        address.extend_pairs(asked.filter(|(name, _)| *name != "clinic"));
+        if let Some(clinic) = clinic {
+            address.append_pair("tenant", &clinic.to_string());
+        }
         address.append_pair("most", PAGE);
+        address.append_pair("as", "line");
         format!("audit/events?{}", address.finish())
+    }
+
+    /// The clinic that is looked for, if one is.
+    ///
+    /// # Errors
+    /// None has that short name.
+    async fn clinic(&self, rp: &RelyingParty) -> Result<Option<Uuid>, NoClinic> {
+        let typed = self.clinic.trim();
+        if typed.is_empty() || rp.kind() != Kind::Platform {
+            return Ok(None);
+        }
+        if let Ok(id) = typed.parse() {
+            return Ok(Some(id));
+        }
+        let clinic = platform::clinic_of(rp, typed).await;
+        clinic.map(|clinic| Some(clinic.id)).ok_or(NoClinic)
     }
 
     /// The page of what is older than `before`.
@@ -87,14 +117,10 @@ impl LogQuery {
     }
 
     /// What the form that checks repeats.
-    fn repeated(&self, verdict: Option<&LogVerdict>) -> Vec<(&'static str, String)> {
-        let proven = match verdict {
-            Some(LogVerdict::Good(proof)) => proof.proven.clone(),
-            _ => self.proven.clone(),
-        };
+    fn repeated(&self) -> Vec<(&'static str, String)> {
         let mut fields = self.asked(self.before);
-        if Proven::parse(&proven).is_some() {
-            fields.push(("proven", proven));
+        if Proven::parse(&self.proven).is_some() {
+            fields.push((PROVEN, self.proven.clone()));
         }
         fields
     }
@@ -105,43 +131,69 @@ impl LogQuery {
             event: self.event,
             actor: self.actor,
             trace: self.trace,
+            clinic: self.clinic,
         }
     }
 }
 
-/// The handler.
-pub(super) async fn log(
-    State(rp): State<RelyingParty>,
-    site: Site,
-    browser: Browser,
-    id: RequestId,
-    headers: HeaderMap,
-    query: Result<Query<LogQuery>, QueryRejection>,
-) -> Response {
-    let (Kind::Console | Kind::Platform, Ok(Query(query))) = (rp.kind(), query) else {
-        return AppError::NotFound.respond(&rp, &site, &id);
+/// What was typed is no clinic's short name.
+struct NoClinic;
+
+/// What the API gave of it.
+struct Given {
+    events: Vec<LogEvent>,
+    /// What each of them is in the log's tree.
+    leaves: Vec<Leaf>,
+    next: Option<u64>,
+}
+
+async fn given(rp: &RelyingParty, token: &str, path: &str) -> Result<Given, ApiError> {
+    let LogLines { next, entries } = rp.api().get(path, token, false).await?;
+    let read = entries.iter().map(|entry| {
+        let event = entry.event()?;
+        let leaf = (event.index, TreeHash::leaf(entry.line.as_bytes()));
+        Some((event, leaf))
+    });
+    let read: Option<(Vec<_>, Vec<_>)> = read.collect();
+    let (events, leaves) =
+        read.ok_or_else(|| ApiError::Failed(format!("{path}: a line that is none")))?;
+    Ok(Given {
+        events,
+        leaves,
+        next,
+    })
+}
+
+/// `GET /log`.
+pub(super) async fn log(door: Door, Asked(query): Asked<LogQuery>) -> Answer {
+    let (rp, inside) = (&door.rp, *door.enter().await?);
+    let token = inside.token();
+    let (clinic, is_unknown) = match query.clinic(rp).await {
+        Ok(clinic) => (clinic, false),
+        // No event is about it.
+        Err(NoClinic) => (Some(Uuid::nil()), true),
     };
-    let inside = match enter(&rp, &site, &browser, &id, &headers).await {
-        Ok(inside) => *inside,
-        Err(answer) => return answer,
-    };
-    let token = &inside.session.tokens.access_token;
-    let path = query.path();
-    let events = rp.api().get::<LogEvents>(&path, token, false);
+    let path = query.path(clinic);
     let held = rp.api().get::<LogHeld>("audit/standing", token, false);
-    let (events, held, names) = tokio::join!(events, held, names(&rp, token));
-    let verdict = match &events {
-        Ok(events) if !query.verify.is_empty() => {
-            let shown: Vec<u64> = events.entries.iter().map(|entry| entry.index).collect();
+    let (given, held, names) = tokio::join!(given(rp, token, &path), held, names(rp, token));
+    let verdict = match &given {
+        Ok(given) if !query.verify.is_empty() => {
             let log = inside.session.tokens.clinic.id;
             let before = Proven::parse(&query.proven);
-            Some(proving::check(&rp, token, (log, &shown), before).await)
+            Some(proving::check(rp, token, (log, &given.leaves), before).await)
         }
         _ => None,
     };
-    let mut shown = shown((inside.around, rp.kind()), query, events, names, verdict);
+    let mut shown = shown(
+        &door,
+        (inside, query),
+        given.map_err(ApiError::shown),
+        names,
+    );
+    shown.repeat(verdict);
     shown.standing = held.ok().as_ref().map(words::standing);
-    page::page_leading_to(StatusCode::OK, &shown, Some(rp.app().issuer()))
+    shown.is_unknown_clinic = is_unknown;
+    Ok(door.show(&shown))
 }
 
 /// Who is a member, by name; the platform's console knows no names.
@@ -155,79 +207,108 @@ async fn names(rp: &RelyingParty, token: &str) -> BTreeMap<String, String> {
 
 /// `GET /log/news`: how many entries there are, for the script of a page that follows. To ask that
 /// is neither a person's act nor a look at the log.
-pub(super) async fn news(
-    State(rp): State<RelyingParty>,
-    site: Site,
-    browser: Browser,
-    id: RequestId,
-) -> Response {
-    if !matches!(rp.kind(), Kind::Console | Kind::Platform) {
-        return AppError::NotFound.respond(&rp, &site, &id);
-    }
-    let clinic = site.clinic.as_ref().map(|c| c.slug.as_str());
-    let session = match standing(&rp, browser.session.as_ref(), clinic, PATIENCE_OF_A_POLL).await {
+pub(super) async fn news(door: Door) -> Response {
+    let session = match door.standing(PATIENCE_OF_A_POLL).await {
         Ok(Standing::Live(session)) => session,
         Ok(Standing::Nobody | Standing::Ended(_)) => {
             return StatusCode::UNAUTHORIZED.into_response();
         }
-        Err(error) => return AppError::from(error).status(&rp, &id).into_response(),
+        Err(error) => return status(&door, error),
     };
     let token = &session.tokens.access_token;
-    match rp
-        .api()
-        .get::<LogHeld>("audit/standing", token, false)
-        .await
-    {
+    let api = door.rp.api();
+    match api.get::<LogHeld>("audit/standing", token, false).await {
         Ok(held) => Json(json!({ "size": held.size })).into_response(),
         Err(ApiError::Refused(_) | ApiError::StepUp(_)) => StatusCode::FORBIDDEN.into_response(),
-        Err(ApiError::Failed(detail)) => AppError::Issuer(detail).status(&rp, &id).into_response(),
+        Err(ApiError::Failed(detail)) => status(&door, AppError::Issuer(detail)),
     }
 }
 
+fn status(door: &Door, error: impl Into<AppError>) -> Response {
+    error.into().status(&door.rp, &door.id).into_response()
+}
+
+/// `POST /log/export`: all of it, to take along. The API writes down that she did.
+pub(super) async fn export(door: Door, Sent(NoFields {}): Sent<NoFields>) -> Answer {
+    let inside = door.enter().await?;
+    let taking = door.rp.api().download("audit/export", inside.token());
+    match taking.await {
+        Ok(download) => Ok(handed_on(download)),
+        Err(refused) => Err(inside.around.refusal(&door.rp, refused.shown())),
+    }
+}
+
+/// As fast as the browser takes it, and never more of it in memory than a piece or two.
+fn handed_on(mut download: Download) -> Response {
+    let (pieces, body) = Pieces::begin();
+    let mut answer = body.into_response();
+    for name in [CONTENT_TYPE, CONTENT_DISPOSITION] {
+        if let Some(value) = download.headers().get(&name) {
+            answer.headers_mut().insert(name, value.clone());
+        }
+    }
+    tokio::spawn(async move {
+        loop {
+            let piece = match download.next().await {
+                Ok(None) => return,
+                Ok(Some(piece)) => Ok(piece),
+                Err(error) => Err(error.into()),
+            };
+            let is_cut = piece.is_err();
+            if !pieces.give(piece).await || is_cut {
+                return;
+            }
+        }
+    });
+    answer
+}
+
 fn shown(
-    (around, app): (Surroundings, Kind),
-    query: LogQuery,
-    events: Result<LogEvents, ApiError>,
+    door: &Door,
+    (inside, query): (Inside, LogQuery),
+    given: Result<Given, Refusal>,
     names: BTreeMap<String, String>,
-    verdict: Option<LogVerdict>,
 ) -> LogPage {
-    let (events, refusal) = match events {
-        Ok(events) => (Some(events), None),
-        Err(refused) => (None, Some(refused.shown())),
+    let (events, next, refusal) = match given {
+        Ok(given) => (given.events, given.next, None),
+        Err(refusal) => (Vec::new(), None, Some(refusal)),
     };
-    let older_href = events
-        .as_ref()
-        .and_then(|events| events.next)
-        .map(|next| query.older(next));
-    let entries = events
-        .map(|events| events.entries)
-        .unwrap_or_default()
-        .into_iter()
-        .map(|event| words::entry(event, &names))
-        .collect();
-    let newest_href = query.newest();
-    let is_newest = query.before.is_none();
-    let repeated = query.repeated(verdict.as_ref());
+    let entries = events.into_iter();
+    let entries = entries.map(|event| words::entry(event, &names)).collect();
     let mut people: Vec<_> = names.into_iter().collect();
     people.sort_by(|one, other| one.1.cmp(&other.1));
     LogPage {
-        around,
-        app,
-        filter: query.filter(),
+        around: inside.around,
+        app: door.rp.kind(),
         people,
         entries,
         standing: None,
-        older_href,
-        newest_href,
-        is_newest,
-        repeated,
-        verdict,
+        older_href: next.map(|next| query.older(next)),
+        newest_href: query.newest(),
+        is_newest: query.before.is_none(),
+        is_unknown_clinic: false,
+        repeated: query.repeated(),
+        filter: query.filter(),
+        verdict: None,
         refusal,
+    }
+}
+
+impl LogPage {
+    /// Shows what a check came to, from which the next one goes on.
+    fn repeat(&mut self, verdict: Option<LogVerdict>) {
+        if let Some(LogVerdict::Good(proof)) = &verdict {
+            self.repeated.retain(|(name, _)| *name != PROVEN);
+            self.repeated.push((PROVEN, proof.proven.clone()));
+        }
+        self.verdict = verdict;
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::LogQuery;
 
     #[test]
@@ -239,12 +320,21 @@ mod tests {
             ..LogQuery::default()
         };
         assert_eq!(
-            query.path(),
-            "audit/events?type=visit.*&trace=a%26limit%3D9&before=7&most=50"
+            query.path(None),
+            "audit/events?type=visit.*&trace=a%26limit%3D9&before=7&most=50&as=line"
         );
         assert_eq!(
             query.older(3),
             "/log?type=visit.*&trace=a%26limit%3D9&before=3"
         );
+        let of_clinic = LogQuery {
+            clinic: "juniper".into(),
+            ..LogQuery::default()
+        };
+        assert_eq!(
+            of_clinic.path(Some(Uuid::nil())),
+            format!("audit/events?tenant={}&most=50&as=line", Uuid::nil()),
+        );
+        assert_eq!(of_clinic.newest(), "/log?clinic=juniper");
     }
 }

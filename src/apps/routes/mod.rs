@@ -5,6 +5,7 @@ mod announcement;
 mod browser;
 mod callback;
 mod deed;
+mod door;
 mod emergency;
 mod home;
 mod log;
@@ -15,19 +16,22 @@ mod reviews;
 mod session;
 mod sign_in;
 mod sign_out;
+mod support;
 mod surroundings;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use http::{Method, StatusCode};
 
 use super::RelyingParty;
+use super::model::Kind;
 use super::sites::{Found, Site};
 use crate::http::hosts::{Hosts, sole_host};
 use crate::http::layers::{EveryAnswer, RequestId};
 use crate::pages::paths;
+use door::Door;
 use outcome::AppError;
 
 /// The path of the redirect address.
@@ -44,37 +48,57 @@ pub fn router(rp: &RelyingParty) -> Router {
         .route(HOME, get(home::home))
         .route(paths::APP_SIGN_IN, get(sign_in::sign_in))
         .route(CALLBACK, get(callback::callback))
-        .route(paths::APP_ANNOUNCEMENT, post(announcement::announce))
-        .route(paths::APP_LOG, get(log::log))
-        .route(paths::APP_LOG_NEWS, get(log::news))
-        .route(paths::APP_ACCESSES, get(accesses::accesses))
-        .route(paths::APP_REVIEWS, get(reviews::list).post(reviews::sign))
-        .route(
-            paths::APP_EMERGENCY,
-            get(emergency::show).post(emergency::open_record),
-        )
-        .route(paths::APP_EMERGENCY_CLOSE, post(emergency::close))
-        .route(paths::APP_EMERGENCY_VISITS, get(emergency::visits))
-        .route(
-            paths::APP_EMERGENCIES,
-            get(emergency::queue).post(emergency::review),
-        )
-        .route(paths::APP_PROXIES, get(proxies::show).post(proxies::end))
-        .route(paths::APP_PROXIES_VISITS, get(proxies::visits))
-        .route(
-            paths::APP_DELEGATIONS,
-            get(proxies::list).post(proxies::create),
-        )
-        .route(paths::APP_DELEGATIONS_END, post(proxies::end_by_clinic))
         .route(paths::APP_SIGN_OUT, post(sign_out::sign_out))
         .route(paths::SIGNED_OUT, get(sign_out::signed_out))
         .route(paths::SESSION, get(session::session))
         .route(paths::SESSION_ACTIVITY, post(session::activity))
         .route("/assets/{name}", get(crate::http::asset))
-        .merge(platform::routes(rp.kind()))
+        .merge(own_pages(rp.kind()))
         .fallback(nothing_here)
         .layer(EveryAnswer::of(app, OwnHosts(rp.clone()), MAX_BODY_BYTES))
         .with_state(rp.clone())
+}
+
+/// What one app has and the others don't.
+fn own_pages(kind: Kind) -> Router<RelyingParty> {
+    match kind {
+        Kind::Patient => Router::new()
+            .route(paths::APP_ACCESSES, get(accesses::accesses))
+            .route(paths::APP_PROXIES, get(proxies::show).post(proxies::end))
+            .route(paths::APP_PROXIES_VISITS, get(proxies::visits)),
+        Kind::Clinician => Router::new()
+            .route(
+                paths::APP_EMERGENCY,
+                get(emergency::show).post(emergency::open_record),
+            )
+            .route(paths::APP_EMERGENCY_PATIENTS, post(emergency::seek))
+            .route(paths::APP_EMERGENCY_CLOSE, post(emergency::close))
+            .route(paths::APP_EMERGENCY_VISITS, get(emergency::visits)),
+        Kind::Console => Router::new()
+            .merge(log_pages())
+            .route(paths::APP_ANNOUNCEMENT, post(announcement::announce))
+            .route(paths::APP_REVIEWS, get(reviews::list).post(reviews::sign))
+            .route(
+                paths::APP_EMERGENCIES,
+                get(emergency::queue).post(emergency::review),
+            )
+            .route(
+                paths::APP_DELEGATIONS,
+                get(proxies::list).post(proxies::create),
+            )
+            .route(paths::APP_DELEGATIONS_END, post(proxies::end_by_clinic))
+            .route(paths::APP_SUPPORT, get(support::list).post(support::answer))
+            .route(paths::APP_SUPPORT_END, post(support::end)),
+        Kind::Platform => platform::routes().merge(log_pages()),
+    }
+}
+
+/// A log and what is done with it.
+fn log_pages() -> Router<RelyingParty> {
+    Router::new()
+        .route(paths::APP_LOG, get(log::log))
+        .route(paths::APP_LOG_NEWS, get(log::news))
+        .route(paths::APP_LOG_EXPORT, post(log::export))
 }
 
 /// The app's own host and its clinics' alone (TEN-01).
@@ -114,6 +138,6 @@ impl Hosts for OwnHosts {
     }
 }
 
-async fn nothing_here(State(rp): State<RelyingParty>, site: Site, id: RequestId) -> Response {
-    AppError::NotFound.respond(&rp, &site, &id)
+async fn nothing_here(door: Door) -> Response {
+    door.refuse(AppError::NotFound)
 }

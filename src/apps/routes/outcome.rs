@@ -31,6 +31,8 @@ pub(super) enum AppError {
     NotFound,
     /// Someone else's form, or one from an older page.
     Forged,
+    /// A form of ours without one of its fields.
+    Unreadable,
     /// The callback fits no sign-in that this browser began.
     StrangeCallback(&'static str),
     /// Signed in or not, nobody who runs the platform.
@@ -86,6 +88,12 @@ impl AppError {
                 "This form was not sent from a page of ours, or the page was too old.",
                 "Go back, load the page again, and try once more.",
             ),
+            Self::Unreadable => (
+                StatusCode::BAD_REQUEST,
+                "Bad request",
+                "Something of the form is missing, or not as it should be. Nothing was done.",
+                "Go back, load the page again, and try once more.",
+            ),
             Self::StrangeCallback(_) => (
                 StatusCode::BAD_REQUEST,
                 "Bad request",
@@ -136,7 +144,7 @@ impl AppError {
     fn log(&self, rp: &RelyingParty, id: &RequestId) {
         let app = rp.kind().word();
         match self {
-            Self::NotFound | Self::Forged => {}
+            Self::NotFound | Self::Forged | Self::Unreadable => {}
             Self::NotStaff => tracing::info!(request_id = %id, app, "not of the platform"),
             Self::StrangeCallback(why) => tracing::info!(request_id = %id, app, why, "callback"),
             Self::Sent(code) => {

@@ -1,6 +1,5 @@
 //! What the script of a page asks: how long the session lasts, and that a person did something.
 
-use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Form, Json};
 use http::HeaderMap;
@@ -10,15 +9,15 @@ use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 
 use super::HOME;
-use super::browser::{Browser, SetCookies};
+use super::browser::SetCookies;
+use super::door::Door;
 use super::outcome::AppError;
 use crate::apps::RelyingParty;
 use crate::apps::api::Me;
 use crate::apps::model::AppSession;
 use crate::apps::policy;
 use crate::apps::sites::Site;
-use crate::apps::standing::{Standing, note_act, standing};
-use crate::http::layers::RequestId;
+use crate::apps::standing::{Standing, note_act};
 use crate::pages::{EndReason, SessionFacts, paths};
 
 /// How old the issuer's word may be when a page is shown: a logout elsewhere counts at once, and
@@ -28,18 +27,14 @@ pub(super) const PATIENCE_OF_A_PAGE: Duration = Duration::SECOND;
 pub(super) const PATIENCE_OF_A_POLL: Duration = Duration::seconds(5);
 
 /// `GET /session`: never activity.
-pub(super) async fn session(
-    State(rp): State<RelyingParty>,
-    site: Site,
-    browser: Browser,
-    id: RequestId,
-) -> Response {
-    let clinic = site.clinic.as_ref().map(|c| c.slug.as_str());
-    match standing(&rp, browser.session.as_ref(), clinic, PATIENCE_OF_A_POLL).await {
-        Ok(Standing::Live(session)) => Json(told(&rp, &session)).into_response(),
-        Ok(Standing::Ended(reason)) => ended(&rp, reason),
+pub(super) async fn session(door: Door) -> Response {
+    match door.standing(PATIENCE_OF_A_POLL).await {
+        Ok(Standing::Live(session)) => Json(told(&door.rp, &session)).into_response(),
+        Ok(Standing::Ended(reason)) => ended(&door.rp, reason),
         Ok(Standing::Nobody) => Json(json!({ "signed_in": false })).into_response(),
-        Err(error) => AppError::from(error).status(&rp, &id).into_response(),
+        Err(error) => AppError::from(error)
+            .status(&door.rp, &door.id)
+            .into_response(),
     }
 }
 
@@ -49,53 +44,41 @@ pub(super) struct ActivityForm {
 }
 
 /// `POST /session/activity`: a person did something in a page of ours.
-pub(super) async fn activity(
-    State(rp): State<RelyingParty>,
-    site: Site,
-    browser: Browser,
-    id: RequestId,
-    headers: HeaderMap,
-    Form(form): Form<ActivityForm>,
-) -> Response {
-    let is_script = headers
+pub(super) async fn activity(door: Door, Form(form): Form<ActivityForm>) -> Response {
+    let (rp, id) = (&door.rp, &door.id);
+    let is_script = door
+        .headers
         .get(ACCEPT)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|accepted| accepted.contains("application/json"));
-    if !browser.owns(&rp, &form.csrf) {
+    // No [`Sent`](super::door::Sent): a script is told by the status alone.
+    if !door.browser.owns(rp, &form.csrf) {
         let no = AppError::Forged;
         return if is_script {
-            no.status(&rp, &id).into_response()
+            no.status(rp, id).into_response()
         } else {
-            no.respond(&rp, &site, &id)
+            door.refuse(no)
         };
     }
-    let clinic = site.clinic.as_ref().map(|c| c.slug.as_str());
-    match act(&rp, &browser, clinic).await {
-        Ok(Standing::Live(session)) if is_script => Json(told(&rp, &session)).into_response(),
-        Ok(Standing::Ended(reason)) if is_script => ended(&rp, reason),
+    match act(&door).await {
+        Ok(Standing::Live(session)) if is_script => Json(told(rp, &session)).into_response(),
+        Ok(Standing::Ended(reason)) if is_script => ended(rp, reason),
         Ok(Standing::Nobody) if is_script => Json(json!({ "signed_in": false })).into_response(),
-        Ok(Standing::Ended(reason)) => ended_page(&rp, reason),
-        Ok(_) => Redirect::to(&back(&headers, &site)).into_response(),
-        Err(error) if is_script => error.status(&rp, &id).into_response(),
-        Err(error) => error.respond(&rp, &site, &id),
+        Ok(Standing::Ended(reason)) => ended_page(rp, reason),
+        Ok(_) => Redirect::to(&back(&door.headers, &door.site)).into_response(),
+        Err(error) if is_script => error.status(rp, id).into_response(),
+        Err(error) => door.refuse(error),
     }
 }
 
 /// Tells the issuer, by way of the API, and notes it here: the issuer may hear of it only later.
-async fn act(
-    rp: &RelyingParty,
-    browser: &Browser,
-    clinic: Option<&str>,
-) -> Result<Standing, AppError> {
-    let found = standing(rp, browser.session.as_ref(), clinic, PATIENCE_OF_A_POLL).await?;
+async fn act(door: &Door) -> Result<Standing, AppError> {
+    let found = door.standing(PATIENCE_OF_A_POLL).await?;
     let Standing::Live(mut session) = found else {
         return Ok(found);
     };
-    match rp
-        .api()
-        .get::<Me>("me", &session.tokens.access_token, true)
-        .await
-    {
+    let (rp, token) = (&door.rp, &session.tokens.access_token);
+    match rp.api().get::<Me>("me", token, true).await {
         Ok(_) => note_act(rp, &mut session).await?,
         // It was not counted, so the clocks must not say so.
         Err(error) => tracing::warn!(detail = ?error, "an act was not counted"),

@@ -1,13 +1,14 @@
 //! `GET /sign-in`: to the issuer, by a person's own wish or because somebody sends her browser
 //! (OIDC Core §4).
 
+use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 
-use super::browser::{Browser, SetCookies, fresh_login};
+use super::browser::{SetCookies, fresh_login};
+use super::door::Door;
 use super::outcome::AppError;
 use super::{CALLBACK, HOME};
 use crate::apps::RelyingParty;
@@ -16,8 +17,7 @@ use crate::apps::model::{AppSession, Kind, PLATFORM, Renewed};
 use crate::apps::oidc::Asked;
 use crate::apps::service;
 use crate::apps::sites::Site;
-use crate::apps::standing::{Standing, standing};
-use crate::http::layers::RequestId;
+use crate::apps::standing::Standing;
 
 /// Longest hint that is passed on, in bytes.
 const LONGEST_HINT: usize = 254;
@@ -32,65 +32,46 @@ pub(super) struct Initiated {
 /// `GET /sign-in`: begins the code flow; with a live session, home. With a `login_hint` it is
 /// somebody's that may be another's than the session: the issuer says whose.
 pub(super) async fn sign_in(
-    State(rp): State<RelyingParty>,
-    site: Site,
-    browser: Browser,
-    id: RequestId,
+    door: Door,
     initiated: Result<Query<Initiated>, QueryRejection>,
 ) -> Response {
     let Ok(Query(Initiated { iss, login_hint })) = initiated else {
-        return AppError::StrangeCallback("a parameter twice").respond(&rp, &site, &id);
+        return door.refuse(AppError::StrangeCallback("a parameter twice"));
     };
-    if iss.is_some_and(|iss| iss != rp.app().issuer()) {
-        return AppError::StrangeCallback("another issuer").respond(&rp, &site, &id);
+    if iss.is_some_and(|iss| iss != door.rp.app().issuer()) {
+        return door.refuse(AppError::StrangeCallback("another issuer"));
     }
     if let Some(hint) = login_hint.filter(|hint| hint.len() <= LONGEST_HINT) {
-        return go(&rp, &site, &browser, &id, Errand::Initiated(&hint)).await;
+        return go(&door, Errand::Initiated(&hint)).await;
     }
-    let clinic = site.clinic.as_ref().map(|c| c.slug.as_str());
-    let patience = super::session::PATIENCE_OF_A_PAGE;
-    match standing(&rp, browser.session.as_ref(), clinic, patience).await {
+    match door.standing(super::session::PATIENCE_OF_A_PAGE).await {
         Ok(Standing::Live(_)) => Redirect::to(HOME).into_response(),
-        Ok(Standing::Nobody | Standing::Ended(_)) => begin(&rp, &site, &browser, &id, false).await,
-        Err(error) => AppError::from(error).respond(&rp, &site, &id),
+        Ok(Standing::Nobody | Standing::Ended(_)) => begin(&door, false).await,
+        Err(error) => door.refuse(error),
     }
 }
 
 /// Sends the browser to the issuer; `is_silent`: which shows no page, and at once sends it back.
-pub(super) async fn begin(
-    rp: &RelyingParty,
-    site: &Site,
-    browser: &Browser,
-    id: &RequestId,
-    is_silent: bool,
-) -> Response {
-    go(rp, site, browser, id, Errand::SignIn { is_silent }).await
+pub(super) async fn begin(door: &Door, is_silent: bool) -> Response {
+    go(door, Errand::SignIn { is_silent }).await
 }
 
 /// Sends the browser for the next token of a session under `act`, and back to the page that it asks
 /// for.
-pub(super) async fn renew(
-    rp: &RelyingParty,
-    site: &Site,
-    browser: &Browser,
-    id: &RequestId,
-    session: &AppSession,
-) -> Response {
-    let errand = Errand::Renewal(session, browser.page());
-    go(rp, site, browser, id, errand).await
+pub(super) async fn renew(door: &Door, session: &AppSession) -> Response {
+    go(door, Errand::Renewal(session, door.browser.page())).await
 }
 
-async fn go(
-    rp: &RelyingParty,
-    site: &Site,
-    browser: &Browser,
-    id: &RequestId,
-    errand: Errand<'_>,
-) -> Response {
-    match set_out_for(rp, site, browser, errand).await {
+async fn go(door: &Door, errand: Errand<'_>) -> Response {
+    match set_out_for(door, errand).await {
         Ok(response) => response,
-        Err(error) => error.respond(rp, site, id),
+        Err(error) => door.refuse(error),
     }
+}
+
+/// Sends the browser to prove what an API wants of her first.
+pub(super) async fn step_up(door: &Door, challenge: &Challenge) -> Result<Response, AppError> {
+    set_out_for(door, Errand::StepUp(challenge)).await
 }
 
 /// Whose members alone may sign in here: the host's clinic's, or the platform's.
@@ -99,21 +80,6 @@ fn organization<'a>(rp: &RelyingParty, site: &'a Site) -> Option<&'a str> {
         Kind::Platform => Some(PLATFORM),
         _ => site.clinic.as_ref().map(|clinic| clinic.slug.as_str()),
     }
-}
-
-/// - `step_up`: what an API wants her to prove first
-pub(super) async fn set_out(
-    rp: &RelyingParty,
-    site: &Site,
-    browser: &Browser,
-    is_silent: bool,
-    step_up: Option<&Challenge>,
-) -> Result<Response, AppError> {
-    let errand = match step_up {
-        Some(challenge) => Errand::StepUp(challenge),
-        None => Errand::SignIn { is_silent },
-    };
-    set_out_for(rp, site, browser, errand).await
 }
 
 /// What a browser is sent to the issuer for.
@@ -143,12 +109,10 @@ impl Errand<'_> {
     }
 }
 
-async fn set_out_for(
-    rp: &RelyingParty,
-    site: &Site,
-    browser: &Browser,
-    errand: Errand<'_>,
-) -> Result<Response, AppError> {
+async fn set_out_for(door: &Door, errand: Errand<'_>) -> Result<Response, AppError> {
+    let Door {
+        rp, site, browser, ..
+    } = door;
     let (app, kind) = (rp.app(), rp.kind());
     let mut cookies = SetCookies::of(kind);
     let binding = if let Some(known) = browser.login() {

@@ -1,21 +1,17 @@
 //! What every page of a signed-in person has around it, and who the API says she is.
 
-use axum::response::{IntoResponse, Redirect, Response};
-use http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use http::StatusCode;
 use lanyard_verifier::{Banner, GrantId, Preset, SubjectId, SupportSession};
 use uuid::Uuid;
 
-use super::HOME;
-use super::browser::Browser;
+use super::door::Door;
 use super::outcome::{AppError, frame};
-use super::session::{PATIENCE_OF_A_PAGE, ended_page, facts};
-use super::sign_in;
+use super::session::facts;
 use crate::apps::api::{ApiError, Me};
 use crate::apps::model::{AppSession, Kind};
-use crate::apps::sites::{self, Site};
-use crate::apps::standing::{Standing, note_act, refresh, standing};
-use crate::apps::{RelyingParty, policy, words};
-use crate::http::layers::RequestId;
+use crate::apps::standing::{Standing, note_act, refresh};
+use crate::apps::{RelyingParty, policy, sites, words};
 use crate::http::page;
 use crate::pages::{
     ActingBanner, AppLink, EndReason, Person, Refusal, RefusalPage, Surroundings, paths,
@@ -67,86 +63,26 @@ pub(super) async fn known(
     Ok(Known::Here(Box::new(session), me))
 }
 
-/// A page below the first, for whoever is signed in.
-pub(super) enum Opened {
-    /// What surrounds it, and the access token to ask the API with.
-    Here(Box<Surroundings>, String),
-    /// There is another answer.
-    Answered(Response),
-}
-
-/// Who is signed in on such a page, and what surrounds it.
+/// Who is signed in on a page, and what surrounds it.
 pub(super) struct Inside {
     pub(super) around: Surroundings,
     pub(super) session: AppSession,
     pub(super) me: Me,
 }
 
-/// Opens such a page; who is not signed in is led to the first one.
-pub(super) async fn open(
-    rp: &RelyingParty,
-    site: &Site,
-    browser: &Browser,
-    id: &RequestId,
-    headers: &HeaderMap,
-) -> Opened {
-    match enter(rp, site, browser, id, headers).await {
-        Ok(inside) => {
-            let Inside {
-                around, session, ..
-            } = *inside;
-            Opened::Here(Box::new(around), session.tokens.access_token)
-        }
-        Err(answer) => Opened::Answered(answer),
-    }
-}
-
-/// The same for a page that asks who she is.
-pub(super) async fn enter(
-    rp: &RelyingParty,
-    site: &Site,
-    browser: &Browser,
-    id: &RequestId,
-    headers: &HeaderMap,
-) -> Result<Box<Inside>, Response> {
-    let clinic = site.clinic.as_ref().map(|c| c.slug.as_str());
-    let found = standing(rp, browser.session.as_ref(), clinic, PATIENCE_OF_A_PAGE).await;
-    let session = match found {
-        Ok(Standing::Live(session)) => *session,
-        Ok(Standing::Ended(reason)) => return Err(ended_page(rp, reason)),
-        Ok(Standing::Nobody) => return Err(Redirect::to(HOME).into_response()),
-        Err(error) => return Err(AppError::from(error).respond(rp, site, id)),
-    };
-    let by_person = policy::is_persons_navigation(headers);
-    match known(rp, session, by_person).await {
-        Ok(Known::Here(session, me)) => {
-            let around = Surroundings::of(rp, site, browser, id, &session);
-            match me {
-                Ok(me) => Ok(Box::new(Inside {
-                    around: around.with(&me),
-                    session: *session,
-                    me,
-                })),
-                Err(refused) => Err(around.refusal(rp, refused.shown())),
-            }
-        }
-        Ok(Known::Over(reason)) => Err(ended_page(rp, reason)),
-        Ok(Known::Renew(session)) => Err(sign_in::renew(rp, site, browser, id, &session).await),
-        Err(error) => Err(error.respond(rp, site, id)),
+impl Inside {
+    /// To ask the API with.
+    pub(super) fn token(&self) -> &str {
+        &self.session.tokens.access_token
     }
 }
 
 impl Surroundings {
-    pub(super) fn of(
-        rp: &RelyingParty,
-        site: &Site,
-        browser: &Browser,
-        id: &RequestId,
-        session: &AppSession,
-    ) -> Self {
-        let csrf = browser.csrf(rp);
+    pub(super) fn of(door: &Door, session: &AppSession) -> Self {
+        let rp = &door.rp;
+        let csrf = door.browser.csrf(rp);
         let clinic = &session.tokens.clinic;
-        let mut frame = frame(rp, site, id);
+        let mut frame = frame(rp, &door.site, &door.id);
         frame.clinic = Some(clinic.shown());
         frame.session = Some(facts(rp, session, &csrf));
         frame.acting = banner(rp, session, &csrf);

@@ -1,5 +1,6 @@
 //! Writing a part of a log down, for whoever is to check it without us.
 
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::ops::Range;
 
@@ -10,7 +11,7 @@ use super::instant;
 use super::service::{LogError, Logs};
 use super::store;
 use crate::audit::format::export::{Block, BlockPlan, Header, VERSION, Writer, blocks};
-use crate::audit::format::{Missing, NoteSigner, TreeHash};
+use crate::audit::format::{Missing, NoteSigner, Subtree, TreeHash};
 use crate::audit::{self, EventType};
 use crate::db::{Authority, Job, Platform, Pooled, StoreError, Tenancy, Tx};
 use crate::ids::TenantId;
@@ -85,11 +86,20 @@ enum Ahead {
     /// All of it.
     Header(Box<Header>, Plans),
     /// The blocks that are left, and the end.
-    Blocks(Box<Writer>, Plans),
+    Blocks(Box<Rest>),
     Nothing,
 }
 
 type Plans = Box<dyn Iterator<Item = BlockPlan> + Send>;
+type Subtrees = HashMap<Subtree, TreeHash>;
+
+/// What an export under way goes on with.
+struct Rest {
+    writer: Writer,
+    plans: Plans,
+    /// What the last block was proven by: most of it proves its neighbor too.
+    known: Subtrees,
+}
 
 impl<A> std::fmt::Debug for Export<A> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -190,17 +200,21 @@ impl Logs<'_> {
         match std::mem::replace(&mut export.ahead, Ahead::Nothing) {
             Ahead::Header(header, plans) => {
                 let (writer, bytes) = Writer::begin(&header);
-                export.ahead = Ahead::Blocks(Box::new(writer), plans);
+                export.ahead = Ahead::Blocks(Box::new(Rest {
+                    writer,
+                    plans,
+                    known: HashMap::new(),
+                }));
                 Ok(Some(bytes))
             }
-            Ahead::Blocks(mut writer, mut plans) => {
-                let Some(plan) = plans.next() else {
-                    let end = writer.end(&export.signer).map_err(LogError::from)?;
+            Ahead::Blocks(mut rest) => {
+                let Some(plan) = rest.plans.next() else {
+                    let end = rest.writer.end(&export.signer).map_err(LogError::from)?;
                     return Ok(Some(end));
                 };
                 let read = (export.authority)().read_only();
-                let bytes = self.block(read, export.wanted, &plan, &mut writer).await?;
-                export.ahead = Ahead::Blocks(writer, plans);
+                let bytes = self.block(read, export.wanted, &plan, &mut rest).await?;
+                export.ahead = Ahead::Blocks(rest);
                 Ok(Some(bytes))
             }
             Ahead::Nothing => Ok(None),
@@ -212,12 +226,14 @@ impl Logs<'_> {
         authority: Authority<R>,
         wanted: Wanted,
         plan: &BlockPlan,
-        writer: &mut Writer,
+        rest: &mut Rest,
     ) -> Result<Vec<u8>, ExportError> {
         let tenant = wanted.tenant;
+        let known = &rest.known;
         let read = self.db.run(authority, async |tx: &mut Tx<R>| {
             let leaves = store::leaves(tx, tenant, &plan.leaves).await?;
-            let subtrees = store::subtrees(tx, tenant, plan.proof.needs()).await?;
+            let missing = plan.proof.needs().filter(|one| !known.contains_key(one));
+            let subtrees = store::subtrees(tx, tenant, missing).await?;
             let mut entries = store::lines(tx, tenant, &plan.entries).await?;
             if wanted.disclose {
                 store::disclose(tx, tenant, &mut entries).await?;
@@ -233,8 +249,11 @@ impl Logs<'_> {
         {
             return Err(ExportError::Gone { index });
         }
-        let path: Vec<TreeHash> = plan.proof.prove(|wanted| subtrees.get(&wanted).copied())?;
-        Ok(writer.block(&Block {
+        rest.known.extend(subtrees);
+        let needs: HashSet<Subtree> = plan.proof.needs().collect();
+        rest.known.retain(|one, _| needs.contains(one));
+        let path: Vec<TreeHash> = plan.proof.prove(|one| rest.known.get(&one).copied())?;
+        Ok(rest.writer.block(&Block {
             number: plan.number,
             leaves: &leaves,
             path: &path,

@@ -1,14 +1,11 @@
 //! `/api/v1/emergency-accesses/patients` and `/api/v1/emergency-accesses/waiting`.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
 use lanyard_verifier::Verified;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa::openapi::Required;
-use utoipa::openapi::path::{Parameter, ParameterIn};
-use utoipa::openapi::schema::{Object, Schema, Type};
 
 use super::service;
 use crate::app::App;
@@ -16,11 +13,21 @@ use crate::emergency::policy::View;
 use crate::emergency::routes::{PersonBody, authority, himself};
 use crate::http::problem::Problem;
 
-/// Whom a clinician looks for.
-#[derive(Debug, Deserialize)]
+/// Whom a clinician looks for. In a body: an address with a name would stand in every log on the
+/// way.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = SoughtPatient)]
 #[serde(deny_unknown_fields)]
-pub struct SeekQuery {
+pub struct SoughtBody {
+    /// Part of a name, in any case.
+    #[schema(min_length = 3, max_length = 100)]
     name: String,
+}
+
+impl std::fmt::Debug for SoughtBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SoughtBody").finish_non_exhaustive()
+    }
 }
 
 /// Patients whose names hold what was asked for, by name: ten at most.
@@ -42,33 +49,21 @@ pub struct WaitingBody {
 /// Fewest and most characters (Unicode scalar values) of a name that is looked for.
 const NAME_CHARACTERS: std::ops::RangeInclusive<usize> = 3..=100;
 
-/// What the description of the API says of [`SeekQuery`].
-pub fn parameters() -> Vec<Parameter> {
-    let name = Object::builder()
-        .schema_type(Type::String)
-        .min_length(Some(*NAME_CHARACTERS.start()))
-        .max_length(Some(*NAME_CHARACTERS.end()));
-    let name = Parameter::builder()
-        .name("name")
-        .parameter_in(ParameterIn::Query)
-        .required(Required::True)
-        .description(Some("Part of a name, in any case."))
-        .schema(Some(Schema::from(name.build())));
-    vec![name.build()]
-}
-
-/// `GET /api/v1/emergency-accesses/patients?name=`: whom a clinician may mean. On the record.
+/// `POST /api/v1/emergency-accesses/patients`: whom a clinician may mean. On the record.
 pub async fn seek(
     State(app): State<App>,
     caller: Verified,
-    query: Result<Query<SeekQuery>, QueryRejection>,
+    sought: Result<Json<SoughtBody>, JsonRejection>,
 ) -> Result<Json<FoundBody>, Problem> {
     let by = himself(&caller)?;
-    let fits = |query: &SeekQuery| NAME_CHARACTERS.contains(&query.name.chars().count());
-    let query = query.ok().filter(|Query(query)| fits(query));
-    let Query(query) = query.ok_or(Problem::BadRequest { field: "name" })?;
+    let Ok(Json(SoughtBody { name })) = sought else {
+        return Err(Problem::BadRequest { field: "body" });
+    };
+    if !NAME_CHARACTERS.contains(&name.chars().count()) {
+        return Err(Problem::BadRequest { field: "name" });
+    }
     let run = app.db.run(authority(&caller, View::Own), async |tx| {
-        service::seek_patient(tx, &app, by, &query.name).await
+        service::seek_patient(tx, &app, by, &name).await
     });
     let found = run.await?.into_iter();
     Ok(Json(FoundBody {

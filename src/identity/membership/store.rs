@@ -1,5 +1,7 @@
 //! `identity.membership` with its roles, and the view `identity.clinic`.
 
+use lanyard_verifier::Preset;
+
 use super::model::{Clinic, Member, Membership};
 use crate::db::{Identity, StoreError, Tx};
 use crate::ids::{AccountId, SubjectId, TenantId};
@@ -117,6 +119,25 @@ pub(crate) async fn list_role_permissions(
         .fetch_all(tx.conn())
         .await?;
     Ok(pairs)
+}
+
+/// Which preset of a grant lends which keys: rows of presets and keys.
+pub(crate) async fn list_lent_permissions(
+    tx: &mut Tx<Identity>,
+) -> Result<Vec<(Preset, String)>, StoreError> {
+    let rows: Vec<(String, String)> =
+        sqlx::query_as("select distinct preset, permission from identity.lent_permission")
+            .fetch_all(tx.conn())
+            .await?;
+    rows.into_iter()
+        .map(|(preset, key)| match preset.parse() {
+            Ok(preset) => Ok((preset, key)),
+            Err(_) => Err(StoreError::Corrupt {
+                table: "identity.lent_permission",
+                what: "a preset of another version",
+            }),
+        })
+        .collect()
 }
 
 /// The address that the transaction's account signs in with.

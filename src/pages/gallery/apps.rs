@@ -152,6 +152,7 @@ fn console(words: Words) -> ConsoleHomePage {
         notice: Some(AnnouncementNotice::Kept),
         reads_log: true,
         emergencies: Some(2),
+        support: Some((1, 1)),
         refusal: None,
     }
 }

@@ -14,11 +14,15 @@ fn emergency(words: Words, sought: bool) -> EmergencyPage {
             reason: EMERGENCY_REASONS[0].1,
             until: NOW + time::Duration::HOUR,
         }],
-        sought: sought.then(|| words.text.to_owned()),
-        found: vec![
-            ("0193b2c8-77ab".to_owned(), words.person.to_owned()),
-            ("0193b2c8-77ac".to_owned(), "Ada Quill".to_owned()),
-        ],
+        sought: sought.then(|| SoughtPatients {
+            name: words.text.to_owned(),
+            found: vec![
+                ("0193b2c8-77ab".to_owned(), words.person.to_owned()),
+                ("0193b2c8-77ac".to_owned(), "Ada Quill".to_owned()),
+            ],
+        }),
+        reason: EMERGENCY_REASONS[1].0.to_owned(),
+        why: words.text.to_owned(),
         refusal: None,
     }
 }
@@ -114,7 +118,10 @@ pub(super) fn care(all: &mut Vec<Shown>, words: Words) {
     };
     show_in_app!(all, "emergency-first", first);
     let nobody = EmergencyPage {
-        found: Vec::new(),
+        sought: Some(SoughtPatients {
+            name: words.text.to_owned(),
+            found: Vec::new(),
+        }),
         ..emergency(words, true)
     };
     show_in_app!(all, "emergency-nobody", nobody);

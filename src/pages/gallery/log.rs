@@ -22,6 +22,7 @@ fn page(words: Words, filter: LogFilter, entries: Vec<LogRow>) -> LogPage {
         }),
         older_href: Some("/log?before=48209".to_owned()),
         newest_href: "/log?".to_owned(),
+        is_unknown_clinic: false,
         is_newest: true,
         repeated: vec![("type", words.text.to_owned())],
         verdict: None,
@@ -90,6 +91,7 @@ pub(super) fn log(all: &mut Vec<Shown>, words: Words) {
         event: "visit.*".to_owned(),
         actor: words.text.to_owned(),
         trace: String::new(),
+        clinic: String::new(),
     };
     show_in_app!(all, "log", page(words, any.clone(), entries(words)));
     show_in_app!(

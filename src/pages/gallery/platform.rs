@@ -130,7 +130,6 @@ pub(super) fn platform(all: &mut Vec<Shown>, words: Words) {
         oversees,
         acting: Some((1, 2)),
         verifiers: Some((12, 1)),
-        is_unconfirmed: !oversees,
     };
     show_in_app!(all, "platform", home(true));
     show_in_app!(all, "platform-support", home(false));

@@ -1,5 +1,6 @@
 //! The page of support's access.
 
+use super::apps::around;
 use super::*;
 
 pub(super) fn support(all: &mut Vec<Shown>, words: Words) {
@@ -59,4 +60,57 @@ pub(super) fn support(all: &mut Vec<Shown>, words: Words) {
         page(ended, Some(SupportNotice::Ended))
     );
     show!(all, "support-none", page(Vec::new(), None));
+    at_a_clinic(all, words);
+}
+
+fn at_a_clinic(all: &mut Vec<Shown>, words: Words) {
+    let row = |id: &str, standing, asks_clinic| ClinicSupportRow {
+        grant: ActingRow {
+            id: id.to_owned(),
+            clinic: String::new(),
+            subject: words.person.to_owned(),
+            actor: "Sam Porter".to_owned(),
+            reason: Some(words.text.to_owned()),
+            ticket: "HELP-4711".to_owned(),
+            may: "To look, and change nothing.",
+            minutes: 15,
+            requested_at: NOW - time::Duration::minutes(20),
+            standing,
+            opened: Some(vec![SupportOpened {
+                what: "GET /api/v1/visits".to_owned(),
+                times: 3,
+                last_at: NOW - time::Duration::minutes(2),
+            }]),
+            is_own: false,
+            enter_href: None,
+        },
+        asks_clinic,
+    };
+    let by = NOW + time::Duration::HOUR;
+    let over = ActingStanding::Over {
+        at: NOW - time::Duration::days(3),
+        was_active: true,
+        why: "the clinic ended it",
+    };
+    let page = |open, over, notice| ClinicSupportPage {
+        around: around(words, App::Console, Accent::Juniper),
+        now: NOW,
+        notice,
+        open,
+        over,
+        may_answer: true,
+        refusal: None,
+    };
+    let open = vec![
+        row("g1", ActingStanding::Asked { by }, true),
+        row("g2", ActingStanding::Active { ends_at: by }, false),
+        row("g3", ActingStanding::Allowed { by }, false),
+    ];
+    let shown = page(open, vec![row("g4", over, false)], Some(DeedNotice::Done));
+    show_in_app!(all, "clinic-support", shown);
+    show_in_app!(
+        all,
+        "clinic-support-none",
+        page(Vec::new(), Vec::new(), None)
+    );
 }

@@ -16,7 +16,7 @@ use crate::challenge::Refusal;
 use crate::impersonation::{Named, is_never_lent};
 use crate::layer::LetInBy;
 use crate::tenant::{TenantDirectory, TenantRule};
-use crate::{Principal, Verifier, WhenStale};
+use crate::{Actor, Preset, Principal, Support, Verifier, WhenStale};
 
 /// What a route asks for beyond a good token. Join several with [`Guard::and`]; all must hold.
 ///
@@ -41,6 +41,7 @@ pub struct Guard {
     max_age: Option<Duration>,
     refused: Named,
     allowed: Named,
+    presets: Option<Vec<Preset>>,
     when_stale: Option<WhenStale>,
 }
 
@@ -155,6 +156,16 @@ impl Guard {
         }
     }
 
+    /// Of support staff only those pass, to look too, whose grant has one of these presets: those
+    /// under which what is asked for is lent. A token carries scopes, and one scope may cover more
+    /// than was lent. With none of them nobody of support passes.
+    pub fn support_under(presets: impl IntoIterator<Item = Preset>) -> Self {
+        Self {
+            presets: Some(presets.into_iter().collect()),
+            ..Self::default()
+        }
+    }
+
     /// What the route does while the verifier does not know what was revoked lately; asks for
     /// nothing. Only in [`VerifyLayer::guard`]: a layer further out has already refused otherwise.
     ///
@@ -198,6 +209,13 @@ impl Guard {
             (Some(mine), Some(theirs)) => Some(mine.min(theirs)),
             (mine, theirs) => mine.or(theirs),
         };
+        self.presets = match (self.presets, other.presets) {
+            (Some(mine), Some(theirs)) => {
+                let both = mine.into_iter().filter(|preset| theirs.contains(preset));
+                Some(both.collect())
+            }
+            (mine, theirs) => mine.or(theirs),
+        };
         self.refused = self.refused.or(other.refused);
         self.allowed = self.allowed.or(other.allowed);
         self.when_stale = match (self.when_stale, other.when_stale) {
@@ -231,11 +249,7 @@ impl Guard {
         if let Some(missing) = self.scopes.iter().find(|scope| !principal.has_scope(scope)) {
             return Err(Refusal::Scope(missing.clone()));
         }
-        let is_never = self.permissions.iter().any(|key| is_never_lent(key));
-        if principal
-            .actor()
-            .is_some_and(|actor| is_never || self.refused.names(actor))
-        {
+        if principal.actor().is_some_and(|actor| !self.lends_to(actor)) {
             return Err(Refusal::Impersonation);
         }
         let may = |key: &String| verifier.permissions().allow(principal.roles(), key);
@@ -243,6 +257,16 @@ impl Guard {
             return Err(Refusal::Permission);
         }
         self.check_sign_in(principal, verifier)
+    }
+
+    fn lends_to(&self, actor: &Actor) -> bool {
+        let is_under = |support: Support| {
+            let presets = self.presets.as_ref();
+            presets.is_none_or(|presets| presets.contains(&support.preset))
+        };
+        !self.permissions.iter().any(|key| is_never_lent(key))
+            && !self.refused.names(actor)
+            && actor.support().is_none_or(is_under)
     }
 
     /// RFC 9470 §3. A client that acts for itself never signed in, so it never passes.

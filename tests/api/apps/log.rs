@@ -1,6 +1,10 @@
 //! The log's viewer in the clinic's console: what it checks by itself, and how it follows.
 
+use std::io::Cursor;
+
 use lanyard::apps::Kind;
+use lanyard::audit::format::Vkey;
+use lanyard::audit::format::export::{Verdict, verify};
 use lanyard::audit::log::Logs;
 use time::Duration;
 
@@ -86,29 +90,72 @@ async fn the_console_checks_the_signature_the_entries_and_that_the_log_has_grown
         forked.body
     );
 
-    // An entry that is not what was signed.
+    // One word of an entry is another than was signed; then a leaf is.
     let mut boss = lab.lab.database.superuser().await;
     sqlx::raw_sql("set session_replication_role = replica")
         .execute(&mut boss)
         .await
         .unwrap();
-    let done = sqlx::query(
-        "update audit.leaf set leaf_hash = sha256('x') where tenant_id = $1 and leaf_index = 1",
-    )
-    .bind(lab.clinic.id)
-    .execute(&mut boss)
-    .await
-    .unwrap();
-    assert_eq!(done.rows_affected(), 1);
-    let broken = lab.log(&browser, "verify=yes").await;
-    assert!(broken.body.contains("Something is wrong with this log."));
-    assert!(
-        broken
-            .body
-            .contains("can&#39;t be shown to be in what is signed."),
-        "{}",
-        broken.body
-    );
+    for (change, undo) in [
+        (
+            "update audit.entry set line = replace(line, '\"actor\":null', '\"actor\": null')
+             where tenant_id = $1 and leaf_index = 1",
+            "update audit.entry set line = replace(line, '\"actor\": null', '\"actor\":null')
+             where tenant_id = $1 and leaf_index = 1",
+        ),
+        (
+            "update audit.leaf set leaf_hash = sha256('x')
+             where tenant_id = $1 and leaf_index = 2",
+            "",
+        ),
+    ] {
+        let mut tell = async |what| {
+            let done = sqlx::query(what).bind(lab.clinic.id).execute(&mut boss);
+            done.await.unwrap().rows_affected()
+        };
+        assert_eq!(tell(change).await, 1, "{change}");
+        let broken = lab.log(&browser, "verify=yes").await;
+        assert!(broken.body.contains("Something is wrong with this log."));
+        let words = "can&#39;t be shown to be in what is signed.";
+        assert!(broken.body.contains(words), "{}", broken.body);
+        if !undo.is_empty() {
+            assert_eq!(tell(undo).await, 1, "{undo}");
+            let good = lab.log(&browser, "verify=yes").await;
+            assert!(good.body.contains("word for word"), "{}", good.body);
+        }
+    }
+}
+
+/// The button hands on what the API gives, which verifies and is on the record; no other page's
+/// form gets it.
+#[tokio::test]
+async fn all_of_it_is_downloaded_with_its_proof() {
+    let lab = AppsLab::new().await;
+    let browser = lab.at_the_console().await;
+    let page = lab.log(&browser, "").await;
+    let export = browser.submit(&page, "export", &[]).await;
+    assert_eq!(export.status, 200, "{}", export.body);
+    assert_eq!(export.header("content-type"), "application/x-ndjson");
+    let disposition = export.header("content-disposition");
+    let file = format!("attachment; filename=\"audit-{}-0-", lab.clinic.id);
+    assert!(disposition.starts_with(&file), "{disposition}");
+    let keys = lab.lab.browser().get("/.well-known/lanyard-audit").await;
+    let keys = keys.json();
+    let key = keys["keys"][0]["verifier_key"].as_str().unwrap();
+    let keys = [Vkey::parse(key).unwrap()];
+    let read = Cursor::new(&export.body);
+    let verdict = verify(read, &keys, None::<Cursor<Vec<u8>>>, |_| ()).unwrap();
+    assert!(matches!(verdict, Verdict::Whole(_)), "{verdict:?}");
+    let told = lab.lab.events_in(lab.clinic.id).await;
+    let exported = |kind: &str| told.iter().filter(|event| event.kind == kind).count();
+    assert_eq!(exported("audit.exported"), 1);
+
+    let at = lab.at(Kind::Console, "/log/export");
+    let forged = browser.post(&at, &[("csrf", "x")]).await;
+    forged.shows(403, "Something went wrong");
+    assert_eq!(browser.get(&at).await.status, 405);
+    let there = lab.at(Kind::Clinician, "/log/export");
+    assert_eq!(browser.post(&there, &[("csrf", "x")]).await.status, 404);
 }
 
 /// To ask whether there is anything new is no look at the log: only who looks is on the record.

@@ -9,6 +9,8 @@ mod logout;
 mod platform;
 mod sessions;
 mod sign_in;
+mod stage;
 mod step_up;
+mod support;
 
 pub(super) use lab::{AppsLab, Everywhere};

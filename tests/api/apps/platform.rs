@@ -1,149 +1,18 @@
 //! The platform's own console: who is let in, who acts for whom, and what an emergency ends.
 
 use lanyard::apps::Kind;
-use lanyard::cli::Operator;
-use lanyard::ids::{SubjectId, TenantId};
-use lanyard::impersonation::Rule;
+use lanyard::audit::log::Logs;
+use lanyard::ids::TenantId;
 use lanyard::impersonation::upkeep;
 use serde_json::json;
 use time::Duration;
 
-use super::{AppsLab, Everywhere as _};
-use crate::lab::world::Person;
-use crate::lab::{Answer, Browser, Lab};
+use super::Everywhere as _;
+use super::stage::{ACTING, HOME, Platform, REASON};
+use crate::revocation::until;
 
-const HOME: &str = "The platform at a glance";
-const ACTING: &str = "Who acts for whom";
 const ENDINGS: &str = "In an emergency";
-const REASON: &str = "She can see no visit of hers";
-
-/// The apps, with support that may act for a patient, and who runs the platform.
-struct Platform {
-    apps: AppsLab,
-    sam: Person,
-    dana: Person,
-    danas: SubjectId,
-    ada: SubjectId,
-}
-
-impl Platform {
-    async fn new() -> Self {
-        let apps = AppsLab::new().await;
-        let lab = &apps.lab;
-        let (sam, dana) = (
-            lab.person("Sam Porter").await,
-            lab.person("Dana Reed").await,
-        );
-        lab.join(&sam, TenantId::PLATFORM, &["platform_support"])
-            .await;
-        let danas = lab.join(&dana, TenantId::PLATFORM, &["super_admin"]).await;
-        let ada = lab.person("Ada Quill").await;
-        let ada = lab.join(&ada, apps.clinic.id, &["patient"]).await;
-        Operator::new(&lab.app.db, &lab.app.env, &lab.app.keys)
-            .set_impersonation_rule(apps.clinic.id, Rule::Allowed)
-            .await
-            .unwrap();
-        Self {
-            apps,
-            sam,
-            dana,
-            danas,
-            ada,
-        }
-    }
-
-    fn lab(&self) -> &Lab {
-        &self.apps.lab
-    }
-
-    fn at(&self, path: &str) -> String {
-        self.apps.at_bare(Kind::Platform, path)
-    }
-
-    /// Signs somebody in to the console; where that leads.
-    async fn sign_in(&self, browser: &Browser, who: &Person) -> Answer {
-        let asked = browser.everywhere(&self.at("/sign-in")).await;
-        self.apps.prove(browser, asked, who).await
-    }
-
-    async fn seat(&self, who: &Person) -> Browser {
-        let browser = self.lab().browser();
-        self.sign_in(&browser, who).await.page(HOME);
-        browser
-    }
-
-    async fn page(&self, browser: &Browser, path: &str, sentence: &str) -> Answer {
-        browser.everywhere(&self.at(path)).await.page(sentence)
-    }
-
-    async fn send(
-        &self,
-        browser: &Browser,
-        page: &Answer,
-        form: &str,
-        with: &[(&str, &str)],
-    ) -> Answer {
-        let sent = browser.submit(page, form, with).await;
-        browser.onward(sent).await
-    }
-
-    /// Support asks to act as Ada; the page that says so, and the grant.
-    async fn asked(&self, browser: &Browser) -> (Answer, String) {
-        let page = self.page(browser, "/support", ACTING).await;
-        let subject = self.ada.to_string();
-        let form = [
-            ("clinic", self.apps.clinic.slug.as_str()),
-            ("subject", &subject),
-            ("reason", REASON),
-            ("ticket", "HELP-4711"),
-            ("preset", "read-only"),
-            ("minutes", "15"),
-        ];
-        let asked = self.send(browser, &page, "ask", &form).await.page(ACTING);
-        assert!(asked.body.contains("Asked."), "{}", asked.body);
-        let id: uuid::Uuid = sqlx::query_scalar(
-            "select impersonation_id from identity.impersonation
-             where subject_id = $1 and state = 'approved'",
-        )
-        .bind(self.ada)
-        .fetch_one(&mut self.lab().database.superuser().await)
-        .await
-        .unwrap();
-        (asked, id.to_string())
-    }
-
-    /// The same, started: he has just proved a second factor.
-    async fn started(&self, browser: &Browser) -> (Answer, String) {
-        let (page, id) = self.asked(browser).await;
-        let started = self.send(browser, &page, &format!("start-{id}"), &[]).await;
-        (started.page(ACTING), id)
-    }
-
-    /// `(state, end_reason)` of a grant.
-    async fn stored(&self, id: &str) -> (String, Option<String>) {
-        sqlx::query_as(
-            "select state, end_reason from identity.impersonation
-             where impersonation_id = $1::text::uuid",
-        )
-        .bind(id)
-        .fetch_one(&mut self.lab().database.superuser().await)
-        .await
-        .unwrap()
-    }
-
-    /// What the platform's record says of this kind, with who did it.
-    async fn told(&self, kind: &str) -> Vec<(Option<SubjectId>, serde_json::Value)> {
-        sqlx::query_as(
-            "select subject_id, detail - 'trace' from audit.event
-             where tenant_id = $1 and type = $2 order by recorded_at",
-        )
-        .bind(TenantId::PLATFORM)
-        .bind(kind)
-        .fetch_all(&mut self.lab().database.superuser().await)
-        .await
-        .unwrap()
-    }
-}
+const LOG: &str = "What is on the platform&#39;s record";
 
 fn over() -> (String, Option<String>) {
     ("ended".to_owned(), Some("by_operator".to_owned()))
@@ -190,10 +59,15 @@ async fn the_console_has_no_clinics_host_and_its_pages_no_other_app() {
     let browser = platform.apps.ruths_browser().await;
     let clinics = platform.apps.at(Kind::Platform, "/");
     assert_eq!(browser.get(&clinics).await.status, 421);
-    for path in ["/support", "/verifiers", "/endings"] {
-        for kind in [Kind::Patient, Kind::Clinician, Kind::Console] {
+    for kind in [Kind::Patient, Kind::Clinician, Kind::Console] {
+        for path in ["/support", "/verifiers", "/endings"] {
             let there = browser.get(&platform.apps.at(kind, path)).await;
-            assert_eq!(there.status, 404, "{path} of {kind:?}");
+            if (kind, path) == (Kind::Console, "/support") {
+                // A clinic's own page of that name.
+                assert_eq!(there.status, 303);
+            } else {
+                assert_eq!(there.status, 404, "{path} of {kind:?}");
+            }
         }
     }
 }
@@ -260,7 +134,12 @@ async fn who_does_not_confirm_starts_nothing() {
         .await;
     let asked = asked.page("Enter your code");
     let declined = platform.send(&sam, &asked, "decline-form", &[]).await;
-    assert!(declined.page(HOME).body.contains("Nothing was done"));
+    let declined = declined.page(ACTING);
+    assert!(
+        declined.body.contains("so nothing was done"),
+        "{}",
+        declined.body
+    );
     assert_eq!(platform.stored(&id).await.0, "approved");
 }
 
@@ -272,17 +151,7 @@ async fn who_oversees_sees_the_trail_but_not_why_and_stops_one_or_all() {
         platform.seat(&platform.dana).await,
     );
     let (_, first) = platform.started(&sam).await;
-    sqlx::query(
-        "insert into identity.impersonation_opened
-           (tenant_id, impersonation_id, audience, method, route, times, first_at, last_at)
-         values ($1, $2::text::uuid, 'a', 'GET', '/api/v1/visits', 2, $3, $3)",
-    )
-    .bind(platform.apps.clinic.id)
-    .bind(&first)
-    .bind(platform.lab().now())
-    .execute(&mut platform.lab().database.superuser().await)
-    .await
-    .unwrap();
+    platform.opened(&first, "/api/v1/visits").await;
     let page = platform.page(&dana, "/support", ACTING).await;
     assert!(
         page.body.contains("Sam Porter at Juniper Clinic"),
@@ -335,6 +204,7 @@ async fn support_can_not_oversee() {
     let sam = platform.seat(&platform.sam).await;
     let (page, id) = platform.started(&sam).await;
     let csrf = page.hidden("csrf");
+    let no = "You may not do that, or it is not there. Nothing was done.";
     for (path, fields) in [
         ("/support/stop-all", vec![("csrf", csrf.as_str())]),
         (
@@ -344,7 +214,7 @@ async fn support_can_not_oversee() {
     ] {
         let sent = sam.post(&platform.at(path), &fields).await;
         let said = sam.onward(sent).await.page(ACTING);
-        assert!(said.body.contains("Nothing was done."), "{path}");
+        assert!(said.body.contains(no), "{path}: {}", said.body);
     }
     for path in ["/verifiers", "/endings", "/log"] {
         let seen = sam.everywhere(&platform.at(path)).await;
@@ -394,14 +264,12 @@ async fn everything_of_a_clinic_is_ended_with_proof() {
         .send(&dana, &asked, "code-form", &[("code", &code)])
         .await;
     assert!(ordered.page(ENDINGS).body.contains("Ordered."));
-    let mut page = platform.page(&dana, "/endings", ENDINGS).await;
-    for _ in 0..400 {
-        if page.body.contains("Complete</span>") {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
-        page = platform.page(&dana, "/endings", ENDINGS).await;
-    }
+    until("it is complete, and so recorded", async || {
+        !platform.told("tenant.sessions_ended").await.is_empty()
+    })
+    .await;
+    let page = platform.page(&dana, "/endings", ENDINGS).await;
+    assert!(page.body.contains("Complete</span>"), "{}", page.body);
     assert!(
         page.body.contains("1 sessions, 1 token families"),
         "{}",
@@ -415,20 +283,38 @@ async fn everything_of_a_clinic_is_ended_with_proof() {
     let ordered = platform.told("tenant.sessions_end_ordered").await;
     assert_eq!(ordered[0].0, Some(platform.danas));
     assert_eq!(ordered[0].1["tenant"], json!(platform.apps.clinic.id));
-    let mut completed = platform.told("tenant.sessions_ended").await;
-    for _ in 0..400 {
-        if !completed.is_empty() {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
-        completed = platform.told("tenant.sessions_ended").await;
-    }
+    let completed = platform.told("tenant.sessions_ended").await;
     let detail = &completed[0].1;
     assert_eq!(
         (&detail["step"], &detail["left"]),
         (&json!("completed"), &json!(0))
     );
     assert_eq!(detail["order"], ordered[0].1["order"]);
+
+    // Who looks for a clinic finds what is about it, by short name and by id.
+    Logs::of(&platform.lab().app).sequence().await.unwrap();
+    let log = async |clinic: &str| {
+        let path = format!("/log?type=tenant.*&clinic={clinic}");
+        platform.page(&dana, &path, LOG).await
+    };
+    let id = platform.apps.clinic.id.to_string();
+    for clinic in [slug, &id] {
+        let about = log(clinic).await;
+        for event in ["tenant.sessions_end_ordered", "tenant.sessions_ended"] {
+            assert!(about.body.contains(event), "{clinic}: {}", about.body);
+        }
+    }
+    let other = platform.lab().clinic("Other Clinic").await;
+    let about = log(&other.slug).await;
+    assert!(about.body.contains("Nothing like that is recorded."));
+    let about = log("nowhere").await;
+    assert!(
+        about
+            .body
+            .contains("No clinic that is served has the short name nowhere."),
+        "{}",
+        about.body
+    );
 }
 
 #[tokio::test]

@@ -237,21 +237,22 @@ async fn a_clinic_without_a_data_key_opens_nothing_and_says_why() {
 async fn a_clinician_finds_the_patient_by_name_on_the_record() {
     let ward = Ward::new().await;
     let token = ward.token(&ward.doctor);
-    let path = format!("{OPEN}/patients?name=sTON");
-    let found = ward.get(&path, &token).await;
+    let path = format!("{OPEN}/patients");
+    let name = |name: &str| json!({ "name": name });
+    let found = ward.post(&path, &token, &name("sTON")).await;
     assert_eq!(found.status, 200, "{}", found.body);
     let expected = json!([{ "id": ward.other.0, "name": "Ben Stone" }]);
     assert_eq!(found.json()["patients"], expected);
-    let staff = ward
-        .get(&format!("{OPEN}/patients?name=Lena"), &token)
-        .await;
+    let staff = ward.post(&path, &token, &name("Lena")).await;
     assert_eq!(staff.json()["patients"], json!([]), "patients alone");
-    for short in ["patients", "patients?name=st", "patients?name=%25%25"] {
-        let refused = ward.get(&format!("{OPEN}/{short}"), &token).await;
+    for short in [json!({}), name("st"), name("%%"), json!({ "name": 7 })] {
+        let refused = ward.post(&path, &token, &short).await;
         assert_problem(&refused, 400, "invalid_request");
     }
+    let in_address = ward.get(&format!("{path}?name=sTON"), &token).await;
+    assert_eq!(in_address.status, 405, "a name stands in no address");
     let lead = ward.token(&ward.lead);
-    let refused = ward.get(&path, &lead).await;
+    let refused = ward.post(&path, &lead, &name("sTON")).await;
     assert_problem(&refused, 403, "insufficient_permission");
     let events = ward.events().await;
     let sought: Vec<_> = events

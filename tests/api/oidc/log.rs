@@ -88,6 +88,7 @@ async fn auditors_read_their_clinics_log_and_leave_an_entry() {
         (format!("person={}", Uuid::nil()), vec![]),
         (format!("actor={subject}"), vec![]),
         ("trace=nothing".to_owned(), vec![]),
+        (format!("tenant={}", world.clinic.id), vec![]),
     ] {
         let page = world
             .call(&format!("/api/v1/audit/events?{query}"), &token)
@@ -95,6 +96,18 @@ async fn auditors_read_their_clinics_log_and_leave_an_entry() {
         assert_eq!(page.status, 200, "{query}: {}", page.body);
         assert_eq!(kinds(&page.json()), expected, "{query}");
     }
+    // The same in the log's own words, byte by byte.
+    let lines = "/api/v1/audit/events?type=code.*&as=line";
+    let lines = world.call(lines, &token).await.json();
+    let line = lines["entries"][0]["line"].as_str().unwrap();
+    let stored: String = sqlx::query_scalar(
+        "select line from audit.entry where tenant_id = $1 and type = 'code.redeemed'",
+    )
+    .bind(world.clinic.id)
+    .fetch_one(&mut world.lab.database.superuser().await)
+    .await
+    .unwrap();
+    assert_eq!(line, stored);
     let mut seen = Vec::new();
     let mut path = "/api/v1/audit/events?most=2".to_owned();
     loop {

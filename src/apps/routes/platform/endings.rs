@@ -2,99 +2,71 @@
 
 use std::collections::BTreeMap;
 
-use axum::Form;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
+use serde_json::json;
 use uuid::Uuid;
 
-use super::deed::{self, DONE, Deed};
 use super::{clinic_of, names_of};
 use crate::apps::RelyingParty;
+use crate::apps::api::told_or_refused;
 use crate::apps::record::LogEvents;
-use crate::apps::routes::browser::Browser;
-use crate::apps::routes::outcome::AppError;
-use crate::apps::routes::surroundings::{Inside, enter};
-use crate::apps::sites::Site;
+use crate::apps::routes::deed::Deed;
+use crate::apps::routes::door::{Answer, Asked, Door, Sent};
 use crate::apps::staff::{Ending, Endings, SigningKey, SigningKeys};
-use crate::http::layers::RequestId;
-use crate::http::page;
-use crate::pages::{EndingNotice, EndingProof, EndingRow, EndingsPage, KeyRow, paths};
+use crate::pages::{DeedNotice, EndingNotice, EndingProof, EndingRow, EndingsPage, KeyRow};
 
-/// Values of `?done=` beside those of a deed.
-const UNSURE: &str = "unsure";
-const NO_CLINIC: &str = "no-clinic";
+/// Where a deed leads back to: `?of=` says which it was.
+const ORDERED: &str = "/endings?of=sessions";
+const WITHDRAWN: &str = "/endings?of=key";
+/// The same for what was never tried.
+const UNSURE: &str = "/endings?of=unsure";
+const NO_CLINIC: &str = "/endings?of=no-clinic";
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EndingsQuery {
+    of: Option<String>,
     done: Option<String>,
 }
 
-fn notice(done: Option<&str>) -> Option<EndingNotice> {
-    match done? {
-        UNSURE => Some(EndingNotice::Unsure),
-        NO_CLINIC => Some(EndingNotice::NoClinic),
-        other => {
-            let (what, came_to) = other.split_once('-')?;
-            match (what, came_to == DONE) {
-                ("end", true) => Some(EndingNotice::Ordered),
-                ("key", true) => Some(EndingNotice::Withdrawn),
-                ("end" | "key", false) => Some(EndingNotice::NotDone),
-                _ => None,
-            }
-        }
+impl EndingsQuery {
+    fn notice(&self) -> Option<EndingNotice> {
+        let came_to = self.done.as_deref().and_then(DeedNotice::parse);
+        Some(match (self.of.as_deref()?, came_to) {
+            ("unsure", None) => EndingNotice::Unsure,
+            ("no-clinic", None) => EndingNotice::NoClinic,
+            ("sessions", Some(DeedNotice::Done)) => EndingNotice::Ordered,
+            ("key", Some(DeedNotice::Done)) => EndingNotice::Withdrawn,
+            (_, came_to) => EndingNotice::Deed(came_to?),
+        })
     }
 }
 
 /// `GET`.
-pub(super) async fn list(
-    State(rp): State<RelyingParty>,
-    site: Site,
-    browser: Browser,
-    id: RequestId,
-    headers: HeaderMap,
-    query: Result<Query<EndingsQuery>, QueryRejection>,
-) -> Response {
-    let Ok(Query(query)) = query else {
-        return AppError::NotFound.respond(&rp, &site, &id);
-    };
-    let Inside {
-        around, session, ..
-    } = match enter(&rp, &site, &browser, &id, &headers).await {
-        Ok(inside) => *inside,
-        Err(answer) => return answer,
-    };
-    let token = &session.tokens.access_token;
+pub(super) async fn list(door: Door, Asked(query): Asked<EndingsQuery>) -> Answer {
+    let inside = door.enter().await?;
+    let (rp, token) = (&door.rp, inside.token());
     let endings = rp.api().get::<Endings>("session-endings", token, false);
     let keys = rp.api().get::<SigningKeys>("signing-keys", token, false);
     let (endings, keys) = tokio::join!(endings, keys);
-    let (given, keys, refusal) = match (endings, keys) {
-        (Ok(endings), Ok(keys)) => (endings, keys, None),
-        (Err(refused), _) | (_, Err(refused)) => (
-            Endings::default(),
-            SigningKeys::default(),
-            Some(refused.shown()),
-        ),
-    };
+    let (given, no_endings) = told_or_refused(endings);
+    let (keys, no_keys) = told_or_refused(keys);
     let clinics = given.endings.iter().map(|ending| ending.clinic).collect();
-    let names = names_of(&rp, clinics).await;
+    let names = names_of(rp, clinics).await;
     let places = if given.endings.is_empty() {
         BTreeMap::new()
     } else {
-        places(&rp, token).await
+        places(rp, token).await
     };
     let endings = given.endings.into_iter();
-    let shown = EndingsPage {
-        around,
+    Ok(door.show(&EndingsPage {
+        around: inside.around,
         endings: endings.map(|one| row(one, &names, &places)).collect(),
         keys: keys.keys.into_iter().map(key).collect(),
-        notice: notice(query.done.as_deref()),
-        refusal,
-    };
-    page::page_leading_to(StatusCode::OK, &shown, Some(rp.app().issuer()))
+        notice: query.notice(),
+        refusal: no_endings.or(no_keys),
+    }))
 }
 
 /// Where the newest orders stand on the platform's record: that they are complete, or else that
@@ -153,59 +125,38 @@ fn key(key: SigningKey) -> KeyRow {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 pub(super) struct EndFields {
-    csrf: String,
     clinic: String,
     again: String,
     reason: String,
 }
 
 /// `POST /endings/sessions`.
-pub(super) async fn end_sessions(
-    State(rp): State<RelyingParty>,
-    site: Site,
-    browser: Browser,
-    id: RequestId,
-    headers: HeaderMap,
-    Form(fields): Form<EndFields>,
-) -> Response {
-    if !browser.owns(&rp, &fields.csrf) {
-        return AppError::Forged.respond(&rp, &site, &id);
-    }
+pub(super) async fn end_sessions(door: Door, Sent(fields): Sent<EndFields>) -> Answer {
     if fields.clinic.trim() != fields.again.trim() {
-        return back(UNSURE);
+        return Ok(back(UNSURE));
     }
-    let Some(clinic) = clinic_of(&rp, &fields.clinic).await else {
-        return back(NO_CLINIC);
+    let Some(clinic) = clinic_of(&door.rp, &fields.clinic).await else {
+        return Ok(back(NO_CLINIC));
     };
-    let deed = Deed::EndSessions {
-        clinic: clinic.id,
-        reason: fields.reason,
+    let deed = Deed {
+        path: "session-endings".to_owned(),
+        body: json!({ "clinic": clinic.id, "reason": fields.reason }),
+        back: ORDERED.to_owned(),
     };
-    order(&rp, &site, &browser, &id, &headers, deed).await
+    deed.attempt(&door).await
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 pub(super) struct KeyFields {
-    csrf: String,
     kid: String,
     #[serde(default)]
     sure: String,
 }
 
 /// `POST /endings/key`.
-pub(super) async fn withdraw_key(
-    State(rp): State<RelyingParty>,
-    site: Site,
-    browser: Browser,
-    id: RequestId,
-    headers: HeaderMap,
-    Form(fields): Form<KeyFields>,
-) -> Response {
-    if !browser.owns(&rp, &fields.csrf) {
-        return AppError::Forged.respond(&rp, &site, &id);
-    }
+pub(super) async fn withdraw_key(door: Door, Sent(fields): Sent<KeyFields>) -> Answer {
     // As we name keys: nothing that would be another path of the API.
     let is_name = |kid: &str| {
         (1..=64).contains(&kid.len())
@@ -214,28 +165,16 @@ pub(super) async fn withdraw_key(
                 .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
     };
     if fields.sure != "yes" || !is_name(&fields.kid) {
-        return back(UNSURE);
+        return Ok(back(UNSURE));
     }
-    let deed = Deed::Withdraw { kid: fields.kid };
-    order(&rp, &site, &browser, &id, &headers, deed).await
-}
-
-async fn order(
-    rp: &RelyingParty,
-    site: &Site,
-    browser: &Browser,
-    id: &RequestId,
-    headers: &HeaderMap,
-    deed: Deed,
-) -> Response {
-    let inside = match enter(rp, site, browser, id, headers).await {
-        Ok(inside) => inside,
-        Err(answer) => return answer,
+    let deed = Deed {
+        path: format!("signing-keys/{}/withdraw", fields.kid),
+        body: json!({}),
+        back: WITHDRAWN.to_owned(),
     };
-    let taken = deed::take(rp, site, browser, &inside.session, &deed).await;
-    taken.unwrap_or_else(|error| error.respond(rp, site, id))
+    deed.attempt(&door).await
 }
 
-fn back(done: &str) -> Response {
-    Redirect::to(&format!("{}?done={done}", paths::PLATFORM_ENDINGS)).into_response()
+fn back(to: &str) -> Response {
+    Redirect::to(to).into_response()
 }

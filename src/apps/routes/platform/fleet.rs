@@ -1,41 +1,22 @@
 //! `GET /verifiers`.
 
-use axum::extract::State;
-use axum::response::Response;
-use http::{HeaderMap, StatusCode};
-
-use crate::apps::RelyingParty;
-use crate::apps::routes::browser::Browser;
-use crate::apps::routes::surroundings::{Opened, open};
-use crate::apps::sites::Site;
+use crate::apps::api::told_or_refused;
+use crate::apps::routes::door::{Answer, Door};
 use crate::apps::staff::{Verifier, Verifiers};
-use crate::http::layers::RequestId;
-use crate::http::page;
 use crate::pages::{FleetPage, VerifierRow};
 
 /// The handler.
-pub(super) async fn list(
-    State(rp): State<RelyingParty>,
-    site: Site,
-    browser: Browser,
-    id: RequestId,
-    headers: HeaderMap,
-) -> Response {
-    let (around, token) = match open(&rp, &site, &browser, &id, &headers).await {
-        Opened::Here(around, token) => (around, token),
-        Opened::Answered(answer) => return answer,
-    };
-    let (given, refusal) = match rp.api().get::<Verifiers>("verifiers", &token, false).await {
-        Ok(given) => (given, None),
-        Err(refused) => (Verifiers::default(), Some(refused.shown())),
-    };
-    let shown = FleetPage {
-        around: *around,
-        now: rp.app().env.now(),
+pub(super) async fn list(door: Door) -> Answer {
+    let inside = door.enter().await?;
+    let api = door.rp.api();
+    let given = api.get::<Verifiers>("verifiers", inside.token(), false);
+    let (given, refusal) = told_or_refused(given.await);
+    Ok(door.show(&FleetPage {
+        around: inside.around,
+        now: door.rp.app().env.now(),
         verifiers: given.verifiers.into_iter().map(row).collect(),
         refusal,
-    };
-    page::page_leading_to(StatusCode::OK, &shown, Some(rp.app().issuer()))
+    }))
 }
 
 /// Whether it may be letting in what is over.

@@ -1,22 +1,21 @@
 //! `GET /` of the platform's console.
 
 use axum::response::Response;
-use http::StatusCode;
 
 use super::{is_support, oversees};
-use crate::apps::RelyingParty;
 use crate::apps::api::Me;
+use crate::apps::routes::door::Door;
 use crate::apps::staff::{Impersonations, Verifiers};
-use crate::http::page;
 use crate::pages::{PlatformHomePage, Refusal, Surroundings};
 
 /// The page.
 pub(in crate::apps::routes) async fn page(
-    rp: &RelyingParty,
+    door: &Door,
     around: Surroundings,
     me: &Me,
-    (access_token, is_unconfirmed): (&str, bool),
+    access_token: &str,
 ) -> Response {
+    let rp = &door.rp;
     let oversees = oversees(&me.me);
     if !oversees && !is_support(&me.me) {
         // He was let in as somebody else than he is by now.
@@ -39,7 +38,7 @@ pub(in crate::apps::routes) async fn page(
     } else {
         (grants.await, None)
     };
-    let shown = PlatformHomePage {
+    door.show(&PlatformHomePage {
         around,
         oversees,
         acting: grants.ok().map(|grants| {
@@ -57,7 +56,5 @@ pub(in crate::apps::routes) async fn page(
                 all.verifiers.iter().filter(stale).count(),
             )
         }),
-        is_unconfirmed,
-    };
-    page::page_leading_to(StatusCode::OK, &shown, Some(rp.app().issuer()))
+    })
 }

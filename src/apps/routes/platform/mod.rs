@@ -2,7 +2,6 @@
 
 mod acting;
 mod admission;
-mod deed;
 mod endings;
 mod fleet;
 mod home;
@@ -14,20 +13,16 @@ use axum::routing::{get, post};
 use uuid::Uuid;
 
 use crate::apps::api::Member;
-use crate::apps::model::{ClinicFacts, Kind};
+use crate::apps::model::ClinicFacts;
 use crate::apps::{RelyingParty, policy};
 use crate::ids::TenantId;
 use crate::pages::paths;
 
 pub(super) use admission::admit;
-pub(super) use deed::carry_on;
 pub(super) use home::page as home;
 
-/// For the platform's own console; none for any other app.
-pub(super) fn routes(kind: Kind) -> Router<RelyingParty> {
-    if kind != Kind::Platform {
-        return Router::new();
-    }
+/// The platform's own console.
+pub(super) fn routes() -> Router<RelyingParty> {
     Router::new()
         .route(
             paths::PLATFORM_SUPPORT,
@@ -53,7 +48,7 @@ fn is_support(member: &Member) -> bool {
 }
 
 /// The clinic of a short name as somebody typed it, if it is one and is served.
-async fn clinic_of(rp: &RelyingParty, typed: &str) -> Option<ClinicFacts> {
+pub(super) async fn clinic_of(rp: &RelyingParty, typed: &str) -> Option<ClinicFacts> {
     let slug = typed.trim().to_ascii_lowercase();
     if slug == ClinicFacts::platform().slug {
         return Some(ClinicFacts::platform());

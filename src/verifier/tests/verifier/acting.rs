@@ -199,6 +199,42 @@ async fn a_route_can_be_without_proxies() {
     assert_eq!(ledger.decisions(), [FORBIDDEN, Decision::Admitted]);
 }
 
+/// IMP-10: what one preset lends and another does not refuses support under the other, whatever
+/// scope its token has; of two guards both hold, and a proxy is none of support's.
+#[tokio::test]
+async fn a_route_is_lent_under_some_presets() {
+    let (lab, ledger) = lab();
+    let under = |presets: &[Preset]| Guard::support_under(presets.to_vec());
+    for (guard, preset, expected) in [
+        (
+            under(&[Preset::ReadOnly, Preset::Assist]),
+            Preset::Assist,
+            200,
+        ),
+        (
+            under(&[Preset::ReadOnly, Preset::Assist]),
+            Preset::Technical,
+            403,
+        ),
+        (under(&[]), Preset::ReadOnly, 403),
+        (
+            under(&[Preset::ReadOnly]).and(under(&[Preset::Assist])),
+            Preset::ReadOnly,
+            403,
+        ),
+    ] {
+        let router = router(&lab, guard);
+        let answer = get(&router, "/", &acting(&lab, preset)).await;
+        assert_eq!(answer.status.as_u16(), expected, "{preset:?}");
+        let decided = [Decision::Admitted, FORBIDDEN][usize::from(expected == 403)];
+        assert_eq!(ledger.decisions(), [decided]);
+        for other in [proxied(&lab), lab.token().mint()] {
+            assert_eq!(get(&router, "/", &other).await.status, StatusCode::OK);
+        }
+        ledger.decisions();
+    }
+}
+
 /// The record names a proxy as it names support.
 #[tokio::test]
 async fn the_record_says_under_which_delegation() {

@@ -264,3 +264,49 @@ async fn who_acts_to_look_can_t_write_whatever_a_route_does() {
         assert_eq!(listed().await, expected, "{preset}");
     }
 }
+
+/// IMP-10: a token carries scopes, and a grant lends keys. Whatever the scope covers, no route lets
+/// support in whose key its preset does not lend, to look either.
+#[tokio::test]
+async fn support_reads_by_no_key_that_is_not_lent() {
+    let help = Help::new(Rule::Allowed).await;
+    let (world, sam) = (&help.world, help.seat(&help.sam).await);
+    for preset in ["read-only", "assist", "technical"] {
+        let mut wish = Help::wish(world.clinic.id, world.subject);
+        wish["preset"] = json!(preset);
+        let asked = help.post(&sam, "", Some(&wish)).await.json();
+        let id = asked["id"].as_str().unwrap();
+        help.post(&sam, &format!("/{id}/start"), None).await;
+        let tokens = help.exchange(&sam, id, &[]).await.json();
+        let token = tokens["access_token"].as_str().unwrap();
+        let scopes: Vec<&str> = tokens["scope"].as_str().unwrap().split(' ').collect();
+        let lent: Vec<String> = sqlx::query_scalar(
+            "select distinct permission from identity.lent_permission where preset = $1",
+        )
+        .bind(preset)
+        .fetch_all(&mut world.lab.database.superuser().await)
+        .await
+        .unwrap();
+        let looks =
+            |route: &&lanyard::api::Route| route.method == Method::GET && !route.path.contains('{');
+        let mut withheld = Vec::new();
+        for route in lanyard::api::routes().filter(looks) {
+            let query = if route.path == "/visits" {
+                "?as=patient"
+            } else {
+                ""
+            };
+            let path = format!("/api/v1{}{query}", route.path);
+            let answer = world.call(&path, token).await;
+            let is_lent = lent.iter().any(|key| key == route.permission);
+            let expected = if is_lent { 200 } else { 403 };
+            assert_eq!(answer.status, expected, "{preset} {path}: {}", answer.body);
+            if !is_lent && scopes.contains(&route.scope.name()) {
+                withheld.push(route.path);
+            }
+        }
+        // Her roles carry its key, and its scope covers what is lent too.
+        assert!(withheld.contains(&"/audit/accesses"), "{withheld:?}");
+        help.post(&sam, &format!("/{id}/end"), None).await;
+    }
+}
