@@ -278,10 +278,15 @@ async fn hear(app: &App) -> Option<Listening> {
 async fn look(app: &App, at: &mut Option<i64>) -> Result<(), StoreError> {
     let confirmed_at = (Instant::now(), app.env.now());
     let head = service::sequence(app).await?;
-    let mut read = *at.get_or_insert_with(|| {
-        app.feed.begin_at(head);
-        head
-    });
+    let mut read = match *at {
+        Some(at) => at,
+        None => {
+            // What ended before is not read: a key may be among it.
+            app.reload_ring().await?;
+            app.feed.begin_at(head);
+            *at.insert(head)
+        }
+    };
     loop {
         let events = service::page(app, read).await?;
         let Some(last) = events.last() else { break };

@@ -50,6 +50,16 @@ pub(super) async fn page(app: &App, after: i64) -> Result<Vec<Event>, StoreError
     app.db.run(job().read_only(), work).await
 }
 
+/// The same, to be signed then: by the keys as they were after all of it was committed. That a key is
+/// withdrawn is not told by that key, nor is anything after it.
+pub(super) async fn page_to_sign(app: &App, after: i64) -> Result<Vec<Event>, StoreError> {
+    let events = page(app, after).await?;
+    if !events.is_empty() {
+        app.reload_ring().await?;
+    }
+    Ok(events)
+}
+
 /// What is kept after a cursor.
 pub(super) async fn kept(app: &App, cursor: i64) -> Result<Kept, StoreError> {
     let work = async |tx: &mut Tx<Identity>| store::kept(tx, cursor).await;
@@ -76,7 +86,7 @@ pub async fn snapshot(app: &App, subscriber: &Subscriber) -> Result<Snapshot, St
     let mut position = app.db.run(job().read_only(), work).await?.min(head);
     let mut sets = Vec::new();
     while position < head {
-        let events = page(app, position).await?;
+        let events = page_to_sign(app, position).await?;
         if events.is_empty() {
             break;
         }

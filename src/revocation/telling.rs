@@ -177,7 +177,7 @@ impl Telling {
 
     /// What was published before the reader began, or is kept in memory no more.
     async fn older(&mut self) -> Result<Vec<Arc<Event>>, Cut> {
-        let read: Result<Vec<Event>, StoreError> = service::page(&self.app, self.cursor).await;
+        let read: Result<_, StoreError> = service::page_to_sign(&self.app, self.cursor).await;
         match read {
             Ok(events) if events.is_empty() => Err(Cut),
             Ok(events) => Ok(events.into_iter().map(Arc::new).collect()),

@@ -9,7 +9,7 @@ use super::key::{Alg, BadKey, SigningKey};
 use super::policy::{KeyLife, Rules, Standing};
 use super::service::Keeper;
 use super::store;
-use crate::db::{Authority, Db, Identity, Job, StoreError};
+use crate::db::{Authority, Db, Identity, Job, StoreError, chain};
 use crate::env::Env;
 use crate::secret::{DataKey, Keys, Sealing};
 
@@ -50,6 +50,22 @@ pub enum KeyRingError {
         /// Which.
         kid: String,
     },
+}
+
+/// For who does something else with the database, and needs the keys to it.
+impl From<KeyRingError> for StoreError {
+    fn from(error: KeyRingError) -> Self {
+        match error {
+            KeyRingError::Store(error) => error,
+            other => {
+                tracing::error!(detail = %chain(&other), "the signing keys can't be had");
+                Self::Corrupt {
+                    table: "identity.signing_key",
+                    what: "a ring that can't be loaded",
+                }
+            }
+        }
+    }
 }
 
 impl KeyRing {

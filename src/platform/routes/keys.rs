@@ -18,7 +18,7 @@ use crate::db::StoreError;
 use crate::http::problem::Problem;
 use crate::platform::{overseer, record};
 use crate::signing::policy::KeyLife;
-use crate::signing::ring::{self, KeyRingError};
+use crate::signing::ring;
 use crate::signing::service::{self as signing, Keeper};
 
 /// A key that is published.
@@ -109,9 +109,9 @@ pub async fn withdraw(
         keys: &app.keys,
         rules: signing::rules(&app.config),
     };
-    keeper.revoke(&kid).await.map_err(failed)?;
+    keeper.revoke(&kid).await.map_err(StoreError::from)?;
     // This process signs by the next key before it answers; the others follow by themselves.
-    app.reload_ring().await.map_err(failed)?;
+    app.reload_ring().await.map_err(StoreError::from)?;
     Ok(Json(WithdrawalBody {
         withdrawn_at: app.env.now(),
         is_published: is_published(&app, &kid).await?,
@@ -122,17 +122,4 @@ pub async fn withdraw(
 async fn is_published(app: &App, kid: &str) -> Result<bool, StoreError> {
     let lives = ring::lives(&app.db).await?;
     Ok(lives.iter().any(|key| key.kid == kid))
-}
-
-fn failed(error: KeyRingError) -> Problem {
-    match error {
-        KeyRingError::Store(error) => error.into(),
-        other => {
-            tracing::error!(detail = %crate::http::chain(&other), "a key was not withdrawn");
-            Problem::Store(StoreError::Corrupt {
-                table: "identity.signing_key",
-                what: "a ring that can't be loaded",
-            })
-        }
-    }
 }

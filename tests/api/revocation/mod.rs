@@ -6,6 +6,7 @@ mod plans;
 mod poll;
 mod resuming;
 mod ssf;
+mod stale_keys;
 mod standing;
 mod stream;
 mod verifier;

@@ -251,7 +251,7 @@ async fn a_partitioned_verifier_refuses_at_its_bound() {
     assert_eq!(statuses(stays.token()).await, [200; 3]);
     let told = verifier.feed_status().unwrap();
     assert_eq!(
-        (told.dropped, told.snapshots),
+        (told.unusable, told.snapshots),
         (0, 1),
         "it went on from where it was"
     );
@@ -295,5 +295,9 @@ async fn neither_a_restart_of_the_issuer_nor_of_the_verifier_loses_anything() {
         assert_eq!(verdict(one, stays.token()).await, Ok(()));
     }
     let told = verifier.feed_status().unwrap();
-    assert_eq!((told.dropped, told.snapshots), (0, 1), "no loss on the way");
+    assert_eq!(
+        (told.unusable, told.snapshots),
+        (0, 1),
+        "no loss on the way"
+    );
 }

@@ -85,7 +85,7 @@ pub(crate) struct Feed {
 #[derive(Default)]
 pub(super) struct Counts {
     pub(super) accepted: AtomicU64,
-    pub(super) dropped: AtomicU64,
+    pub(super) unusable: AtomicU64,
     pub(super) snapshots: AtomicU64,
     pub(super) connections: AtomicU64,
 }
@@ -105,8 +105,10 @@ pub struct FeedStatus {
     pub held: usize,
     /// Security event tokens taken since the verifier was built, those of snapshots included.
     pub accepted: u64,
-    /// Security event tokens that were not the issuer's, not for this API or not readable.
-    pub dropped: u64,
+    /// How often what came as a security event token could not be used: not the issuer's, not for
+    /// this API, not readable, or by a key that can't be had now. It is asked for again, and nothing
+    /// after it is taken before it: where this grows, the verifier is not current for long.
+    pub unusable: u64,
     /// Snapshots taken: one at the start, one for each loss.
     pub snapshots: u64,
     /// Streams opened.
@@ -207,7 +209,7 @@ impl Feed {
             position: self.position.load(Ordering::Acquire).checked_sub(1),
             held: self.revocations.len(),
             accepted: count(&self.counts.accepted),
-            dropped: count(&self.counts.dropped),
+            unusable: count(&self.counts.unusable),
             snapshots: count(&self.counts.snapshots),
             connections: count(&self.counts.connections),
         }
@@ -253,42 +255,39 @@ impl Feed {
     /// Everything that was revoked before `issuer_time` is known now.
     ///
     /// The issuer's clock and ours differ by the leeway at most; what it says to have said longer
-    /// ago was held up on its way.
+    /// ago was held up on its way. If it says to have said it later than now, one of the clocks is
+    /// wrong, and by so much it is not known how long it was on its way.
     pub(super) fn is_told_up_to(&self, issuer_time: OffsetDateTime) {
         let now = Moment::now(&*self.whose.clock);
-        let ago = Duration::try_from(now.wall() - issuer_time).unwrap_or_default();
+        let ago = (now.wall() - issuer_time).unsigned_abs();
         self.told.note(now, ago.saturating_sub(LEEWAY));
         self.revocations.forget(now.wall().unix_timestamp());
         self.first
             .send_if_modified(|is_told| !std::mem::replace(is_told, true));
     }
 
-    /// Takes one security event token. One that is not good is dropped and counted.
+    /// Takes one security event token.
     ///
     /// # Errors
-    /// [`VerifyError::KeysUnavailable`]: it can't be told now whether it is good.
+    /// Why it can't be used, whatever it is. Only the issuer writes here, so what it stands for may
+    /// be a revocation: signed by a key newer than those that are known here, or by a process that
+    /// has not heard yet that its key was withdrawn. It must not be passed over.
     /// [`VerifyError::RevocationsStale`]: there is no room for what it says.
     pub(super) async fn take(&self, token: &str) -> Result<(), VerifyError> {
-        match self.read(token).await {
-            Ok(revoked) => {
-                self.counts.accepted.fetch_add(1, Ordering::Relaxed);
-                revoked.map_or(Ok(()), |revoked| self.apply(revoked))
-            }
-            Err(VerifyError::KeysUnavailable) => Err(VerifyError::KeysUnavailable),
-            Err(error) => {
-                tracing::warn!(%error, "a security event token was dropped");
-                self.counts.dropped.fetch_add(1, Ordering::Relaxed);
-                Ok(())
-            }
-        }
+        let revoked = self.read(token).await.inspect_err(|error| {
+            tracing::warn!(%error, "a security event token can't be used: asking for it again");
+            self.counts.unusable.fetch_add(1, Ordering::Relaxed);
+        })?;
+        self.counts.accepted.fetch_add(1, Ordering::Relaxed);
+        revoked.map_or(Ok(()), |revoked| self.apply(revoked))
     }
 
     async fn read(&self, token: &str) -> Result<Option<Revoked>, VerifyError> {
         let Whose {
             issuer,
             audience,
-            clock,
             keys,
+            ..
         } = &self.whose;
         let token = UnverifiedToken::parse(token, SECURITY_EVENT)?;
         let signed_by = [Mark::Key(token.kid.as_str().into()).into()];
@@ -297,7 +296,7 @@ impl Feed {
         }
         match keys.signer(&token).await {
             // Perhaps a key newer than the set. Only the issuer writes here, so it may be asked at
-            // once, and what it does not say must not lose what it tells.
+            // once.
             Err(VerifyError::UnknownKey) if keys.age().is_none_or(|age| age > JUST_NOW) => {
                 if !keys.refresh().await {
                     return Err(VerifyError::KeysUnavailable);
@@ -306,12 +305,7 @@ impl Feed {
             }
             signed => drop(signed?),
         }
-        set::read(
-            &token.payload,
-            issuer,
-            audience,
-            clock.now().unix_timestamp(),
-        )
+        set::read(&token.payload, issuer, audience)
     }
 
     fn apply(&self, revoked: Revoked) -> Result<(), VerifyError> {

@@ -40,7 +40,7 @@ pub(super) struct Follower {
 enum Left {
     /// The verifier is gone.
     Deserted,
-    /// The connection broke, or what was said can't be judged now: go on from the same position.
+    /// The connection broke, or what was said can't be used: go on from the same position.
     Broken(String),
     /// Something was missed.
     Lost(&'static str),

@@ -85,6 +85,16 @@ impl TestIssuer {
         self.feed.publish(set.into(), false)
     }
 
+    /// From now on says this at that position, to whoever comes back to it: an issuer signs anew
+    /// whenever it is asked.
+    pub fn republish(&self, position: u64, set: impl Into<String>) {
+        let mut log = self.feed.log();
+        let said = log.sets.iter_mut().find(|said| said.position == position);
+        if let Some(said) = said {
+            said.set = set.into();
+        }
+    }
+
     /// Publishes a security event token and loses the message on its way. It is in the next
     /// snapshot. Gives its position.
     pub fn publish_lost(&self, set: impl Into<String>) -> u64 {

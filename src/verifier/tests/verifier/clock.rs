@@ -33,19 +33,27 @@ impl Clock for FixedClock {
 #[derive(Clone, Copy)]
 pub(crate) struct TokioClock {
     start: Instant,
+    ahead: Duration,
 }
 
 impl TokioClock {
     pub(crate) fn new() -> Self {
         Self {
             start: Instant::now(),
+            ahead: Duration::ZERO,
         }
+    }
+
+    /// A clock that says so many seconds more than this one.
+    pub(crate) fn ahead(self, seconds: i64) -> Self {
+        let ahead = self.ahead + Duration::seconds(seconds);
+        Self { ahead, ..self }
     }
 }
 
 impl Clock for TokioClock {
     fn now(&self) -> OffsetDateTime {
         let passed = Duration::try_from(self.start.elapsed()).expect("in range");
-        OffsetDateTime::from_unix_timestamp(1_790_000_000).expect("in range") + passed
+        OffsetDateTime::from_unix_timestamp(1_790_000_000).expect("in range") + passed + self.ahead
     }
 }

@@ -22,4 +22,5 @@ mod served;
 mod size;
 mod stale;
 mod tenants;
+mod unusable;
 mod verifying;
