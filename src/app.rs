@@ -80,6 +80,7 @@ impl App {
         let ring = KeyRing::load(&db, &env, &keys, signing::rules(&config)).await?;
         let hasher = Hasher::new(config.password.parallelism, config.password.queue);
         let ring = RwLock::new(Arc::new(ring));
+        let feed = Feed::beside(config.limits.requests);
         Ok(Self {
             inner: Arc::new(Parts {
                 config,
@@ -95,7 +96,7 @@ impl App {
                 rotations: Arc::new(Gathered::returning()),
                 issues: Issues::default(),
                 redemptions: Redemptions::default(),
-                feed: Feed::default(),
+                feed,
                 ring,
                 ring_reading,
                 ring_changed: watch::Sender::new(0),

@@ -8,16 +8,25 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use time::OffsetDateTime;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::model::{Event, Fleet, Kind};
+use super::places::{Places, Taking};
 use super::service;
 use crate::app::App;
 use crate::db::{Listening, StoreError, chain};
+use crate::ids::ClientId;
 
 /// Subscribers of one process.
-pub const MOST_SUBSCRIBERS: usize = 1000;
+const MOST_SUBSCRIBERS: usize = 1000;
+/// A poll that waits takes a seat from other requests all the while, whether or not its client is
+/// still there: in all they have one of so many seats.
+const SEATS_FOR_ONE_THAT_WAITS: u32 = 8;
+/// More than so many in any case are not needed: who waits is there for receivers, which are few.
+const MOST_WAITING: u32 = 32;
+/// One that asks, and the one before it, which its client has left.
+const MOST_WAITING_OF_A_CLIENT: usize = 2;
 /// Events that are kept in memory; who is further behind reads the table for itself.
 const MOST_KEPT: usize = 10_000;
 /// What the triggers and the sequencer wake us by.
@@ -61,7 +70,7 @@ struct State {
 /// Somebody is told: as long as this is there, so is a reader.
 #[derive(Debug)]
 pub(crate) struct Place {
-    _among: Option<OwnedSemaphorePermit>,
+    _among: Option<Taking>,
     _own: Option<Arc<()>>,
 }
 
@@ -72,25 +81,27 @@ pub struct Feed {
     seen: watch::Sender<Seen>,
     is_begun: watch::Sender<bool>,
     is_over: watch::Sender<bool>,
-    places: Arc<Semaphore>,
+    subscribers: Arc<Places>,
+    waiting: Arc<Places>,
     /// Held once more by each place of the process's own API.
     own: Arc<()>,
 }
 
-impl Default for Feed {
-    fn default() -> Self {
+impl Feed {
+    /// The feed of a process that answers so many requests at once.
+    pub fn beside(seats: u32) -> Self {
+        let waiting = (seats / SEATS_FOR_ONE_THAT_WAITS).clamp(1, MOST_WAITING);
         Self {
             state: Mutex::default(),
             seen: watch::Sender::new(Seen::default()),
             is_begun: watch::Sender::new(false),
             is_over: watch::Sender::new(false),
             own: Arc::default(),
-            places: Arc::new(Semaphore::new(MOST_SUBSCRIBERS)),
+            subscribers: Places::new(MOST_SUBSCRIBERS, MOST_SUBSCRIBERS),
+            waiting: Places::new(waiting as usize, MOST_WAITING_OF_A_CLIENT),
         }
     }
-}
 
-impl Feed {
     /// Lets the process's own API follow: it serves. Until then that API asks the database about
     /// each token.
     pub fn begin(&self) {
@@ -115,7 +126,7 @@ impl Feed {
     /// How many are told now, and how many events were read for them so far.
     pub fn load(&self) -> (usize, u64) {
         let told = self.state().told;
-        (MOST_SUBSCRIBERS - self.places.available_permits(), told)
+        (self.subscribers.count() + self.waiting.count(), told)
     }
 
     /// The verifiers as they were last counted.
@@ -127,9 +138,18 @@ impl Feed {
         self.state().fleet = fleet;
     }
 
-    /// A place among the subscribers, if there is one, with a reader at work.
-    pub(super) fn join(&self, app: &App) -> Option<Place> {
-        let among = Arc::clone(&self.places).try_acquire_owned().ok()?;
+    /// A place among the subscribers for one of that client's, if there is one, with a reader at work.
+    pub(super) fn join(&self, app: &App, client: &ClientId) -> Option<Place> {
+        self.place(app, &self.subscribers, client)
+    }
+
+    /// The same among those who wait for an answer.
+    pub(super) fn wait(&self, app: &App, client: &ClientId) -> Option<Place> {
+        self.place(app, &self.waiting, client)
+    }
+
+    fn place(&self, app: &App, places: &Arc<Places>, client: &ClientId) -> Option<Place> {
+        let among = places.take(client)?;
         self.read(app);
         Some(Place {
             _among: Some(among),
@@ -210,7 +230,8 @@ impl Feed {
     /// Whether nobody is told any more; then there is no reader from now on.
     fn is_deserted(&self) -> bool {
         let mut state = self.state();
-        let nobody = self.places.available_permits() == MOST_SUBSCRIBERS
+        let nobody = self.subscribers.count() == 0
+            && self.waiting.count() == 0
             && Arc::strong_count(&self.own) == 1;
         if nobody {
             state.reader = None;

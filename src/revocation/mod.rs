@@ -14,6 +14,7 @@
 
 pub mod feed;
 pub mod model;
+mod places;
 pub mod policy;
 pub mod receiver;
 pub mod routes;

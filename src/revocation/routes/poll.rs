@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::receiver::{Denied, receiver};
 use crate::app::App;
-use crate::http::oauth_error::{OAuthError, OAuthErrorCode};
+use crate::http::oauth_error::OAuthError;
 use crate::oidc::scope::SSF_READ;
 use crate::revocation::model::Subscriber;
 use crate::revocation::receiver::service::{self, Poll, Polled};
@@ -84,21 +84,16 @@ async fn answer(app: &App, subscriber: &Subscriber, asked: Asked) -> Result<Poll
         // One that is no id of ours is of nothing that was sent.
         done_with: named.filter_map(|jti| jti.parse::<Uuid>().ok()).collect(),
     };
-    let waits = !asked.return_immediately && poll.most > 0;
+    let would_wait = !asked.return_immediately && poll.most > 0;
     let until = Instant::now() + LONGEST_WAIT;
-    let full = || {
-        OAuthError::new(
-            OAuthErrorCode::TemporarilyUnavailable,
-            "no place to wait in",
-        )
-    };
-    // Before it looks, so that nothing is missed between looking and waiting.
-    let place = waits.then(|| app.feed.join(app).ok_or_else(full));
-    let _place = place.transpose()?;
+    // Before it looks, so that nothing is missed between looking and waiting. Who has no place to
+    // wait in is answered at once: a seat is held until the answer.
+    let client = &subscriber.client;
+    let place = would_wait.then(|| app.feed.wait(app, client)).flatten();
     let mut seen = app.feed.seen();
     loop {
         let polled = service::poll(app, subscriber, &poll).await?;
-        if !waits || !polled.sets.is_empty() {
+        if place.is_none() || !polled.sets.is_empty() {
             return Ok(polled);
         }
         poll.done_with.clear();

@@ -47,7 +47,7 @@ async fn begin(app: &App, headers: &HeaderMap) -> Result<Messages, OAuthError> {
             "no place in the stream",
         )
     };
-    let place = app.feed.join(app).ok_or_else(full)?;
+    let place = app.feed.join(app, &subscriber.client).ok_or_else(full)?;
     let after = last_event_id(headers)?;
     let told = telling::begin(app, subscriber, place, after).await?;
     Ok(Messages(told))

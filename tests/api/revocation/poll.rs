@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{Stage, ask, kind, opened};
+use super::{Stage, ask, kind, opened, until};
 use crate::lab::Lab;
 use crate::oidc::Client;
 
@@ -125,5 +125,42 @@ async fn a_poll_that_can_t_be_read_is_refused() {
         let answer = ask(lab, &own, Method::POST, path, Some(wrong.clone())).await;
         assert_eq!(answer.status, 400, "{wrong}");
         assert_eq!(answer.json()["error"], "invalid_request");
+    }
+}
+
+/// DOS-10: a poll that waits takes a seat from everybody, also when its client is long gone. Of one
+/// client two wait, of all an eighth of the seats; the next is answered at once, and so is everybody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn few_wait_and_the_next_is_answered_at_once() {
+    let stage = Stage::new().await;
+    let lab = &stage.world.lab;
+    let [one, two, three] = [
+        stage.resource(stage.other.id, None).await,
+        stage.resource(stage.other.id, None).await,
+        stage.resource(stage.other.id, None).await,
+    ];
+    for client in [&one, &two, &three] {
+        let old = poll(lab, client, json!({})).await;
+        poll(lab, client, json!({ "ack": jtis(&old) })).await;
+    }
+    let node = lab
+        .second_node_with(|config| config.limits.requests = 24)
+        .await;
+    let waits = |client| poll(&node, client, json!({ "returnImmediately": false }));
+    let waiting = async { tokio::join!(waits(&one), waits(&one), waits(&two)) };
+    let count = || node.app.feed.load().0;
+    let others = async {
+        until("three wait", async || count() == 3).await;
+        for client in [&one, &two, &three] {
+            let answer = waits(client).await;
+            assert!(jtis(&answer).is_empty());
+            assert_eq!(answer["moreAvailable"], false);
+            assert_eq!(count(), 3, "those before it wait still");
+        }
+        suspend(&stage, 1).await;
+    };
+    let (told, ()) = tokio::join!(waiting, others);
+    for answer in [told.0, told.1, told.2] {
+        assert_eq!(jtis(&answer).len(), 1);
     }
 }

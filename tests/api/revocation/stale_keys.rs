@@ -53,14 +53,21 @@ async fn nothing_is_told_by_a_key_that_is_withdrawn() {
         let sets = sets(&node, &api, asked).await;
         // By the keys of now, which are the lab's.
         let kinds: Vec<_> = sets.iter().map(|set| kind(&opened(lab, set))).collect();
-        assert!(kinds.contains(&"key-revoked".to_owned()), "{asked}: {kinds:?}");
+        assert!(
+            kinds.contains(&"key-revoked".to_owned()),
+            "{asked}: {kinds:?}"
+        );
     }
     // The past, that its reader never read; and what is new to one that began after it.
     for begins_before in [true, false] {
         let node = lab.second_node().await;
         let before = head(lab).await;
         stage.withdraw_key().await;
-        let after = if begins_before { before } else { head(lab).await };
+        let after = if begins_before {
+            before
+        } else {
+            head(lab).await
+        };
         let mut ear = Ear::at(&node, &api, Some(after)).await;
         if begins_before {
             assert_eq!(kind(&ear.set(lab).await.1), "key-revoked");
