@@ -20,6 +20,8 @@ use crate::ids::ClientId;
 
 /// Subscribers of one process.
 const MOST_SUBSCRIBERS: usize = 1000;
+/// An API has a stream for each of its own processes. Ten such clients together still find places.
+const MOST_SUBSCRIBERS_OF_A_CLIENT: usize = 100;
 /// A poll that waits takes a seat from other requests all the while, whether or not its client is
 /// still there: in all they have one of so many seats.
 const SEATS_FOR_ONE_THAT_WAITS: u32 = 8;
@@ -97,7 +99,7 @@ impl Feed {
             is_begun: watch::Sender::new(false),
             is_over: watch::Sender::new(false),
             own: Arc::default(),
-            subscribers: Places::new(MOST_SUBSCRIBERS, MOST_SUBSCRIBERS),
+            subscribers: Places::new(MOST_SUBSCRIBERS, MOST_SUBSCRIBERS_OF_A_CLIENT),
             waiting: Places::new(waiting as usize, MOST_WAITING_OF_A_CLIENT),
         }
     }

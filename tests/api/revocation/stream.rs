@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::json;
 
-use super::{Ear, Stage, ask, head, kind};
+use super::{Ear, Stage, ask, head, kind, until};
 use crate::lab::cluster::tell;
 
 /// What a person does on her account page is at the verifier a moment after it is committed.
@@ -150,4 +150,27 @@ async fn a_stream_goes_on_beyond_the_bounds_of_answers_and_ends_with_the_process
     }
     node.app.feed.end();
     assert!(ear.message().await.is_none(), "it ends");
+}
+
+/// One client's processes have so many streams at a server, and leave the others theirs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_takes_its_own_places_and_no_others() {
+    let stage = Stage::new().await;
+    let lab = &stage.world.lab;
+    let (own, other) = (stage.platforms().await, stage.platforms().await);
+    let mut ears = Vec::new();
+    for _ in 0..100 {
+        ears.push(Ear::at(lab, &own, None).await);
+    }
+    let refused = ask(lab, &own, Method::GET, "/revocations", None).await;
+    assert_eq!(refused.status, 503, "{}", refused.body);
+    assert_eq!(refused.json()["error"], "temporarily_unavailable");
+    Ear::now(lab, &other).await;
+    until("the other one has gone again", async || {
+        lab.app.feed.load().0 == 100
+    })
+    .await;
+    drop(ears.pop());
+    until("a place is free", async || lab.app.feed.load().0 == 99).await;
+    Ear::now(lab, &own).await;
 }
