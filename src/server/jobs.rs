@@ -119,11 +119,7 @@ pub(super) fn start(app: &App, certificates: Option<Arc<Certificates>>, hangups:
         revocation::sequence(&app).await?;
         Ok(())
     });
-    let pusher = Pusher::new();
-    jobs.each("receivers", PUSHING, move |app| {
-        let pusher = pusher.clone();
-        async move { Ok(push_all(&app, &pusher).await?) }
-    });
+    jobs.tell_receivers();
     jobs.each("verifiers", FLEET_COUNT, async |app| {
         revocation::fleet(&app).await?;
         Ok(())
@@ -181,6 +177,16 @@ impl Jobs {
         self.running.spawn(async move {
             let told = |end| app.metrics.job_ran(name, end, app.env.now());
             again(name, pauses, || work(app.clone()), told).await;
+        });
+    }
+
+    /// Receivers that are slow, or silent, go on beside those that come after.
+    fn tell_receivers(&mut self) {
+        let pusher = Pusher::new();
+        let telling = Arc::new(Mutex::new(JoinSet::new()));
+        self.each("receivers", PUSHING, move |app| {
+            let (pusher, telling) = (pusher.clone(), Arc::clone(&telling));
+            async move { Ok(push_all(&app, &pusher, &mut *telling.lock().await).await?) }
         });
     }
 

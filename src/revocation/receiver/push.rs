@@ -128,22 +128,29 @@ fn place(subscriber: &Subscriber) -> String {
     format!("revocation.receiver.push_authorization {tenant} {client}")
 }
 
-/// Tells every receiver that something waits for. Repeatable, on every server at once.
+/// Begins to tell every receiver that something waits for, each in a task of its own: one that is
+/// slow, or can't be told, keeps nobody else. Repeatable at any moment, on every server at once.
 ///
 /// # Errors
-/// [`StoreError`]; what one receiver does not take is no error, and tried again later.
-pub async fn push_all(app: &App, pusher: &Pusher) -> Result<(), StoreError> {
+/// [`StoreError`]: it is not known who waits. What one receiver does not take is no error, and tried
+/// again later.
+pub async fn push_all(
+    app: &App,
+    pusher: &Pusher,
+    telling: &mut JoinSet<()>,
+) -> Result<(), StoreError> {
+    while telling.try_join_next().is_some() {}
     sequence(app).await?;
     let now = app.env.now();
     let claim = async |tx: &mut Tx<Identity>| store::claim_due(tx, now, now + LEASE).await;
-    let due = app.db.run(job(), claim).await?;
-    let mut telling = JoinSet::new();
-    for due in due {
+    for due in app.db.run(job(), claim).await? {
         let (app, pusher) = (app.clone(), pusher.clone());
-        telling.spawn(async move { push_to(&app, &pusher, &due).await });
-    }
-    while let Some(told) = telling.join_next().await {
-        told.expect("telling does not panic")?;
+        telling.spawn(async move {
+            if let Err(error) = push_to(&app, &pusher, &due).await {
+                let detail = chain(&error);
+                tracing::error!(client = %due.client, %detail, "a receiver can't be told");
+            }
+        });
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ mod causes;
 mod own_api;
 mod plans;
 mod poll;
+mod push;
 mod resuming;
 mod ssf;
 mod stale_keys;

@@ -1,43 +1,34 @@
 //! OpenID Shared Signals Framework 1.0: a receiver manages its stream, and is given what it asked
 //! for. Along the lines of the foundation's `openid-ssf-transmitter-caep-test-plan`.
 
-use std::net::Ipv4Addr;
-use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, Mutex};
-
-use axum::Router;
-use axum::extract::State;
-use axum::routing::post;
-use http::{HeaderMap, Method, StatusCode};
+use http::Method;
 use lanyard::oidc::client::ClientKind;
-use lanyard::revocation::receiver::push::{Pusher, push_all};
 use serde_json::{Value, json};
-use time::Duration;
-use tokio::net::TcpListener;
 
 use super::{Stage, ask, kind, opened};
 use crate::lab::Answer;
 use crate::oidc::Client;
 
 const SESSION_REVOKED: &str = "https://schemas.openid.net/secevent/caep/event-type/session-revoked";
-const VERIFICATION: &str = "https://schemas.openid.net/secevent/ssf/event-type/verification";
+pub(super) const VERIFICATION: &str =
+    "https://schemas.openid.net/secevent/ssf/event-type/verification";
 
-struct Receiver<'a> {
+pub(super) struct Receiver<'a> {
     stage: &'a Stage,
-    client: Client,
+    pub(super) client: Client,
 }
 
 impl<'a> Receiver<'a> {
-    async fn of(stage: &'a Stage) -> Self {
+    pub(super) async fn of(stage: &'a Stage) -> Self {
         let client = stage.resource(stage.world.clinic.id, None).await;
         Self { stage, client }
     }
 
-    async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+    pub(super) async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
         ask(&self.stage.world.lab, &self.client, method, path, body).await
     }
 
-    async fn polled(&self, acknowledged: &[&Value]) -> Vec<Value> {
+    pub(super) async fn polled(&self, acknowledged: &[&Value]) -> Vec<Value> {
         let body = json!({ "returnImmediately": true, "ack": acknowledged });
         let answer = self
             .ask(Method::POST, "/revocations/poll", Some(body))
@@ -48,7 +39,7 @@ impl<'a> Receiver<'a> {
         sets.map(|set| opened(&self.stage.world.lab, set)).collect()
     }
 
-    async fn end_session_and_membership(&self) {
+    pub(super) async fn end_session_and_membership(&self) {
         let world = &self.stage.world;
         self.stage
             .sql(&format!(
@@ -229,7 +220,7 @@ async fn a_stream_proves_that_it_works() {
     assert_eq!(asked.status, 404);
 }
 
-fn push_to(endpoint: &str, header: &str) -> Value {
+pub(super) fn push_to(endpoint: &str, header: &str) -> Value {
     json!({ "delivery": {
         "method": "urn:ietf:rfc:8935", "endpoint_url": endpoint, "authorization_header": header,
     } })
@@ -311,139 +302,4 @@ async fn a_receiver_manages_its_stream_by_a_token_of_its_own() {
         .ask_by(&manages, Method::GET, path, &json!({}))
         .await;
     assert_eq!(refused.status, 401, "disabled");
-}
-
-/// What a receiver was sent, and with which status it answers.
-#[derive(Clone, Default)]
-struct Inbox {
-    got: Arc<Mutex<Vec<(HeaderMap, String)>>>,
-    answers: Arc<AtomicU16>,
-}
-
-impl Inbox {
-    async fn open() -> (Self, String) {
-        let inbox = Self::default();
-        inbox.answer(202);
-        let router = Router::new()
-            .route("/sets", post(take))
-            .with_state(inbox.clone());
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        (inbox, format!("http://127.0.0.1:{port}/sets"))
-    }
-
-    fn answer(&self, status: u16) {
-        self.answers.store(status, Ordering::SeqCst);
-    }
-
-    /// What came since last asked.
-    fn take(&self) -> Vec<(HeaderMap, String)> {
-        std::mem::take(&mut *self.got.lock().unwrap())
-    }
-}
-
-async fn take(State(inbox): State<Inbox>, headers: HeaderMap, set: String) -> StatusCode {
-    inbox.got.lock().unwrap().push((headers, set));
-    StatusCode::from_u16(inbox.answers.load(Ordering::SeqCst)).unwrap()
-}
-
-/// RFC 8935: each set in order, with the receiver's own header, until it is taken, and not once
-/// more; what can't be used is not sent again. The header is shown to nobody.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_wants_to_be_told_is_told_until_it_takes_it() {
-    let stage = Stage::new().await;
-    let lab = &stage.world.lab;
-    let receiver = Receiver::of(&stage).await;
-    let (inbox, address) = Inbox::open().await;
-    let wanted = push_to(&address, "Bearer of-the-receiver");
-    let made = receiver
-        .ask(Method::POST, "/ssf/stream", Some(wanted))
-        .await;
-    assert_eq!(made.status, 201, "{}", made.body);
-    assert!(!made.body.contains("of-the-receiver"));
-    let made = made.json();
-    let shown = json!({ "method": "urn:ietf:rfc:8935", "endpoint_url": address });
-    assert_eq!(made["delivery"], shown);
-    let sealed: Vec<u8> = sqlx::query_scalar(
-        "select push_authorization_sealed from revocation.receiver where client_id = $1",
-    )
-    .bind(&receiver.client.id)
-    .fetch_one(&mut lab.database.superuser().await)
-    .await
-    .unwrap();
-    assert!(!sealed.windows(15).any(|piece| piece == b"of-the-receiver"));
-    let pusher = Pusher::new();
-    let told = async || {
-        push_all(&lab.app, &pusher).await.unwrap();
-        let got = inbox.take();
-        for (headers, _) in &got {
-            assert_eq!(headers["content-type"], "application/secevent+jwt");
-            assert_eq!(headers["authorization"], "Bearer of-the-receiver");
-        }
-        let opened = got.iter().map(|(_, set)| opened(lab, &json!(set)));
-        opened.collect::<Vec<_>>()
-    };
-    assert!(told().await.is_empty(), "from now on");
-    receiver.end_session_and_membership().await;
-    inbox.answer(503);
-    let first = told().await;
-    assert_eq!(first.len(), 1, "the next one waits for it");
-    assert!(told().await.is_empty(), "not at once again");
-    inbox.answer(202);
-    lab.clock.advance(Duration::SECOND);
-    let both = told().await;
-    // Signed anew, so `iat` is another's; all else is the same event (RFC 8417 §2.2).
-    let event = |set: &Value| [&set["jti"], &set["events"], &set["sub_id"]].map(Clone::clone);
-    assert_eq!(event(&both[0]), event(&first[0]), "the same event");
-    let kinds: Vec<_> = both.iter().map(kind).collect();
-    assert_eq!(kinds.last().unwrap(), "membership-revoked", "{kinds:?}");
-    assert!(told().await.is_empty());
-    assert!(receiver.polled(&[]).await.is_empty(), "it has all of it");
-
-    inbox.answer(400);
-    let wanted = json!({ "stream_id": made["stream_id"], "state": "mine" });
-    receiver
-        .ask(Method::POST, "/ssf/verify", Some(wanted))
-        .await;
-    let proof = told().await;
-    assert_eq!(proof[0]["events"][VERIFICATION]["state"], "mine");
-    inbox.answer(202);
-    assert!(told().await.is_empty(), "it could not use it");
-}
-
-/// One server tells a receiver at a time; while its stream is paused nobody does.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_several_servers_one_tells_a_receiver() {
-    let stage = Stage::new().await;
-    let lab = &stage.world.lab;
-    let other = lab.second_node().await;
-    let receiver = Receiver::of(&stage).await;
-    let (inbox, address) = Inbox::open().await;
-    let wanted = push_to(&address, "Bearer x");
-    let made = receiver
-        .ask(Method::POST, "/ssf/stream", Some(wanted))
-        .await
-        .json();
-    let set_status = async |status: &str| {
-        let wanted = json!({ "stream_id": made["stream_id"], "status": status });
-        let set = receiver
-            .ask(Method::POST, "/ssf/status", Some(wanted))
-            .await;
-        assert_eq!(set.status, 200, "{}", set.body);
-    };
-    set_status("paused").await;
-    receiver.end_session_and_membership().await;
-    let pusher = Pusher::new();
-    let both = async || {
-        let (one, two) = tokio::join!(push_all(&lab.app, &pusher), push_all(&other.app, &pusher));
-        one.unwrap();
-        two.unwrap();
-        inbox.take().len()
-    };
-    assert_eq!(both().await, 0, "paused");
-    set_status("enabled").await;
-    let owed = receiver.polled(&[]).await.len();
-    assert!(owed > 0);
-    assert_eq!(both().await, owed, "each set once");
 }
