@@ -31,5 +31,5 @@ pub use model::{
 };
 pub use reference::{Explanation, explain, reference};
 pub(crate) use serving::half_the_cores;
-pub use serving::{Limits, Proxy, Shutdown, Tls};
+pub use serving::{Limits, Proxy, Receivers, Shutdown, Tls};
 pub(crate) use value::duration;

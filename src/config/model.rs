@@ -13,7 +13,7 @@ use url::Url;
 use super::audit::Audit;
 use super::lifetimes::Lifetimes;
 use super::mail::Mail;
-use super::serving::{Limits, Proxy, Shutdown, Tls};
+use super::serving::{Limits, Proxy, Receivers, Shutdown, Tls};
 use crate::db::embedded::privilege;
 
 /// Everything an operator may say. Valid once [`super::Effective::load`] returned it.
@@ -31,6 +31,8 @@ pub struct Config {
     pub tls: Tls,
     /// The proxies in front.
     pub proxy: Proxy,
+    /// Who is told what ends.
+    pub receivers: Receivers,
     /// What clients may take.
     pub limits: Limits,
     /// How the process ends.
@@ -312,6 +314,7 @@ impl Default for Config {
             },
             tls: Tls::default(),
             proxy: Proxy::default(),
+            receivers: Receivers::default(),
             limits: Limits::default(),
             shutdown: Shutdown::default(),
             state_dir,

@@ -38,6 +38,13 @@ impl Proxy {
     }
 }
 
+/// Receivers of shared signals that want to be told.
+#[derive(Clone, Debug, Default)]
+pub struct Receivers {
+    /// Where they may be told beside public addresses.
+    pub networks: Vec<IpNet>,
+}
+
 /// Bounds of one face: connections, requests, and how long a client may take.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -139,6 +146,14 @@ pub(super) const SETTINGS: &[Setting] = &[
             may come by an address that is no loopback.",
         kind: Kind::Networks {
             at: |c| &mut c.proxy.trusted,
+        },
+    },
+    Setting {
+        key: "receivers.networks",
+        meaning: "Networks inside, as in 10.0.0.0/8, in which receivers of security events may be \
+            told (RFC 8935): an address that is not public is called in none but these.",
+        kind: Kind::Networks {
+            at: |c| &mut c.receivers.networks,
         },
     },
     Setting {

@@ -23,6 +23,7 @@ use crate::metrics::JobEnd;
 use crate::oidc::family::sweep as families;
 use crate::retention::service as retention;
 use crate::revocation::receiver::push::{Pusher, push_all};
+use crate::revocation::receiver::reach::Reach;
 use crate::revocation::service as revocation;
 use crate::signing::ring;
 
@@ -182,7 +183,7 @@ impl Jobs {
 
     /// Receivers that are slow, or silent, go on beside those that come after.
     fn tell_receivers(&mut self) {
-        let pusher = Pusher::new();
+        let pusher = Pusher::within(Reach::of(&self.app.config));
         let telling = Arc::new(Mutex::new(JoinSet::new()));
         self.each("receivers", PUSHING, move |app| {
             let (pusher, telling) = (pusher.clone(), Arc::clone(&telling));

@@ -5,8 +5,10 @@
 //! 1. A receiver has one stream at most, its client's own; without one it polls for everything.
 //! 2. Nothing is sent out in a transaction; what was sent twice is the same set by the same `jti`.
 //! 3. What was acknowledged is not given again; what was not is, in order.
+//! 4. Nobody is told at an address that is not public, unless the operator named its network.
 
 pub mod model;
 pub mod push;
+pub mod reach;
 pub mod service;
 mod store;

@@ -10,9 +10,11 @@ use http::StatusCode;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use time::Duration as Span;
 use tokio::task::JoinSet;
+use url::Url;
 use uuid::Uuid;
 
 use super::model::{Delivery, Due};
+use super::reach::Reach;
 use super::service::{Poll, poll, resource_server};
 use super::store;
 use crate::app::App;
@@ -33,9 +35,13 @@ const LONGEST_PAUSE: Span = Span::minutes(5);
 /// Of the header that a receiver wants to see.
 const LONGEST_HEADER: usize = 1000;
 
-/// What goes out to receivers. Follows no redirect: where they may be told is what they said.
+/// What goes out to receivers. Follows no redirect and asks no proxy: where they may be told is what
+/// they said, as far as that is within reach.
 #[derive(Clone, Debug)]
-pub struct Pusher(reqwest::Client);
+pub struct Pusher {
+    client: reqwest::Client,
+    reach: Reach,
+}
 
 /// What became of one set.
 enum Pushed {
@@ -47,22 +53,29 @@ enum Pushed {
 
 impl Pusher {
     /// One with its own connections.
-    pub fn new() -> Self {
+    pub fn within(reach: Reach) -> Self {
         // Whoever came first has installed the same one.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .dns_resolver(reach.clone())
             .timeout(PATIENCE)
             .user_agent(concat!("lanyard/", env!("CARGO_PKG_VERSION")))
             .build()
             .expect("a TLS provider is installed");
-        Self(client)
+        Self { client, reach }
     }
 
     async fn push(&self, endpoint: &str, authorization: Option<&HeaderValue>, set: &str) -> Pushed {
+        // One without a name is not looked up.
+        let address = Url::parse(endpoint).ok();
+        let Some(address) = address.filter(|address| self.reach.allows(address)) else {
+            return Pushed::Failed("its address may not be told".to_owned());
+        };
         let mut request = self
-            .0
-            .post(endpoint)
+            .client
+            .post(address)
             .header(CONTENT_TYPE, "application/secevent+jwt")
             .header(ACCEPT, "application/json")
             .body(set.to_owned());
@@ -82,17 +95,12 @@ impl Pusher {
     }
 }
 
-impl Default for Pusher {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 /// Push delivery to that address, with that `Authorization` header; `None` for an address or a
 /// header that is not used.
 ///
 /// `https` alone, so that only who has a certificate for the name is told; beside an issuer that is
-/// itself reached by plain `http`, as on a developer's machine, a loopback address too.
+/// itself reached by plain `http`, as on a developer's machine, a loopback address too. An address
+/// out of [`Reach`] is refused here, a name that means one when it is told.
 pub fn delivery(
     app: &App,
     subscriber: &Subscriber,
@@ -102,7 +110,8 @@ pub fn delivery(
     // Absolute, without a user or a fragment, and http on this machine alone.
     let address = RedirectUri::parse(endpoint).ok()?;
     let is_plain = address.is_http() && app.issuer().starts_with("http:");
-    if !(endpoint.starts_with("https:") || is_plain) {
+    let is_within = Url::parse(endpoint).is_ok_and(|url| Reach::of(&app.config).allows(&url));
+    if !(endpoint.starts_with("https:") || is_plain) || !is_within {
         return None;
     }
     let sealed = match authorization {

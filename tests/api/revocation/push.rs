@@ -10,6 +10,7 @@ use axum::routing::post;
 use http::{HeaderMap, Method, StatusCode};
 use lanyard::app::App;
 use lanyard::revocation::receiver::push::{Pusher, push_all};
+use lanyard::revocation::receiver::reach::Reach;
 use serde_json::json;
 use time::Duration;
 use tokio::net::TcpListener;
@@ -53,6 +54,11 @@ async fn take(State(inbox): State<Inbox>, headers: HeaderMap, set: String) -> St
     StatusCode::from_u16(inbox.answers.load(Ordering::SeqCst)).unwrap()
 }
 
+/// As the app's own process has it.
+fn pusher(app: &App) -> Pusher {
+    Pusher::within(Reach::of(&app.config))
+}
+
 /// One round, until everybody was told or was not.
 async fn round(app: &App, pusher: &Pusher) {
     let mut telling = JoinSet::new();
@@ -87,7 +93,7 @@ async fn who_wants_to_be_told_is_told_until_it_takes_it() {
     .await
     .unwrap();
     assert!(!sealed.windows(15).any(|piece| piece == b"of-the-receiver"));
-    let pusher = Pusher::new();
+    let pusher = pusher(&lab.app);
     let told = async || {
         round(&lab.app, &pusher).await;
         let got = inbox.take();
@@ -148,7 +154,7 @@ async fn of_several_servers_one_tells_a_receiver() {
     };
     set_status("paused").await;
     receiver.end_session_and_membership().await;
-    let pusher = Pusher::new();
+    let pusher = pusher(&lab.app);
     let both = async || {
         tokio::join!(round(&lab.app, &pusher), round(&other.app, &pusher));
         inbox.take().len()
@@ -182,7 +188,7 @@ async fn a_receiver_that_is_slow_or_broken_keeps_nobody_else() {
     stage
         .sql(&format!("{spoil} where client_id = '{}'", broken.client.id))
         .await;
-    let (pusher, telling) = (Pusher::new(), tokio::sync::Mutex::new(JoinSet::new()));
+    let (pusher, telling) = (pusher(app), tokio::sync::Mutex::new(JoinSet::new()));
     let thirds = format!("Bearer {}", third.client.id);
     let is_told = |ended: &str| {
         inbox.got.lock().unwrap().iter().any(|(headers, set)| {
@@ -215,4 +221,54 @@ async fn a_receiver_that_is_slow_or_broken_keeps_nobody_else() {
         .await;
     }
     assert!(silence.accept().await.is_ok(), "it was told first");
+}
+
+/// Server-side request forgery: by a name as by a number, nothing is called that is not public unless
+/// the operator named it. One that could be set before is not called either.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receiver_has_nothing_inside_called() {
+    let stage = Stage::new().await;
+    let lab = &stage.world.lab;
+    let inside = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = inside.local_addr().unwrap().port();
+    for host in ["localhost", "127.0.0.1"] {
+        let receiver = Receiver::of(&stage).await;
+        let wanted = push_to(&format!("https://{host}:{port}/sets"), "Bearer x");
+        let made = receiver
+            .ask(Method::POST, "/ssf/stream", Some(wanted))
+            .await;
+        assert_eq!(
+            made.status, 201,
+            "beside a developer's issuer: {}",
+            made.body
+        );
+    }
+    let receiver = Receiver::of(&stage).await;
+    for host in [
+        "10.0.0.1",
+        "169.254.169.254",
+        "[fd00::1]",
+        "[::ffff:192.168.0.1]",
+    ] {
+        let wanted = push_to(&format!("https://{host}/sets"), "Bearer x");
+        let refused = receiver
+            .ask(Method::POST, "/ssf/stream", Some(wanted))
+            .await;
+        assert_eq!(refused.status, 400, "{host}");
+    }
+    receiver.end_session_and_membership().await;
+    round(&lab.app, &Pusher::within(Reach::default())).await;
+    let called = async || {
+        let called = tokio::time::timeout(std::time::Duration::ZERO, inside.accept()).await;
+        called.is_ok()
+    };
+    assert!(!called().await, "nobody has called");
+    lab.clock.advance(Duration::SECOND);
+    // What is called speaks no TLS.
+    let calling = async {
+        for _ in 0..2 {
+            drop(inside.accept().await.unwrap());
+        }
+    };
+    tokio::join!(round(&lab.app, &pusher(&lab.app)), calling);
 }
