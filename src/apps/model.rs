@@ -63,6 +63,7 @@ impl Kind {
             ],
             Self::Platform => &[
                 "audit:read",
+                "audit:write",
                 "impersonation:read",
                 "impersonation:write",
                 "platform:read",

@@ -156,7 +156,7 @@ pub fn review(review: Review, names: &BTreeMap<String, String>) -> ReviewRow {
         event: review.event,
         who: review
             .subject
-            .map_or_else(|| "your clinic".to_owned(), known),
+            .map_or_else(|| "nobody known".to_owned(), known),
     }
 }
 

@@ -73,7 +73,7 @@ pub fn may_grant(
     let is_authorization = terms.basis == Basis::Caregiver;
     let is_too_long = terms
         .valid_until
-        .is_none_or(|until| until > from + AUTHORIZED_FOR);
+        .is_none_or(|until| until > from.saturating_add(AUTHORIZED_FOR));
     let findings = [
         (patient.account == proxy.account, "proxy"),
         (is_hers && !is_authorization, "basis"),

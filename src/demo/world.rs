@@ -194,8 +194,8 @@ pub const MEMBERS: [DemoMember; 14] = [
         clinic: PLATFORM.slug,
         roles: &["platform_support"],
         opens: Kind::Platform,
-        to_try: "Ask to act as somebody of a clinic: none lets you, until it says so. In the run \
-                 you did, as Ana.",
+        to_try: "Ask to act as somebody of a clinic: you may once the clinic, or the person, has \
+                 said yes. In the run you did, as Ana.",
     },
     DemoMember {
         login: "dana.whitfield@example.test",

@@ -212,6 +212,8 @@ impl Page for AccessesPage {
 pub struct ReviewsPage {
     /// Around it.
     pub around: Surroundings,
+    /// [`App::Console`] or [`App::Platform`].
+    pub app: App,
     /// Oldest first.
     pub reviews: Vec<ReviewRow>,
     /// Leads to later ones, if there are any.

@@ -12,6 +12,7 @@ use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use time::Duration;
@@ -164,7 +165,7 @@ pub(super) struct NoFields {}
 /// What each of our forms has.
 #[derive(Deserialize)]
 struct Token {
-    csrf: String,
+    csrf: SecretString,
 }
 
 impl<F: DeserializeOwned> FromRequest<RelyingParty> for Sent<F> {
@@ -179,7 +180,7 @@ impl<F: DeserializeOwned> FromRequest<RelyingParty> for Sent<F> {
         let body = body.map_err(IntoResponse::into_response)?;
         let request = || Request::from_parts(parts.clone(), Body::from(body.clone()));
         let token = Form::<Token>::from_request(request(), rp).await;
-        if !token.is_ok_and(|Form(Token { csrf })| door.browser.owns(rp, &csrf)) {
+        if !token.is_ok_and(|Form(Token { csrf })| door.browser.owns(rp, csrf.expose_secret())) {
             return Err(door.refuse(AppError::Forged));
         }
         match Form::from_request(request(), rp).await {

@@ -197,7 +197,7 @@ pub(super) async fn log(door: Door, Asked(query): Asked<LogQuery>) -> Answer {
 }
 
 /// Who is a member, by name; the platform's console knows no names.
-async fn names(rp: &RelyingParty, token: &str) -> BTreeMap<String, String> {
+pub(super) async fn names(rp: &RelyingParty, token: &str) -> BTreeMap<String, String> {
     if rp.kind() == Kind::Platform {
         return BTreeMap::new();
     }

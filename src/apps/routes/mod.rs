@@ -77,7 +77,6 @@ fn own_pages(kind: Kind) -> Router<RelyingParty> {
         Kind::Console => Router::new()
             .merge(log_pages())
             .route(paths::APP_ANNOUNCEMENT, post(announcement::announce))
-            .route(paths::APP_REVIEWS, get(reviews::list).post(reviews::sign))
             .route(
                 paths::APP_EMERGENCIES,
                 get(emergency::queue).post(emergency::review),
@@ -99,6 +98,7 @@ fn log_pages() -> Router<RelyingParty> {
         .route(paths::APP_LOG, get(log::log))
         .route(paths::APP_LOG_NEWS, get(log::news))
         .route(paths::APP_LOG_EXPORT, post(log::export))
+        .route(paths::APP_REVIEWS, get(reviews::list).post(reviews::sign))
 }
 
 /// The app's own host and its clinics' alone (TEN-01).

@@ -5,7 +5,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::door::{Answer, Asked, Door, Sent};
-use crate::apps::api::{ApiError, Members, told_or_refused};
+use super::log::names;
+use crate::apps::api::{ApiError, told_or_refused};
 use crate::apps::record::Reviews;
 use crate::apps::words;
 use crate::pages::{ReviewNotice, ReviewsPage, paths};
@@ -42,14 +43,13 @@ pub(super) async fn list(door: Door, Asked(query): Asked<ReviewsQuery>) -> Answe
     );
     let (api, token) = (door.rp.api(), inside.token());
     let reviews = api.get::<Reviews>(&path, token, false);
-    let members = api.get::<Members>("members", token, false);
-    let (reviews, members) = tokio::join!(reviews, members);
-    let names = members.map(words::names).unwrap_or_default();
+    let (reviews, names) = tokio::join!(reviews, names(&door.rp, token));
     let (given, refusal) = told_or_refused(reviews);
     let later = |next| format!("{}?after={next}", paths::APP_REVIEWS);
     let waiting = given.reviews.into_iter();
     Ok(door.show(&ReviewsPage {
         around: inside.around,
+        app: door.rp.kind(),
         reviews: waiting.map(|one| words::review(one, &names)).collect(),
         later_href: given.next.map(later),
         notice: query.notice(),

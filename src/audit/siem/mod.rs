@@ -23,7 +23,7 @@ enum Weight {
 fn weight(event: &str) -> Weight {
     match event.split_once('.').map(|(_, participle)| participle) {
         Some("replayed" | "reuse_detected") => Weight::Alarming,
-        Some("refused" | "rejected" | "throttled") => Weight::Refused,
+        Some("denied" | "refused" | "rejected" | "throttled") => Weight::Refused,
         _ => Weight::Usual,
     }
 }

@@ -211,8 +211,9 @@ pub(super) enum Keys {
         after_help = "Examples:\n  lanyard keys rotate\n  lanyard keys rotate --emergency ES256\n\n\
                             Without --emergency nothing is lost: the old keys are published until \
                             the last token that they signed has ended. With it, tokens by the \
-                            withdrawn keys are refused within seconds here, and within five \
-                            minutes by every verifier; sessions go on and give new tokens."
+                            withdrawn keys are refused within seconds here and by every verifier \
+                            that follows revocations, and within five minutes by the others; \
+                            sessions go on and give new tokens."
     )]
     Rotate {
         /// Withdraw a key at once: somebody else may have it. All keys of an algorithm by its name.

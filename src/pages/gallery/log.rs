@@ -77,6 +77,7 @@ fn reviews(words: Words, notice: Option<ReviewNotice>, count: u64) -> ReviewsPag
     };
     ReviewsPage {
         around: around(words, App::Console, Accent::Clay),
+        app: App::Console,
         reviews: (0..count).map(row).collect(),
         later_href: (count > 0).then(|| "/reviews?after=1".to_owned()),
         notice,

@@ -108,12 +108,13 @@ use Segment::{Any, Is, Not};
 
 /// What nobody does in another's name: permission keys, `module.resource.action`, with the reason.
 /// The one table; a route that asks for such a key refuses every actor.
-const NEVER_LENT: [([Segment; 3], &str); 13] = [
+const NEVER_LENT: [([Segment; 3], &str); 14] = [
     ([Is("account"), Any, Any], "her account is hers"),
     ([Any, Is("credential"), Any], "how she proves who she is"),
     ([Any, Is("factor"), Any], "how she proves who she is"),
     ([Is("consent"), Any, Any], "what she agrees to"),
     ([Any, Is("consent"), Any], "what she agrees to"),
+    ([Any, Is("impersonation"), Any], "no chain: RFC 8693 §4.1"),
     ([Is("impersonation"), Any, Any], "no chain: RFC 8693 §4.1"),
     ([Any, Is("delegation"), Any], "who may act for whom"),
     ([Any, Is("role"), Not("read")], "who may do what"),
@@ -169,6 +170,7 @@ mod tests {
             "consent.client.write",
             "tenancy.consent.read",
             "impersonation.grant.write",
+            "support.impersonation.approve",
             "tenancy.delegation.read",
             "tenancy.role.write",
             "tenancy.member.write",

@@ -384,3 +384,47 @@ async fn the_fleet_is_shown_and_who_is_behind_is_marked() {
             .contains("2 heard within a day, 1 of them behind or silent.")
     );
 }
+
+/// 45 CFR 164.308(a)(5)(ii)(C): guesses are made before a clinic is known; they wait for who runs
+/// the platform, who signs them off once, on the record.
+#[tokio::test]
+async fn guesses_wait_for_who_runs_the_platform() {
+    let platform = Platform::new().await;
+    let lab = platform.lab();
+    for _ in 0..11 {
+        let guesser = lab.browser();
+        guesser
+            .sign_in(&platform.sam.login, "a wrong password")
+            .await;
+    }
+    Logs::of(&lab.app).sequence().await.unwrap();
+    let dana = platform.seat(&platform.dana).await;
+    let queue = "What waits for your eyes";
+    let page = platform.page(&dana, "/reviews", queue).await;
+    assert!(
+        page.body.contains("Somebody guesses: nobody known"),
+        "{}",
+        page.body
+    );
+    let form = page.body.split("id=\"sign-").nth(1).unwrap();
+    let form = format!("sign-{}", form.split('"').next().unwrap());
+    let verdict = [("verdict", "incident")];
+    let signed = platform
+        .send(&dana, &page, &form, &verdict)
+        .await
+        .page(queue);
+    assert!(signed.body.contains("Signed off."), "{}", signed.body);
+    assert!(!signed.body.contains(&form));
+    let told = platform.told("review.signed").await;
+    assert_eq!(told[0].0, Some(platform.danas));
+    assert_eq!(told[0].1["verdict"], "incident");
+
+    // Support looks at nobody's guesses.
+    let sam = platform.seat(&platform.sam).await;
+    let seen = sam.everywhere(&platform.at("/reviews")).await;
+    assert!(
+        seen.body.contains("your role does not open"),
+        "{}",
+        seen.body
+    );
+}

@@ -104,8 +104,8 @@ async fn administrators_answer_in_their_console_see_what_is_opened_and_end_it() 
     assert_eq!(platform.stored(&second).await.0, "refused");
 }
 
-/// A compliance lead sees it all and answers nothing; a nurse sees nothing; no letter goes to who is
-/// to be acted for, or to who administers no more.
+/// A compliance lead sees it all and answers nothing; a nurse sees nothing; letters go to
+/// administrators alone.
 #[tokio::test]
 async fn who_does_not_administer_is_not_asked() {
     let platform = Platform::new().await;

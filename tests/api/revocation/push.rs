@@ -11,7 +11,7 @@ use http::{HeaderMap, Method, StatusCode};
 use lanyard::app::App;
 use lanyard::revocation::receiver::push::{Pusher, push_all};
 use lanyard::revocation::receiver::reach::Reach;
-use serde_json::json;
+use serde_json::{Value, json};
 use time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -270,5 +270,6 @@ async fn a_receiver_has_nothing_inside_called() {
             drop(inside.accept().await.unwrap());
         }
     };
-    tokio::join!(round(&lab.app, &pusher(&lab.app)), calling);
+    let pusher = pusher(&lab.app);
+    tokio::join!(round(&lab.app, &pusher), calling);
 }

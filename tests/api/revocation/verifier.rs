@@ -159,7 +159,7 @@ async fn verdict(verifier: &Verifier, token: &str) -> Result<(), VerifyError> {
     verifier.verify(token).await.map(drop)
 }
 
-/// Issue 4: a sign-out, a refresh token used twice, a role that is taken away and a client's own
+/// JWT-22: a sign-out, a refresh token used twice, a role that is taken away and a client's own
 /// revocation reach the guide's API, each by itself; who stays is let in all the while.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_ends_reaches_an_api() {
@@ -237,7 +237,7 @@ async fn a_partitioned_verifier_refuses_at_its_bound() {
         ]
     };
     assert_eq!(statuses(goes.token()).await, [200; 3], "within the bound");
-    // The bound and the leeway: the issuer's last word before the cut, repeated, is too old as well.
+    // The bound and the leeway: the issuer's last word before the cut, repeated, is too old too.
     lab.clock.advance(Duration::seconds(36));
     for visitor in [&goes, &stays] {
         assert_eq!(statuses(visitor.token()).await, [503, 503, 200], "past it");

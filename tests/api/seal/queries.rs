@@ -80,8 +80,8 @@ fn value(sql: &str, n: usize, kind: &str) -> String {
     }
 }
 
-/// RLS-30: each is A's transaction and B's ids. Kept, not rolled back; nothing of B comes back and
-/// nothing of B is changed.
+/// RLS-30, TEN-12: each is A's transaction and B's ids. Kept, not rolled back; nothing of B comes
+/// back and nothing of B is changed.
 #[tokio::test]
 async fn every_query_with_another_tenants_ids_finds_and_changes_nothing() {
     let database = plant().await;

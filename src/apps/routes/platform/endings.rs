@@ -125,7 +125,7 @@ fn key(key: SigningKey) -> KeyRow {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub(super) struct EndFields {
     clinic: String,
     again: String,
