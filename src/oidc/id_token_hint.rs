@@ -1,5 +1,7 @@
 //! Our own ID tokens, given back as a hint: an expired one is good (OIDC RP-Initiated Logout §2).
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use uuid::Uuid;
@@ -33,6 +35,22 @@ struct Claims {
     tid: TenantId,
     /// Whatever its shape.
     act: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct Acting {
+    iss: String,
+    #[serde(rename = "act")]
+    _act: IgnoredAny,
+}
+
+/// Whether a text that [`read`] does not take says that it is an ID token of ours under `act`:
+/// forged, or signed by a key that is published no more. Nothing of it is believed, but that nobody
+/// who is signed in here is meant by it.
+pub fn says_somebody_acts(app: &App, token: &str) -> bool {
+    let payload = token.split('.').nth(1).unwrap_or_default();
+    let payload = URL_SAFE_NO_PAD.decode(payload).unwrap_or_default();
+    serde_json::from_slice(&payload).is_ok_and(|Acting { iss, .. }| iss == app.issuer())
 }
 
 /// Reads a hint; `None` unless one of our published keys signed it as an ID token of ours.

@@ -26,7 +26,7 @@ use crate::oidc::handover::service as handover;
 use crate::oidc::id_token_hint::Hint;
 use crate::oidc::interaction::AuthorizeRequest;
 use crate::pages::paths;
-use service::Answer;
+use service::{Answer, Hinted};
 pub(crate) use settle::Wanted;
 
 /// An error that goes back to the client (RFC 6749 §4.1.2.1, OIDC Core §3.1.2.6, RFC 8707 §2).
@@ -138,7 +138,15 @@ async fn begin(app: &App, browser: &Browser, given: &Parameters) -> Result<Respo
         }
         Ok((mut request, organization)) => {
             let hint = given.one("id_token_hint").ok().flatten();
-            let hint = service::read_hint(app, hint).await?;
+            let hint = match service::read_hint(app, hint).await? {
+                Hinted::Nobody => None,
+                Hinted::At(hint) => Some(hint),
+                Hinted::Unproven => {
+                    let state = request.state.as_deref();
+                    let error = AuthorizeError::LoginRequired;
+                    return Ok(refuse(app, redirect_uri, state, error));
+                }
+            };
             let organization = organization.as_deref();
             let asks = Handed::read(given, hint.as_ref());
             if let Some(handed) = asks {

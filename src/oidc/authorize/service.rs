@@ -74,16 +74,35 @@ pub(super) async fn record_rejected(
         .await
 }
 
-/// A hint, if it is one of ours; a foreign one is ignored and recorded (AUTHZ-16).
-pub(super) async fn read_hint(app: &App, hint: Option<&str>) -> Result<Option<Hint>, StoreError> {
-    let Some(text) = hint else { return Ok(None) };
+/// What a request says of whom it means.
+pub(super) enum Hinted {
+    /// Nothing, or nothing of ours.
+    Nobody,
+    /// One of our ID tokens.
+    At(Hint),
+    /// It says that somebody acts, and nothing proves it: such a session goes on by its own ID token
+    /// alone, and nobody else's session answers for it.
+    Unproven,
+}
+
+/// Reads a hint; one that is not ours is recorded (AUTHZ-16), and a foreign one ignored.
+pub(super) async fn read_hint(app: &App, hint: Option<&str>) -> Result<Hinted, StoreError> {
+    let Some(text) = hint else {
+        return Ok(Hinted::Nobody);
+    };
     if let Some(hint) = id_token_hint::read(app, text) {
-        return Ok(Some(hint));
+        return Ok(Hinted::At(hint));
     }
+    let is_unproven = id_token_hint::says_somebody_acts(app, text);
     let authority = Authority::<Identity>::claim(Uuid::nil());
     app.db
         .run(authority, async |tx| {
-            let detail = json!({ "reason": "foreign_id_token_hint" });
+            let reason = if is_unproven {
+                "unproven_id_token_hint"
+            } else {
+                "foreign_id_token_hint"
+            };
+            let detail = json!({ "reason": reason });
             audit::append(
                 tx,
                 &app.env,
@@ -94,7 +113,11 @@ pub(super) async fn read_hint(app: &App, hint: Option<&str>) -> Result<Option<Hi
             .await
         })
         .await?;
-    Ok(None)
+    Ok(if is_unproven {
+        Hinted::Unproven
+    } else {
+        Hinted::Nobody
+    })
 }
 
 /// A new request.

@@ -406,8 +406,7 @@ async fn guesses_wait_for_who_runs_the_platform() {
         "{}",
         page.body
     );
-    let form = page.body.split("id=\"sign-").nth(1).unwrap();
-    let form = format!("sign-{}", form.split('"').next().unwrap());
+    let form = format!("sign-{}", page.hidden("index"));
     let verdict = [("verdict", "incident")];
     let signed = platform
         .send(&dana, &page, &form, &verdict)

@@ -1,6 +1,9 @@
 //! `/authorize`: what is refused on a page, what by redirect, and what leads to a code.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Method;
+use serde_json::json;
 use time::Duration;
 use url::Url;
 
@@ -257,6 +260,19 @@ async fn a_hint_at_another_person_is_not_answered_with_this_session() {
     code_of(&redirect(
         &browser.get(&his.request(&client, &foreign)).await,
     ));
+    // One that says somebody acts, by a key that is published no more: no session answers for it.
+    let payload = json!({ "iss": his.lab.issuer(), "sub": "x", "act": { "sub": "y" } });
+    let payload = URL_SAFE_NO_PAD.encode(payload.to_string());
+    let unproven = format!(
+        "eyJhbGciOiJFUzI1NiIsImtpZCI6IngifQ.{payload}.{}",
+        "A".repeat(86)
+    );
+    let unproven = ("id_token_hint", unproven.as_str());
+    for more in [vec![("prompt", "none"), unproven], vec![unproven]] {
+        let back = redirect(&browser.get(&his.request(&client, &more)).await);
+        let error = parameter(&back, "error");
+        assert_eq!(error.as_deref(), Some("login_required"), "{more:?}");
+    }
 }
 
 /// AUTHZ-17: what is typed into a request never comes back as markup.
