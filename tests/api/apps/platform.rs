@@ -394,7 +394,7 @@ async fn guesses_wait_for_who_runs_the_platform() {
     for _ in 0..11 {
         let guesser = lab.browser();
         guesser
-            .sign_in(&platform.sam.login, "a wrong password")
+            .sign_in(&platform.apps.ruth.login, "a wrong password")
             .await;
     }
     Logs::of(&lab.app).sequence().await.unwrap();
