@@ -113,6 +113,7 @@ impl Recorder for InsideRecorder {
                     Decision::Refused { status, .. } => status,
                 },
                 at: request.at,
+                issued_at: request.iat,
             };
             match acted::record_all(&self.0, &own_name(), &[((tenant, sid), acted)]).await {
                 Ok(Recorded::Yes) => Ok(()),

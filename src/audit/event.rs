@@ -50,6 +50,7 @@ events! {
     DelegationEnded = "delegation.ended",
     DelegationRequestRecorded = "delegation.request_recorded",
     DelegationTokenIssued = "delegation.token_issued",
+    DelegationTokensEnded = "delegation.tokens_ended",
     EmergencyAccessClosed = "emergency_access.closed",
     EmergencyAccessListed = "emergency_access.listed",
     EmergencyAccessOpened = "emergency_access.opened",

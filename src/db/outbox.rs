@@ -8,6 +8,16 @@ use super::{Identity, StoreError, Tx};
 use crate::env::Env;
 use crate::ids::{AccountId, TenantId};
 
+/// Which of a delegation's two is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// For whom somebody acts.
+    Patient,
+    /// Who acts.
+    Proxy,
+}
+
 /// What a person is told. Its fields are words we made, never typed text or PHI; a secret only as
 /// ciphertext, and not for longer than it takes to deliver it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +74,20 @@ pub enum MailKind {
         /// The clinic, as it calls itself.
         clinic: String,
     },
+    /// A delegation was written down: told to both.
+    DelegationMade {
+        /// The clinic, as it calls itself.
+        clinic: String,
+        /// Which of the two reads it.
+        side: Side,
+    },
+    /// It is over: told to both.
+    DelegationEnded {
+        /// The clinic, as it calls itself.
+        clinic: String,
+        /// Which of the two reads it.
+        side: Side,
+    },
     /// Somebody asked for a link to set a new password.
     PasswordRecovery {
         /// The link's text, base64 of what [`crate::secret::Keys::wrap`] made for
@@ -96,6 +120,8 @@ impl MailKind {
             Self::SupportAsksClinic { .. } => "support_asks_clinic",
             Self::SupportActs { .. } => "support_acts",
             Self::EmergencyOpened { .. } => "emergency_opened",
+            Self::DelegationMade { .. } => "delegation_made",
+            Self::DelegationEnded { .. } => "delegation_ended",
             Self::PasswordRecovery { .. } => "password_recovery",
         }
     }

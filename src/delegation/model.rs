@@ -41,6 +41,16 @@ words! {
     }
 }
 
+words! {
+    /// Why tokens were ended before their delegation.
+    TokensEnd {
+        /// The proxy's session is over, or his password is another.
+        SignedOut = "proxy_signed_out",
+        /// An app of his is done with one (RFC 7009).
+        Revoked = "revoked",
+    }
+}
+
 /// Where the clinic keeps the paper: 1 to 64 letters, digits and `._#/-`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document(String);
@@ -115,9 +125,18 @@ pub struct Delegation {
     pub ended_at: Option<OffsetDateTime>,
     /// Why.
     pub end_cause: Option<EndCause>,
+    /// What was given until then is refused, if it ever came to that.
+    pub tokens_ended_at: Option<OffsetDateTime>,
 }
 
 impl Delegation {
+    /// Whether a token of that instant lets in `at` that one. One of the very second in which
+    /// tokens were ended is refused, as `iat` says no more.
+    pub fn lets_in(&self, issued_at: OffsetDateTime, at: OffsetDateTime) -> bool {
+        let is_newer = self.tokens_ended_at.is_none_or(|end| end < issued_at);
+        self.stands_at(at) && is_newer
+    }
+
     /// Whether tokens are given, and requests let in, at that instant.
     pub fn stands_at(&self, at: OffsetDateTime) -> bool {
         self.ended_at.is_none() && self.valid_from <= at && self.ends_at.is_none_or(|end| at < end)

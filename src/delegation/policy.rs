@@ -289,6 +289,7 @@ mod tests {
             ends_at: Some(NOW + Duration::minutes(10)),
             ended_at: None,
             end_cause: None,
+            tokens_ended_at: None,
         }
     }
 

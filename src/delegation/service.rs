@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::model::{Delegation, DelegationId, EndCause, Named, Terms};
+use super::model::{Delegation, DelegationId, EndCause, Named, Terms, TokensEnd};
 use super::policy::{self, Granter, Unfit};
-use super::{store, upkeep};
+use super::{letters, store, upkeep};
 use crate::app::App;
 use crate::audit::{self, EventType};
 use crate::db::{Authority, Identity, StoreError, Tx};
@@ -62,8 +62,8 @@ pub(crate) async fn grant(
     if let Err(unfit) = policy::may_grant(terms, granter, parties, now) {
         return Ok(Granted::Unfit(unfit));
     }
-    let pair = (tenant, terms.patient, terms.proxy);
-    for over in store::list_unsettled(tx, Some(pair), now).await? {
+    let pair = (terms.patient, terms.proxy);
+    for over in store::list_unsettled_of(tx, tenant, pair, now).await? {
         upkeep::settle_one(tx, app, &over).await?;
     }
     let id = DelegationId::from_uuid(app.env.random_uuid());
@@ -80,6 +80,7 @@ pub(crate) async fn grant(
     detail["valid_from"] = json!(one.valid_from.unix_timestamp());
     detail["ends_at"] = json!(one.ends_at.map(time::OffsetDateTime::unix_timestamp));
     record(tx, app, EventType::DelegationCreated, detail).await?;
+    letters::tell_made(tx, app, (tenant, id)).await?;
     Ok(Granted::Done(Box::new(named)))
 }
 
@@ -110,9 +111,35 @@ pub(crate) async fn end(
         let mut detail = told(id, one.patient, one.proxy);
         detail["cause"] = json!(cause.as_str());
         record(tx, app, EventType::DelegationEnded, detail).await?;
+        letters::tell_ended(tx, app, (tenant, id)).await?;
     }
     let named = found(tx, tenant, id).await?;
     Ok(Ended::Done(Box::new(named)))
+}
+
+/// The proxy's app is done with a token (RFC 7009), and so with all that was given under the
+/// delegation until now: none is known by itself. It stands, and gives another. In a transaction
+/// of its clinic.
+pub(crate) async fn end_tokens(
+    tx: &mut Tx<Identity>,
+    app: &App,
+    (tenant, id): (TenantId, DelegationId),
+    client: &ClientId,
+) -> Result<(), StoreError> {
+    let held = store::find_held(tx, tenant, id).await?;
+    let Some(one) = held else {
+        return Ok(());
+    };
+    tx.proceed(Authority::acting(one.proxy, tenant, one.patient))
+        .await?;
+    let at = app.env.now();
+    if store::mark_tokens_ended(tx, (tenant, id), TokensEnd::Revoked, at).await? {
+        let mut detail = told(id, one.patient, one.proxy);
+        detail["client_id"] = json!(client);
+        detail["cause"] = json!(TokensEnd::Revoked.as_str());
+        record(tx, app, EventType::DelegationTokensEnded, detail).await?;
+    }
+    Ok(())
 }
 
 /// The newest of a clinic.
@@ -142,7 +169,7 @@ pub(crate) async fn record_acted(
     let Some(one) = held else {
         return Ok(Recorded::Unknown);
     };
-    if !acted.is_answered() && !one.stands_at(app.env.now()) {
+    if !acted.is_answered() && !one.lets_in(acted.issued_at, app.env.now()) {
         return Ok(Recorded::Over);
     }
     tx.proceed(Authority::acting(one.proxy, tenant, one.patient))

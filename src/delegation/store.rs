@@ -3,7 +3,7 @@
 use lanyard_verifier::Basis;
 use time::{Date, OffsetDateTime};
 
-use super::model::{Delegation, DelegationId, EndCause, Lent, Named, Party, Terms};
+use super::model::{Delegation, DelegationId, EndCause, Lent, Named, Party, Terms, TokensEnd};
 use crate::db::{Identity, StoreError, Tx};
 use crate::ids::{AccountId, SubjectId, TenantId};
 
@@ -100,6 +100,7 @@ struct DelegationRow {
     ends_at: Option<OffsetDateTime>,
     ended_at: Option<OffsetDateTime>,
     end_reason: Option<String>,
+    tokens_ended_at: Option<OffsetDateTime>,
 }
 
 impl TryFrom<DelegationRow> for Delegation {
@@ -128,6 +129,7 @@ impl TryFrom<DelegationRow> for Delegation {
                 Some(known) => known,
                 None => None,
             },
+            tokens_ended_at: row.tokens_ended_at,
         })
     }
 }
@@ -140,7 +142,7 @@ pub(super) async fn find_held(
 ) -> Result<Option<Delegation>, StoreError> {
     let row: Option<DelegationRow> = sqlx::query_as(
         "select tenant_id, delegation_id, patient_id, proxy_id, basis, document, scope, granted_by,
-                granted_at, valid_from, ages_out_on, ends_at, ended_at, end_reason
+                granted_at, valid_from, ages_out_on, ends_at, ended_at, end_reason, tokens_ended_at
          from identity.delegation
          where tenant_id = $1 and delegation_id = $2
          for no key update",
@@ -179,6 +181,7 @@ pub(super) async fn list(
     list_named(tx, tenant, (None, of)).await
 }
 
+/// By an index each: of the clinic, of either side of a member, or one.
 async fn list_named(
     tx: &mut Tx<Identity>,
     tenant: TenantId,
@@ -187,19 +190,30 @@ async fn list_named(
     let rows: Vec<NamedRow> = sqlx::query_as(
         "select d.tenant_id, d.delegation_id, d.patient_id, d.proxy_id, d.basis, d.document,
                 d.scope, d.granted_by, d.granted_at, d.valid_from, d.ages_out_on, d.ends_at,
-                d.ended_at, d.end_reason, p.display_name as patient_name,
+                d.ended_at, d.end_reason, d.tokens_ended_at, p.display_name as patient_name,
                 x.display_name as proxy_name
-         from identity.delegation d
+         from (
+           (select * from identity.delegation
+            where tenant_id = $1 and $2::uuid is null and $3::uuid is null
+            order by granted_at desc, delegation_id
+            limit 100)
+           union all
+           select * from identity.delegation where tenant_id = $1 and patient_id = $2
+           union all
+           select * from identity.delegation where tenant_id = $1 and proxy_id = $2
+           union all
+           select * from identity.delegation where tenant_id = $1 and delegation_id = $3
+         ) d
          join identity.membership p on p.tenant_id = d.tenant_id and p.subject_id = d.patient_id
          join identity.membership x on x.tenant_id = d.tenant_id and x.subject_id = d.proxy_id
-         where d.tenant_id = $1 and ($2::uuid is null or $2 in (d.patient_id, d.proxy_id))
-           and ($3::uuid is null or d.delegation_id = $3)
          order by d.granted_at desc, d.delegation_id
          limit 100",
     )
     .bind(tenant)
     .bind(of)
     .bind(id)
+    // Planned for its clinic each time: a plan for the usual clinic sorts all that a large one has.
+    .persistent(false)
     .fetch_all(tx.conn())
     .await?;
     let named = |row: NamedRow| {
@@ -277,6 +291,48 @@ pub(super) async fn mark_ended(
     Ok(done.rows_affected() == 1)
 }
 
+/// Ends what was given until then; false if it was ended, or the delegation is over.
+pub(super) async fn mark_tokens_ended(
+    tx: &mut Tx<Identity>,
+    (tenant, id): (TenantId, DelegationId),
+    cause: TokensEnd,
+    at: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "update identity.delegation
+         set tokens_ended_at = $4, tokens_end_reason = $3
+         where tenant_id = $1 and delegation_id = $2 and ended_at is null
+           and (tokens_ended_at < $4 or tokens_ended_at is null)",
+    )
+    .bind(tenant)
+    .bind(id)
+    .bind(cause.as_str())
+    .bind(at)
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// To whose accounts letters about one go, and whether it is the patient's: no account that is not
+/// active.
+pub(super) async fn list_addressees(
+    tx: &mut Tx<Identity>,
+    tenant: TenantId,
+    id: DelegationId,
+) -> Result<Vec<(AccountId, bool)>, StoreError> {
+    let accounts = sqlx::query_as(
+        "select a.account_id, a.account_id = d.patient_account_id
+         from identity.delegation d
+         join identity.account a on a.account_id in (d.patient_account_id, d.proxy_account_id)
+         where d.tenant_id = $1 and d.delegation_id = $2 and a.status = 'active'",
+    )
+    .bind(tenant)
+    .bind(id)
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(accounts)
+}
+
 /// One that is over, or should be, and whose end is not in the log.
 #[derive(Debug, sqlx::FromRow)]
 pub(super) struct Unsettled {
@@ -290,24 +346,47 @@ pub(super) struct Unsettled {
     pub(super) proxy: SubjectId,
 }
 
-/// Oldest first, a hundred at most: of one patient and proxy, or under the job of all.
+/// Of all clinics, under the job: a hundred at most that ended, and as many that ran out.
 pub(super) async fn list_unsettled(
     tx: &mut Tx<Identity>,
-    of: Option<(TenantId, SubjectId, SubjectId)>,
+    now: OffsetDateTime,
+) -> Result<Vec<Unsettled>, StoreError> {
+    let rows = sqlx::query_as(
+        "(select tenant_id, delegation_id, patient_id, proxy_id
+          from identity.delegation
+          where ended_at is not null and end_recorded_at is null
+          order by ended_at
+          limit 100)
+         union all
+         (select tenant_id, delegation_id, patient_id, proxy_id
+          from identity.delegation
+          where ended_at is null and ends_at <= $1
+          order by ends_at
+          limit 100)",
+    )
+    .bind(now)
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows)
+}
+
+/// Of one patient and proxy of a clinic.
+pub(super) async fn list_unsettled_of(
+    tx: &mut Tx<Identity>,
+    tenant: TenantId,
+    (patient, proxy): (SubjectId, SubjectId),
     now: OffsetDateTime,
 ) -> Result<Vec<Unsettled>, StoreError> {
     let rows = sqlx::query_as(
         "select tenant_id, delegation_id, patient_id, proxy_id
          from identity.delegation
-         where end_recorded_at is null and (ended_at is not null or ends_at <= $1)
-           and ($2::uuid is null or tenant_id = $2 and patient_id = $3 and proxy_id = $4)
-         order by granted_at
-         limit 100",
+         where tenant_id = $1 and patient_id = $2 and proxy_id = $3
+           and end_recorded_at is null and (ended_at is not null or ends_at <= $4)",
     )
+    .bind(tenant)
+    .bind(patient)
+    .bind(proxy)
     .bind(now)
-    .bind(of.map(|(tenant, ..)| tenant))
-    .bind(of.map(|(_, patient, _)| patient))
-    .bind(of.map(|(.., proxy)| proxy))
     .fetch_all(tx.conn())
     .await?;
     Ok(rows)

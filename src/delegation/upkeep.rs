@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::letters;
 use super::service::{record, told};
 use super::store::{self, Unsettled};
 use crate::app::App;
@@ -18,9 +19,7 @@ pub async fn settle(app: &App) -> Result<usize, StoreError> {
     let now = app.env.now();
     let unsettled = app
         .db
-        .run(authority, async |tx| {
-            store::list_unsettled(tx, None, now).await
-        })
+        .run(authority, async |tx| store::list_unsettled(tx, now).await)
         .await?;
     let mut count = 0;
     for one in &unsettled {
@@ -45,5 +44,6 @@ pub(super) async fn settle_one(
     let mut detail = told(one.id, one.patient, one.proxy);
     detail["cause"] = json!(cause.as_str());
     record(tx, app, EventType::DelegationEnded, detail).await?;
+    letters::tell_ended(tx, app, (one.tenant, one.id)).await?;
     Ok(true)
 }

@@ -243,6 +243,8 @@ pub struct Acted {
     pub status: u16,
     /// When, by the API's clock.
     pub at: OffsetDateTime,
+    /// When its token was issued.
+    pub issued_at: OffsetDateTime,
 }
 
 impl Grant {
@@ -349,6 +351,7 @@ mod tests {
             route: route.into(),
             status,
             at: OffsetDateTime::UNIX_EPOCH,
+            issued_at: OffsetDateTime::UNIX_EPOCH,
         };
         assert!(acted("GET", "/v1/visits/{id}", 200).is_sound());
         for no in [

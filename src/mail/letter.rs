@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 use uuid::Uuid;
 
-use crate::db::outbox::MailKind;
+use crate::db::outbox::{MailKind, Side};
 use crate::pages::{day_and_time, paths};
 
 /// A letter, without its envelope.
@@ -68,6 +68,8 @@ impl Letter {
             MailKind::EmergencyOpened { clinician, clinic } => {
                 emergency_opened(clinician, clinic, &when)
             }
+            MailKind::DelegationMade { clinic, side } => delegation_made(clinic, *side, &when),
+            MailKind::DelegationEnded { clinic, side } => delegation_ended(clinic, *side, &when),
             MailKind::ReusedToken { client_name } => Self {
                 subject: "We signed you out of an app",
                 body: format!(
@@ -230,6 +232,62 @@ fn emergency_opened(clinician: &str, clinic: &str, when: &str) -> Letter {
     }
 }
 
+/// What is said to both when it was written down that somebody may act for somebody: neither who
+/// nor why, which stands where one signs in.
+fn delegation_made(clinic: &str, side: Side, when: &str) -> Letter {
+    let (subject, what, unknown) = match side {
+        Side::Patient => (
+            "Someone may act for you",
+            "it was written down that someone may act for you",
+            "If you do not know about this, or did not want it, tell your clinic's front desk at \
+             once.",
+        ),
+        Side::Proxy => (
+            "You may act for someone",
+            "it was written down that you may act for someone",
+            "If you do not know about this, or do not want it, end it there, or tell your \
+             clinic's front desk.",
+        ),
+    };
+    told_of_delegation((subject, what, unknown), clinic, when)
+}
+
+/// What is said to both when it is over.
+fn delegation_ended(clinic: &str, side: Side, when: &str) -> Letter {
+    let (subject, what) = match side {
+        Side::Patient => (
+            "Someone may no longer act for you",
+            "someone who could act for you can't any more",
+        ),
+        Side::Proxy => (
+            "You may no longer act for someone",
+            "you can't act any more for someone for whom you could",
+        ),
+    };
+    let unknown = "If you do not know why, ask your clinic's front desk.";
+    told_of_delegation((subject, what, unknown), clinic, when)
+}
+
+fn told_of_delegation(
+    (subject, what, unknown): (&'static str, &str, &str),
+    clinic: &str,
+    when: &str,
+) -> Letter {
+    Letter {
+        subject,
+        body: format!(
+            "Hello,\n\n\
+             {what}.\n\n\
+             When:   {when}\n\
+             Clinic: {}\n\n\
+             Sign in to your clinic's portal as you always do: under \"Acting for somebody\" it \
+             says who may act for whom, and until when.\n\n\
+             {unknown}\n",
+            one_line(clinic),
+        ),
+    }
+}
+
 /// Nothing that could begin a header line of its own.
 fn one_line(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
@@ -283,6 +341,14 @@ mod tests {
             MailKind::EmergencyOpened {
                 clinician: "Doctor Vale".into(),
                 clinic: "Juniper Clinic".into(),
+            },
+            MailKind::DelegationMade {
+                clinic: "Juniper Clinic".into(),
+                side: Side::Patient,
+            },
+            MailKind::DelegationEnded {
+                clinic: "Juniper Clinic".into(),
+                side: Side::Proxy,
             },
             MailKind::ReusedToken {
                 client_name: "Patient portal".into(),

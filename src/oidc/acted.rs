@@ -87,6 +87,7 @@ fn read(app: &App, by: &Client, event: &Event) -> Option<Acted> {
         route: event.route.clone(),
         status: event.status,
         at: OffsetDateTime::from_unix_timestamp(event.at).ok()?,
+        issued_at: OffsetDateTime::from_unix_timestamp(event.iat).ok()?,
     };
     (is_in_time && acted.is_sound()).then_some(acted)
 }

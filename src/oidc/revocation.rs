@@ -13,9 +13,10 @@ use serde_json::json;
 use crate::app::App;
 use crate::audit::{self, EventType};
 use crate::db::{Authority, Identity, StoreError, Tx};
+use crate::delegation::service as proxies;
 use crate::http::form::{Malformed, Parameters, RequestParameters};
 use crate::http::oauth_error::{OAuthError, OAuthErrorCode};
-use crate::ids::{ClientId, ImpersonationId, SubjectId, TenantSessionId};
+use crate::ids::{ClientId, DelegationId, ImpersonationId, SubjectId, TenantSessionId};
 use crate::impersonation::answers;
 use crate::oidc::client::Client;
 use crate::oidc::client::authentication::authenticate;
@@ -62,10 +63,10 @@ async fn settle(app: &App, headers: &HeaderMap, form: &Parameters) -> Result<(),
             }
             // What a service holds ends by itself, in minutes.
             Behind::Client => return Err(unsupported("a service's access token")),
-            // A delegation stands on paper, and is no app's to end.
-            Behind::Delegation(_) | Behind::Unknown => {
-                return Err(unsupported("an actor's access token"));
+            Behind::Delegation(delegation) => {
+                end_by_proxys_token(app, &client, &claims, delegation).await?
             }
+            Behind::Unknown => return Err(unsupported("an actor's access token")),
         }
     } else {
         Revocation::Unknown
@@ -133,14 +134,41 @@ async fn end_by_acting_token(
     (actor, grant): (SubjectId, ImpersonationId),
 ) -> Result<Revocation, StoreError> {
     if claims.client_id != client.id.as_str() {
-        let authority = Authority::<Identity>::presented_in(claims.tid);
-        let record = async |tx: &mut Tx<Identity>| record_stranger(tx, app, &client.id).await;
-        app.db.run(authority, record).await?;
-        return Ok(Revocation::OtherClients);
+        return refuse_stranger(app, client, claims).await;
     }
     let end = async |tx: &mut Tx<Identity>| answers::end_by_actor(tx, app, actor, grant).await;
     app.db.run(Authority::agent(actor), end).await?;
     Ok(Revocation::Ended)
+}
+
+/// A proxy's app is done with a token, and so with all that was given under the delegation until
+/// now. The delegation stands on paper, and is no app's to end.
+async fn end_by_proxys_token(
+    app: &App,
+    client: &Client,
+    claims: &Claims,
+    delegation: DelegationId,
+) -> Result<Revocation, StoreError> {
+    if claims.client_id != client.id.as_str() {
+        return refuse_stranger(app, client, claims).await;
+    }
+    let of = (claims.tid, delegation);
+    let end = async |tx: &mut Tx<Identity>| proxies::end_tokens(tx, app, of, &client.id).await;
+    let authority = Authority::<Identity>::presented_in(claims.tid);
+    app.db.run(authority, end).await?;
+    Ok(Revocation::Ended)
+}
+
+/// Another client's token under `act`.
+async fn refuse_stranger(
+    app: &App,
+    client: &Client,
+    claims: &Claims,
+) -> Result<Revocation, StoreError> {
+    let authority = Authority::<Identity>::presented_in(claims.tid);
+    let record = async |tx: &mut Tx<Identity>| record_stranger(tx, app, &client.id).await;
+    app.db.run(authority, record).await?;
+    Ok(Revocation::OtherClients)
 }
 
 async fn record_stranger(

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderValue};
 use serde_json::json;
+use time::OffsetDateTime;
 
 use crate::app::App;
 use crate::db::{Authority, Identity, StoreError};
@@ -102,6 +103,8 @@ async fn find_acted(
         route: "/userinfo".to_owned(),
         status: Acted::NOT_YET_ANSWERED,
         at: now,
+        issued_at: OffsetDateTime::from_unix_timestamp(claims.iat)
+            .unwrap_or(OffsetDateTime::UNIX_EPOCH),
     };
     let api = ClientId::parse(OWN_NAME).expect("a client's name");
     let authority = Authority::<Identity>::presented_in(claims.tid);

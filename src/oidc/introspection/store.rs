@@ -212,6 +212,7 @@ pub(super) async fn find_delegated(
         "select l.roles, l.scopes, c.scopes as client_scopes,
                 g.ended_at is null and g.valid_from <= $8
                   and (g.ends_at is null or g.ends_at > $8)
+                  and (g.tokens_ended_at is null or g.tokens_ended_at < $6)
                   and m.status = 'active' and a.status = 'active'
                   and c.status = 'active' and d.status = 'active' and identity.is_published($5)
                   and not exists (select from identity.sessions_end e

@@ -236,6 +236,7 @@ async fn a_patient_names_her_caregiver_and_takes_it_back() {
     assert_eq!(one["law"], "45 CFR 164.508");
     assert_eq!(one["document"], Value::Null);
     let id = one["id"].as_str().unwrap();
+    assert_eq!(family.letters(&family.pat).await, ["delegation_made"]);
     let pat = family.seat(&family.pat).await;
     family.acting(&pat, id).await;
     let ended = family

@@ -4,6 +4,9 @@
 mod ends;
 mod exchange;
 mod grants;
+mod held;
+mod letters;
+mod plans;
 
 use http::Method;
 use lanyard::ids::SubjectId;
@@ -179,6 +182,18 @@ impl Family {
         let mut events = self.world.lab.events_in(self.world.clinic.id).await;
         events.retain(|event| event.kind == format!("delegation.{kind}"));
         events
+    }
+
+    /// Which letters about delegations the outbox holds for somebody, oldest first.
+    async fn letters(&self, who: &Person) -> Vec<String> {
+        sqlx::query_scalar(
+            "select kind from outbox.message where account_id = $1 and kind like 'delegation%'
+             order by created_at, kind desc",
+        )
+        .bind(who.account)
+        .fetch_all(&mut self.world.lab.database.superuser().await)
+        .await
+        .unwrap()
     }
 
     /// Why the tokens of a delegation were ended at the verifiers, oldest first.
