@@ -68,7 +68,7 @@ words! {
         Clinic = "by_clinic",
         /// Who acted did.
         Actor = "by_actor",
-        /// An operator did.
+        /// An operator did: this one, or everything of the clinic.
         Operator = "by_operator",
         /// Its minutes are over.
         Time = "time",

@@ -396,6 +396,26 @@ pub(super) async fn mark_ended(
     Ok(done.rows_affected() == 1)
 }
 
+/// Ends what was asked for until then and is not over, of one clinic or of all, and leaves its end
+/// to be recorded as one of a trigger's; says how many.
+pub(super) async fn end_asked_until(
+    tx: &mut Tx<Identity>,
+    tenant: Option<TenantId>,
+    until: OffsetDateTime,
+) -> Result<u64, StoreError> {
+    let done = sqlx::query(
+        "update identity.impersonation
+         set state = 'ended', ended_at = $2, end_reason = 'by_operator'
+         where ended_at is null and end_recorded_at is null and requested_at <= $2
+           and ($1::uuid is null or tenant_id = $1)",
+    )
+    .bind(tenant)
+    .bind(until)
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected())
+}
+
 /// A grant that is over, or should be, and whose end is not in the log.
 #[derive(Debug, sqlx::FromRow)]
 pub(super) struct Unsettled {

@@ -1,6 +1,7 @@
 //! What runs out, and what an operator does.
 
 use serde_json::json;
+use time::OffsetDateTime;
 
 use super::model::{EndCause, Grant, ImpersonationId, Rule, State};
 use super::service::{end, record, told};
@@ -76,6 +77,24 @@ pub(crate) async fn look(
 ) -> Result<(Rule, Vec<Grant>), StoreError> {
     let rule = store::find_rule(tx, tenant).await?;
     Ok((rule, store::list(tx, tenant, None).await?))
+}
+
+/// Ends what was asked for until then and is not over: a clinic's grants, or all if it is the
+/// platform's own tenant, whose members act. Goes on as the job of its own; the events follow
+/// ([`settle`]). Says how many.
+pub(crate) async fn end_asked_until(
+    tx: &mut Tx<Identity>,
+    tenant: TenantId,
+    until: OffsetDateTime,
+) -> Result<u64, StoreError> {
+    let job = Job::AdministerImpersonation;
+    let (authority, of) = if tenant == TenantId::PLATFORM {
+        (Authority::job(job), None)
+    } else {
+        (Authority::job_in(job, tenant), Some(tenant))
+    };
+    tx.proceed(authority).await?;
+    store::end_asked_until(tx, of, until).await
 }
 
 /// Ends one grant of a clinic, or all; says how many were not over.

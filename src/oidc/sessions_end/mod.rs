@@ -1,5 +1,5 @@
 //! Ending everything of one clinic at once: its sessions as it sees them, its grants, its codes,
-//! and every token from before.
+//! what support may do there, and every token from before.
 //!
 //! Invariants
 //! 1. One clinic's alone: a session that is open elsewhere goes on there, and its person stays
@@ -20,6 +20,7 @@ use crate::audit::{self, EventType};
 use crate::db::{Authority, Db, Identity, Job, StoreError, Tx};
 use crate::env::Env;
 use crate::ids::{SessionId, TenantId};
+use crate::impersonation::upkeep as impersonation;
 use crate::oidc::code::service as codes;
 use crate::oidc::family::{ending, model::EndReason};
 use crate::secret::Keys;
@@ -91,7 +92,7 @@ pub struct Proof {
     pub until: OffsetDateTime,
     /// What was ended.
     pub ended: Counts,
-    /// Sessions and families from before that still live, counted last.
+    /// Sessions, families and grants of support's from before that still lived, counted last.
     pub left: u64,
     /// Whether nothing is left, and nothing from before can come to be seen any more.
     pub is_complete: bool,
@@ -123,6 +124,10 @@ impl Order {
             reason,
             until: env.now(),
         }
+    }
+
+    fn authority(&self) -> Authority<Identity> {
+        Authority::job_in(Job::EndSessions, self.tenant)
     }
 }
 
@@ -170,8 +175,8 @@ pub(crate) async fn end_all(
 }
 
 impl Means<'_> {
-    /// From here on no token from before is good, a service's neither, and no session that begins
-    /// without having seen this.
+    /// From here on no token from before is good, a service's neither, no grant of support's, which
+    /// a trigger ends, and no session that begins without having seen this.
     ///
     /// # Errors
     /// [`StoreError`]: nothing was ended.
@@ -257,7 +262,12 @@ impl Means<'_> {
     /// What is left; when nothing is, table and record say so.
     async fn look(self, order: &Order, horizon: &str, ended: Counts) -> Result<Left, StoreError> {
         self.run(order, async |tx| {
-            let left = store::count_left(tx, order.tenant, order.until, horizon).await?;
+            let mut left = store::count_left(tx, order.tenant, order.until, horizon).await?;
+            // Those that were being asked for as the order came; after the count, so that who was
+            // under way no more has committed what is looked for.
+            left.impersonations =
+                impersonation::end_asked_until(tx, order.tenant, order.until).await?;
+            tx.proceed(order.authority()).await?;
             if left.is_nothing() {
                 store::insert_proof(tx, (order.tenant, order.id), ended, self.env.now()).await?;
                 self.record(tx, order, "completed", ended).await?;
@@ -298,7 +308,6 @@ impl Means<'_> {
         order: &Order,
         work: impl AsyncFnOnce(&mut Tx<Identity>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let authority = Authority::<Identity>::job_in(Job::EndSessions, order.tenant);
-        self.db.run(authority, work).await
+        self.db.run(order.authority(), work).await
     }
 }

@@ -43,12 +43,15 @@ pub(super) struct Left {
     sessions: i64,
     families: i64,
     is_under_way: bool,
+    /// Support's grants, which the noun of those counts.
+    #[sqlx(skip)]
+    pub(super) impersonations: u64,
 }
 
 impl Left {
-    /// Sessions and families together.
+    /// Sessions, families and grants of support's together.
     pub(super) const fn count(self) -> u64 {
-        self.sessions.unsigned_abs() + self.families.unsigned_abs()
+        self.sessions.unsigned_abs() + self.families.unsigned_abs() + self.impersonations
     }
 
     /// Whether there is nothing, and nothing can come to be seen any more.

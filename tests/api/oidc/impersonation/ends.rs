@@ -1,7 +1,10 @@
 //! What ends a grant, at once and on the record.
 
+use lanyard::cli::Operator;
 use lanyard::ids::TenantId;
 use lanyard::impersonation::{Rule, upkeep};
+use lanyard::oidc::sessions_end::{Proof, Reason};
+use sqlx::Connection as _;
 use time::Duration;
 
 use super::super::assert_refused;
@@ -26,6 +29,14 @@ impl Help {
         assert_eq!(of_it.len(), 1, "{cause}: {told:?}");
         assert_eq!(of_it[0].detail["cause"], cause);
         assert_eq!(of_it[0].detail["actor"], serde_json::json!(self.sams));
+    }
+
+    /// Ends everything of a clinic, or of the platform.
+    async fn end_everything(&self, of: TenantId) -> Proof {
+        let app = &self.world.lab.app;
+        let operator = Operator::new(&app.db, &app.env, &app.keys);
+        let ending = operator.end_sessions(of, Reason::Drill, |_| ());
+        ending.await.unwrap()
     }
 
     async fn tell(&self, statement: &'static str, id: uuid::Uuid) {
@@ -137,6 +148,93 @@ async fn a_stricter_rule_ends_what_stands() {
         ("ended", Some("policy_changed"))
     );
     assert_eq!(help.told("policy_changed").await.len(), 2);
+}
+
+/// Whoever ends everything of a clinic ends what support does there, and nothing elsewhere; of the
+/// platform, whose people act, it is all.
+#[tokio::test]
+async fn everything_of_a_clinic_takes_its_grants_along() {
+    let help = Help::new(Rule::Allowed).await;
+    let lab = &help.world.lab;
+    let harbor = lab.clinic("Harbor Clinic").await;
+    let bea = lab.person("Bea Quill").await;
+    let bea = lab.join(&bea, harbor.id, &["patient"]).await;
+    let operator = Operator::new(&lab.app.db, &lab.app.env, &lab.app.keys);
+    let set = operator.set_impersonation_rule(harbor.id, Rule::Allowed);
+    assert!(set.await.unwrap());
+    let sam = help.seat(&help.sam).await;
+    let (active, approved) = (help.started(&sam).await, help.granted(&sam).await);
+    let wish = Help::wish(harbor.id, bea);
+    let asked = help.post(&sam, "", Some(&wish)).await.json();
+    let elsewhere = asked["id"].as_str().unwrap();
+    help.post(&sam, &format!("/{elsewhere}/start"), None).await;
+    assert_eq!(help.exchange(&sam, &active, &[]).await.status, 200);
+
+    lab.clock.advance(Duration::SECOND);
+    let proof = help.end_everything(help.world.clinic.id).await;
+    assert!(proof.is_complete, "{proof:?}");
+    help.assert_over(&sam, &active, "by_operator").await;
+    help.assert_over(&sam, &approved, "by_operator").await;
+    assert_eq!(help.exchange(&sam, elsewhere, &[]).await.status, 200);
+    lab.clock.advance(Duration::SECOND);
+    let anew = help.started(&sam).await;
+    assert_eq!(help.exchange(&sam, &anew, &[]).await.status, 200);
+
+    lab.clock.advance(Duration::SECOND);
+    let proof = help.end_everything(TenantId::PLATFORM).await;
+    assert!(proof.is_complete, "{proof:?}");
+    for id in [anew.as_str(), elsewhere] {
+        let (state, why, _) = help.stored(id).await;
+        let said = (state.as_str(), why.as_deref());
+        assert_eq!(said, ("ended", Some("by_operator")));
+    }
+}
+
+/// A request that was being written as the end came is waited for, and ended too: the proof is not
+/// given before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_is_under_way_does_not_outrun_the_end_of_everything() {
+    let help = Help::new(Rule::Allowed).await;
+    let sam = help.seat(&help.sam).await;
+    let known = help.granted(&sam).await;
+    let mut boss = help.world.lab.database.superuser().await;
+    let mut writing = boss.begin().await.unwrap();
+    // As the known one, which the end finds; this one it can't see yet.
+    let late: String = sqlx::query_scalar(
+        "insert into identity.impersonation (tenant_id, impersonation_id, subject_id, account_id,
+           actor_id, actor_account_id, actor_name, client_id, reason, ticket, preset, minutes, rule,
+           state, requested_at, start_by, approved_at)
+         select tenant_id, gen_random_uuid(), subject_id, account_id, actor_id, actor_account_id,
+           actor_name, client_id, reason, ticket, preset, minutes, rule, state, requested_at,
+           start_by, approved_at
+         from identity.impersonation where impersonation_id = $1::text::uuid
+         returning impersonation_id::text",
+    )
+    .bind(&known)
+    .fetch_one(&mut *writing)
+    .await
+    .unwrap();
+    help.world.lab.clock.advance(Duration::SECOND);
+    let clinic = help.world.clinic.id;
+    let mut ending = std::pin::pin!(help.end_everything(clinic));
+    let early = tokio::time::timeout(std::time::Duration::from_millis(700), &mut ending).await;
+    assert!(early.is_err(), "it is not complete while somebody writes");
+    assert_eq!(help.stored(&known).await.0, "ended", "by the order's row");
+    writing.commit().await.unwrap();
+    let proof = ending.await;
+    assert!(proof.is_complete, "{proof:?}");
+    help.assert_over(&sam, &late, "by_operator").await;
+}
+
+/// The platform's own end of the session that he acts in, whatever path it comes by.
+#[tokio::test]
+async fn the_end_of_the_actors_session_at_the_platform_ends_it() {
+    let help = Help::new(Rule::Allowed).await;
+    let sam = help.seat(&help.sam).await;
+    let id = help.started(&sam).await;
+    let end = "update identity.tenant_session set ended_at = now() where subject_id = $1";
+    help.tell(end, help.sams.as_uuid()).await;
+    help.assert_over(&sam, &id, "actor_signed_out").await;
 }
 
 #[tokio::test]
