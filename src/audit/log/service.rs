@@ -28,6 +28,9 @@ pub enum LogError {
     /// The database failed.
     #[error("the logs can't be read or written")]
     Store(#[from] StoreError),
+    /// Ours: events don't get their place, or not as fast as they come.
+    #[error("events wait for their place in a log")]
+    Behind,
     /// Ours: an issuer whose host is no name of a key.
     #[error("no key can sign for this issuer")]
     NoKey,
@@ -198,12 +201,22 @@ impl<'a> Logs<'a> {
     }
 }
 
-/// Signs what has grown and anchors it, and says so to who asks how the anchor stands.
+/// Gives what was recorded its place, signs what has grown and anchors it, and says so to who asks
+/// how the anchor stands: that nothing is signed any more must not pass for that all is.
+///
+/// # Errors
+/// [`LogError`]; what is in the logs is signed and anchored also where they do not grow.
 pub async fn keep(app: &App) -> Result<(), LogError> {
     let logs = Logs::of(app);
     let began_at = app.env.now();
+    let placed = logs.sequence().await;
     logs.sign(app.config.audit.key_lifetime).await?;
     logs.anchor(&app.config.anchor()).await?;
+    app.metrics.sequenced(placed?);
+    // Another server may be at it, and fail.
+    if logs.run(async |tx| Ok(store::is_behind(tx).await?)).await? {
+        return Err(LogError::Behind);
+    }
     app.anchoring.reached(began_at);
     Ok(())
 }

@@ -27,6 +27,12 @@ pub(super) async fn sequence(tx: &mut Tx<Sequencer>, most: i32) -> Result<i32, S
     Ok(sequenced.bind(most).fetch_one(tx.conn()).await?)
 }
 
+/// Whether events wait that should have got theirs long since.
+pub(super) async fn is_behind(tx: &mut Tx<Sequencer>) -> Result<bool, StoreError> {
+    let is_behind = sqlx::query_scalar("select audit.is_behind()");
+    Ok(is_behind.fetch_one(tx.conn()).await?)
+}
+
 /// A log that has grown since it was last signed.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub(super) struct Unsigned {

@@ -30,6 +30,9 @@ pub(super) fn run(asked: &Asked, given: &Given) -> Result<Reply, Failure> {
 fn unread(error: &LogError) -> Failure {
     match error {
         LogError::Store(error) => site::store(error),
+        LogError::Behind => {
+            Failure::failed(chain(error), "The servers' lines of the job `log` say why.")
+        }
         LogError::Anchor(_) | LogError::NoKey | LogError::Note(_) => {
             Failure::failed(chain(error), "Is `issuer` what the servers have?")
         }

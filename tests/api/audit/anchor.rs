@@ -198,6 +198,52 @@ async fn without_an_anchor_staff_are_kept_out_after_the_patience() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
+/// A log that takes no event any more has nothing to sign, and is not whole for all that: whoever
+/// keeps it fails, and so does who only sees that another server is at it.
+#[tokio::test]
+async fn a_log_that_does_not_grow_is_not_called_anchored() {
+    let lab = lab().await;
+    write(&lab, 2).await;
+    lab.app.anchoring.begin(lab.now());
+    log::keep(&lab.app).await.unwrap();
+    let mut boss = lab.database.superuser().await;
+    tell(
+        &mut boss,
+        "create function audit.full() returns trigger language plpgsql as $$
+           begin raise exception 'disk full' using errcode = '53100'; end $$;
+         create trigger full_disk before insert on audit.leaf
+           for each row execute function audit.full()",
+    )
+    .await;
+    let mut writer = begun(&lab.database, "lanyard_identity", &member(TENANT)).await;
+    append(&mut writer, some_id(), "{}").await;
+    tell(&mut writer, "commit").await;
+    let failed = log::keep(&lab.app).await.unwrap_err();
+    assert!(matches!(failed, LogError::Store(_)), "{failed}");
+    lab.clock.advance(Duration::seconds(61));
+    assert!(lab.app.anchoring.is_late(lab.now()));
+
+    tell(&mut boss, "drop trigger full_disk on audit.leaf").await;
+    log::keep(&lab.app).await.unwrap();
+    assert!(!lab.app.anchoring.is_late(lab.now()));
+    // Another server holds what says who sequences, and gets nowhere.
+    let mut other = lab.database.superuser().await;
+    let hold = format!("begin; select from audit.log where tenant_id = '{PLATFORM}' for update");
+    tell(&mut other, &hold).await;
+    let waiting = format!(
+        "insert into audit.event (tenant_id, event_id, type, class, occurred_at, recorded_at,
+           detail, mac)
+         values ('{TENANT}', gen_random_uuid(), 'token.issued', 'grant', now(),
+           now() - interval '1 minute', '{{}}', sha256('mac'))"
+    );
+    tell(&mut boss, &waiting).await;
+    let failed = log::keep(&lab.app).await.unwrap_err();
+    assert!(matches!(failed, LogError::Behind), "{failed}");
+    tell(&mut other, "rollback").await;
+    log::keep(&lab.app).await.unwrap();
+    std::fs::remove_dir_all(folder(&lab)).unwrap();
+}
+
 /// A row that was changed behind the log's back is signed by nobody: the database says another
 /// root than the one that is to be kept.
 #[tokio::test]

@@ -244,6 +244,52 @@ async fn an_entry_says_what_happened_and_a_person_can_be_erased_from_it() {
     assert_eq!(there, root(&before).as_bytes());
 }
 
+/// Whatever a detail says, the log goes on: an id that is none is read as none, and what is no object
+/// is not taken.
+#[tokio::test]
+async fn no_detail_stops_the_log() {
+    let lab = lab().await;
+    let tenant = Uuid::from_u128(0xa);
+    let (patient, nurse) = (some_id(), some_id());
+    let dashes = "-".repeat(36);
+    let plant = format!(
+        r#"insert into audit.event (tenant_id, event_id, type, class, subject_id, occurred_at,
+             recorded_at, detail, mac)
+           select '{tenant}', gen_random_uuid(), e.type, 'grant', '{nurse}', now(),
+             clock_timestamp(), e.detail::jsonb, sha256('mac')
+           from (values
+             ('visit.listed', '{{"patients": ["x", null, 7, "{dashes}", "{patient}"]}}'),
+             ('visit.listed', '{{"patients": {{"of": "{patient}"}}}}'),
+             ('sign_in.refused', '{{"login_digest": "d", "account": "{dashes}"}}')
+           ) e (type, detail)"#
+    );
+    let mut boss = lab.database.superuser().await;
+    tell(&mut boss, &plant).await;
+    sequence(&lab).await;
+    assert_eq!(lines(&lab.database, tenant).await.len(), 3);
+    let seen: Vec<Uuid> =
+        sqlx::query_scalar("select subject_id from audit.concern where tenant_id = $1")
+            .bind(tenant)
+            .fetch_all(&mut boss)
+            .await
+            .unwrap();
+    assert_eq!(seen, [patient]);
+    let whose: Vec<Option<Uuid>> =
+        sqlx::query_scalar("select account_id from audit.disclosure where tenant_id = $1")
+            .bind(tenant)
+            .fetch_all(&mut boss)
+            .await
+            .unwrap();
+    assert_eq!(whose, [None]);
+    for detail in ["\"text\"", "7", "null", "[]"] {
+        let append = format!(
+            "select audit.append(gen_random_uuid(), 'token.issued', now(), '{detail}', sha256('mac'))"
+        );
+        let answer = as_job(&lab.database, "lanyard_identity", "purge", &append).await;
+        assert_eq!(answer, Err("23514".to_owned()), "{detail}");
+    }
+}
+
 /// AUD-01: whoever may have events moved can't say anything in a log, and nobody else may.
 #[tokio::test]
 async fn nobody_but_the_sequencer_moves_events_and_it_only_moves_them() {
