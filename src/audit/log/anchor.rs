@@ -20,13 +20,27 @@ const LONGEST_LINE: u64 = 4096;
 
 /// The operator's: the anchor does not take a checkpoint.
 #[derive(Debug, thiserror::Error)]
-#[error("the anchor {path} can't be written")]
-pub struct AnchorError {
-    /// Where.
-    path: PathBuf,
-    /// Why.
-    #[source]
-    source: io::Error,
+pub enum AnchorError {
+    /// It is out of reach.
+    #[error("the anchor {path} can't be written")]
+    Unwritable {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// It knows more of a log than the database has, or as much of another one: the database was
+    /// restored, or changed.
+    #[error("the anchor {path} knows another log, of {known} entries: the database has {size}")]
+    Other {
+        /// Where.
+        path: PathBuf,
+        /// So many entries the last checkpoint there is of.
+        known: i64,
+        /// So many the one that was to be kept.
+        size: i64,
+    },
 }
 
 /// A checkpoint that is to be kept outside of the database.
@@ -45,29 +59,57 @@ pub(super) struct Unanchored {
 pub(super) fn reach(folder: &Path) -> Result<(), AnchorError> {
     let mut builder = fs::DirBuilder::new();
     let made = builder.recursive(true).mode(0o700).create(folder);
-    made.map_err(|source| failed(folder, source))
+    made.map_err(|source| unwritable(folder, source))
 }
 
-/// Keeps them: when this returns they survive a power cut.
-///
-/// # Errors
-/// [`AnchorError`] for the first that can't be kept.
-pub(super) fn keep(folder: &Path, checkpoints: &[Unanchored]) -> Result<(), AnchorError> {
+/// What came of keeping some: one that is not taken keeps no other log's away.
+#[derive(Debug)]
+pub(super) struct Keeping {
+    /// Those that are there, and survive a power cut.
+    pub(super) kept: Vec<Unanchored>,
+    /// Why not the first of the others.
+    pub(super) failed: Option<AnchorError>,
+}
+
+/// Keeps them.
+pub(super) fn keep(folder: &Path, checkpoints: Vec<Unanchored>) -> Keeping {
+    let (mut kept, mut failed) = (Vec::new(), None);
     let mut is_new = false;
     for checkpoint in checkpoints {
         let path = folder.join(format!("{}.ndjson", checkpoint.tenant_id));
         is_new |= !path.exists();
-        append(&path, checkpoint).map_err(|source| failed(&path, source))?;
+        match append(&path, &checkpoint) {
+            Ok(()) => kept.push(checkpoint),
+            Err(error) => failed = failed.or(Some(error)),
+        }
     }
-    if is_new {
-        let synced = File::open(folder).and_then(|folder| folder.sync_all());
-        synced.map_err(|source| failed(folder, source))?;
+    let synced = if is_new {
+        File::open(folder).and_then(|folder| folder.sync_all())
+    } else {
+        Ok(())
+    };
+    if let Err(source) = synced {
+        kept.clear();
+        failed = failed.or(Some(unwritable(folder, source)));
     }
-    Ok(())
+    Keeping { kept, failed }
 }
 
-/// Under a lock of the file's: another server may have a later one for the same log.
-fn append(path: &Path, checkpoint: &Unanchored) -> io::Result<()> {
+/// Under a lock of the file's: another server may be at the same log.
+fn append(path: &Path, checkpoint: &Unanchored) -> Result<(), AnchorError> {
+    let known = append_or_compare(path, checkpoint);
+    match known.map_err(|source| unwritable(path, source))? {
+        None => Ok(()),
+        Some(known) => Err(AnchorError::Other {
+            path: path.to_owned(),
+            known,
+            size: checkpoint.size,
+        }),
+    }
+}
+
+/// `None`: it is there now. Otherwise how much the anchor knows of another log.
+fn append_or_compare(path: &Path, checkpoint: &Unanchored) -> io::Result<Option<i64>> {
     let mut file = OpenOptions::new()
         .read(true)
         .append(true)
@@ -75,21 +117,36 @@ fn append(path: &Path, checkpoint: &Unanchored) -> io::Result<()> {
         .mode(0o600)
         .open(path)?;
     file.lock()?;
-    let known = last_size(&mut file)?;
-    if known > checkpoint.size {
-        let (log, size) = (checkpoint.tenant_id, checkpoint.size);
-        tracing::error!(%log, size, known, "the anchor knows a longer log: restored, or cut off");
+    if let Some(note) = last_note(&mut file)? {
+        let (known, root) = said(&note).ok_or_else(none_of_ours)?;
+        let (size, ours) = said(&checkpoint.note).ok_or_else(none_of_ours)?;
+        if known > size || known == size && root != ours {
+            return Ok(Some(known));
+        }
+        if known == size {
+            file.sync_all()?;
+            return Ok(None);
+        }
     }
-    if known < checkpoint.size {
-        let line = anchored(&instant(checkpoint.made_at), &checkpoint.note);
-        file.write_all(line.as_bytes())?;
-    }
-    file.sync_all()
+    let line = anchored(&instant(checkpoint.made_at), &checkpoint.note);
+    file.write_all(line.as_bytes())?;
+    file.sync_all()?;
+    Ok(None)
 }
 
-/// The size that the last line says; 0 without one. What was being written when the power went is
-/// cut off.
-fn last_size(file: &mut File) -> io::Result<i64> {
+/// The size and the root that a note says: its second line and its third.
+fn said(note: &str) -> Option<(i64, &str)> {
+    let mut lines = note.split('\n').skip(1);
+    Some((lines.next()?.parse().ok()?, lines.next()?))
+}
+
+fn none_of_ours() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "a line is none of ours")
+}
+
+/// The note of the last line, if there is one. What was being written when the power went is cut
+/// off.
+fn last_note(file: &mut File) -> io::Result<Option<String>> {
     let length = file.metadata()?.len();
     let start = length.saturating_sub(2 * LONGEST_LINE);
     file.seek(SeekFrom::Start(start))?;
@@ -106,17 +163,15 @@ fn last_size(file: &mut File) -> io::Result<i64> {
         .split_inclusive(|&byte| byte == b'\n')
         .next_back()
     else {
-        return Ok(0);
+        return Ok(None);
     };
-    let size = serde_json::from_slice::<Value>(line).ok().and_then(|line| {
-        let note = line["note"].as_str()?;
-        note.split('\n').nth(1)?.parse().ok()
-    });
-    size.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "its last line is none of ours"))
+    let line = serde_json::from_slice::<Value>(line).map_err(|_| none_of_ours())?;
+    let note = line["note"].as_str().ok_or_else(none_of_ours)?;
+    Ok(Some(note.to_owned()))
 }
 
-fn failed(path: &Path, source: io::Error) -> AnchorError {
-    AnchorError {
+fn unwritable(path: &Path, source: io::Error) -> AnchorError {
+    AnchorError::Unwritable {
         path: path.to_owned(),
         source,
     }
@@ -130,31 +185,43 @@ mod tests {
     use super::*;
     use crate::env::Env;
 
-    fn checkpoint(size: i64) -> Unanchored {
+    fn checkpoint_of(log: u128, size: i64, root: &str) -> Unanchored {
         Unanchored {
-            tenant_id: TenantId::from_uuid(Uuid::from_u128(7)),
+            tenant_id: TenantId::from_uuid(Uuid::from_u128(log)),
             size,
-            note: format!("id.example/audit/7\n{size}\nroot\n\n\u{2014} id.example/audit sig\n"),
+            note: format!(
+                "id.example/audit/{log}\n{size}\n{root}\n\n\u{2014} id.example/audit sig\n"
+            ),
             made_at: datetime!(2026-03-02 14:00 UTC),
         }
+    }
+
+    fn checkpoint(size: i64) -> Unanchored {
+        checkpoint_of(7, size, "root")
+    }
+
+    fn folder() -> PathBuf {
+        let name = format!("lanyard-anchor-{}", Env::system().random_uuid());
+        let folder = std::env::temp_dir().join(name);
+        reach(&folder).unwrap();
+        folder
     }
 
     /// Two servers, and one that died in the middle of a line.
     #[test]
     fn sizes_only_rise_and_half_a_line_is_cut_off() {
-        let folder =
-            std::env::temp_dir().join(format!("lanyard-anchor-{}", Env::system().random_uuid()));
+        let folder = folder();
         reach(&folder).unwrap();
-        reach(&folder).unwrap();
-        for size in [3, 5, 4, 5] {
-            keep(&folder, &[checkpoint(size)]).unwrap();
+        for size in [3, 5, 5] {
+            let done = keep(&folder, vec![checkpoint(size)]);
+            assert_eq!((done.kept.len(), done.failed.is_none()), (1, true));
         }
         let path = folder.join(format!("{}.ndjson", checkpoint(1).tenant_id));
         let two = fs::read_to_string(&path).unwrap();
         assert_eq!(two.lines().count(), 2);
         let mut file = OpenOptions::new().append(true).open(&path).unwrap();
         file.write_all(b"{\"made_at\":\"2026-").unwrap();
-        keep(&folder, &[checkpoint(6)]).unwrap();
+        assert!(keep(&folder, vec![checkpoint(6)]).failed.is_none());
         let three = fs::read_to_string(&path).unwrap();
         assert!(three.starts_with(&two));
         assert_eq!(three.lines().count(), 3);
@@ -164,7 +231,34 @@ mod tests {
                 .all(|line| serde_json::from_str::<Value>(line).is_ok())
         );
         fs::write(&path, "something else\n").unwrap();
-        keep(&folder, &[checkpoint(7)]).unwrap_err();
+        let failed = keep(&folder, vec![checkpoint(7)]).failed;
+        assert!(matches!(failed, Some(AnchorError::Unwritable { .. })));
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    /// A log that was cut off, and one that was written anew: neither is kept, nor called so, and
+    /// what comes after them is.
+    #[test]
+    fn another_log_than_the_anchor_knows_is_not_kept() {
+        let folder = folder();
+        assert!(keep(&folder, vec![checkpoint(5)]).failed.is_none());
+        let before = fs::read(folder.join(format!("{}.ndjson", checkpoint(1).tenant_id))).unwrap();
+        for other in [checkpoint(4), checkpoint_of(7, 5, "another root")] {
+            let size = other.size;
+            let done = keep(&folder, vec![other, checkpoint_of(8, size, "root")]);
+            let kept: Vec<_> = done.kept.iter().map(|one| one.tenant_id).collect();
+            assert_eq!(kept, [checkpoint_of(8, 1, "").tenant_id]);
+            let failed = done.failed.expect("it is said");
+            let AnchorError::Other {
+                known, size: of, ..
+            } = failed
+            else {
+                panic!("{failed}");
+            };
+            assert_eq!((known, of), (5, size));
+        }
+        let after = fs::read(folder.join(format!("{}.ndjson", checkpoint(1).tenant_id))).unwrap();
+        assert_eq!(after, before);
         fs::remove_dir_all(&folder).unwrap();
     }
 }

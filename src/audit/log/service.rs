@@ -37,7 +37,7 @@ pub enum LogError {
     /// Ours: a log whose origin no note can have.
     #[error("a checkpoint can't be signed")]
     Note(#[from] NoteError),
-    /// The operator's: the anchor can't be reached.
+    /// The operator's: the anchor can't be reached, or knows another log.
     #[error(transparent)]
     Anchor(#[from] AnchorError),
 }
@@ -176,26 +176,40 @@ impl<'a> Logs<'a> {
     /// Takes every checkpoint that is not there yet to the anchor; says how many.
     ///
     /// # Errors
-    /// [`LogError::Anchor`] also if there is none to take and the folder is not there.
+    /// [`LogError::Anchor`] if one is not taken, which keeps no other away; also if there is none to
+    /// take and the folder is not there.
     pub async fn anchor(&self, folder: &Path) -> Result<u64, LogError> {
         anchor::reach(folder)?;
-        let (mut after, mut all) = (Uuid::nil(), 0);
+        let (mut all, failed) = self.anchor_waiting(folder).await?;
+        if failed.is_none() {
+            return Ok(all);
+        }
+        // Another server may have signed and anchored more of a log since it was read. Then the
+        // database knows that by now; if it does not, the anchor knows another log.
+        let (more, failed) = self.anchor_waiting(folder).await?;
+        all += more;
+        failed.map_or(Ok(all), |failed| Err(failed.into()))
+    }
+
+    /// Goes over those that wait once: says how many are there now, and why not the first of the
+    /// others.
+    async fn anchor_waiting(&self, folder: &Path) -> Result<(u64, Option<AnchorError>), LogError> {
+        let (mut after, mut all, mut failed) = (Uuid::nil(), 0, None);
         loop {
             let batch = self.run(async |tx| Ok(store::unanchored(tx, after, LOGS_AT_ONCE).await?));
             let waiting = batch.await?;
             let Some(last) = waiting.last() else {
-                return Ok(all);
+                return Ok((all, failed));
             };
             after = last.tenant_id.as_uuid();
-            all += waiting.len() as u64;
             let folder = folder.to_owned();
-            let kept = tokio::task::spawn_blocking(move || {
-                anchor::keep(&folder, &waiting).map(|()| waiting)
-            });
-            let kept = kept.await.expect("writing files does not panic")?;
+            let done = tokio::task::spawn_blocking(move || anchor::keep(&folder, waiting));
+            let done = done.await.expect("writing files does not panic");
             fault::pass(Point::Anchored, "");
+            all += done.kept.len() as u64;
+            failed = failed.or(done.failed);
             let at = self.env.now();
-            self.run(async |tx| Ok(store::mark_anchored(tx, &kept, at).await?))
+            self.run(async |tx| Ok(store::mark_anchored(tx, &done.kept, at).await?))
                 .await?;
         }
     }

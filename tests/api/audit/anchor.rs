@@ -16,6 +16,7 @@ use crate::lab::{Lab, some_id};
 use crate::serving::operations;
 
 const TENANT: Uuid = Uuid::from_u128(0xa);
+const ELSEWHERE: Uuid = Uuid::from_u128(0xb);
 
 fn folder(lab: &Lab) -> PathBuf {
     lab.app.config.anchor()
@@ -195,6 +196,55 @@ async fn without_an_anchor_staff_are_kept_out_after_the_patience() {
         "what was signed meanwhile is there"
     );
     lab.signed_in(&nurse).await;
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// A database that was restored, or changed: what the anchor does not take is not called anchored,
+/// and whoever works at a clinic is kept out in the end as if it were out of reach. Other logs are
+/// taken there all the same.
+#[tokio::test]
+async fn what_the_anchor_knows_otherwise_is_not_called_anchored() {
+    let lab = lab().await;
+    let folder = folder(&lab);
+    write(&lab, 3).await;
+    lab.app.anchoring.begin(lab.now());
+    log::keep(&lab.app).await.unwrap();
+    let path = folder.join(format!("{TENANT}.ndjson"));
+    let known = std::fs::read_to_string(&path).unwrap();
+    let note = &anchored(&folder, TENANT)[0];
+    let said: Vec<&str> = note.split('\n').collect();
+    write(&lab, 1).await;
+    let ours = "select size, anchored_size from audit.log where tenant_id = $1";
+    let ours = async || -> (i64, i64) {
+        let mut boss = lab.database.superuser().await;
+        let ours = sqlx::query_as(ours).bind(TENANT);
+        ours.fetch_one(&mut boss).await.unwrap()
+    };
+    // Longer than ours; and as long as ours is going to be, of another root.
+    let other = [
+        known.replace(&format!("\\n{}\\n", said[1]), "\\n9\\n"),
+        known.replace(&format!("\\n{}\\n", said[1]), "\\n4\\n"),
+    ];
+    for (round, other) in other.iter().enumerate() {
+        assert_ne!(other, &known);
+        std::fs::write(&path, other).unwrap();
+        let mut elsewhere = begun(&lab.database, "lanyard_identity", &member(ELSEWHERE)).await;
+        append(&mut elsewhere, some_id(), "{}").await;
+        tell(&mut elsewhere, "commit").await;
+        sequence(&lab).await;
+        let failed = log::keep(&lab.app).await.unwrap_err();
+        assert!(matches!(failed, LogError::Anchor(_)), "{failed}");
+        assert_eq!(ours().await, (4, 3));
+        assert_eq!(&std::fs::read_to_string(&path).unwrap(), other);
+        assert_eq!(anchored(&folder, ELSEWHERE).len(), round + 1);
+    }
+    lab.clock.advance(Duration::seconds(61));
+    assert!(lab.app.anchoring.is_late(lab.now()));
+    // The files of its own time.
+    std::fs::write(&path, &known).unwrap();
+    log::keep(&lab.app).await.unwrap();
+    assert_eq!(ours().await, (4, 4));
+    assert!(!lab.app.anchoring.is_late(lab.now()));
     std::fs::remove_dir_all(folder).unwrap();
 }
 
