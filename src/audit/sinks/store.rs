@@ -156,8 +156,8 @@ pub(super) async fn find(
     row.map(WayRow::read).transpose()
 }
 
-/// Takes sinks that are due and lack something, until `until`, for whoever has this mark. What
-/// another one has is passed by.
+/// Takes sinks that are due and lack something, until `until`, for whoever has this mark: first
+/// those that were longest without a turn. What another one has is passed by.
 pub(super) async fn take(
     tx: &mut Tx<Platform>,
     mark: Uuid,
@@ -165,7 +165,7 @@ pub(super) async fn take(
     most: i64,
 ) -> Result<Vec<Way>, StoreError> {
     let rows: Vec<WayRow> = sqlx::query_as(
-        "update audit.sink s set taken_by = $1, taken_until = $3
+        "update audit.sink s set taken_by = $1, taken_until = $3, due_at = $2
          from (
            select d.tenant_id, d.sink_id
            from audit.sink d

@@ -229,6 +229,39 @@ async fn one_that_fails_stops_no_other_and_no_gap_is_sent() {
     assert_eq!(refused, Err("42501".to_owned()));
 }
 
+/// More sinks than are taken at once, all of which always lack something: who had a turn is behind
+/// who had none, whatever came of it.
+#[tokio::test]
+async fn whoever_had_no_turn_is_next() {
+    const AT_ONCE: i64 = 32;
+    let lab = lab().await;
+    plant(&lab, TENANT, 1).await;
+    let collector = Collector::begin().await;
+    collector.is(Mood::Thinking);
+    for _ in 0..AT_ONCE {
+        add(&lab, to(&collector.address(), TENANT)).await;
+    }
+    lab.clock.advance(Duration::SECOND);
+    let last = add(&lab, to(&collector.address(), TENANT)).await;
+    let mut boss = lab.database.superuser().await;
+    for is_its_turn in [false, true] {
+        // Nobody has one in his hand any more.
+        lab.clock.advance(Duration::minutes(1));
+        let mut running = JoinSet::new();
+        sinks::forward(&lab.app, &mut running).await.unwrap();
+        running.shutdown().await;
+        let taken: (i64, bool) = sqlx::query_as(
+            "select count(*), bool_or(sink_id = $1) from audit.sink where taken_until > $2",
+        )
+        .bind(last)
+        .bind(lab.now())
+        .fetch_one(&mut boss)
+        .await
+        .unwrap();
+        assert_eq!(taken, (AT_ONCE, is_its_turn));
+    }
+}
+
 /// Issue 4, SIEM: messages of RFC 5424 in octets counted (RFC 5425 §4.3), each with its entry's
 /// line as it is; over TLS to whom the operator believes, and to nobody else.
 #[tokio::test]
