@@ -129,3 +129,46 @@ begin
 end $$;
 revoke execute on function audit.is_behind() from public;
 grant execute on function audit.is_behind() to lanyard_sequencer;
+
+-- As before (0030), and a hold that is being placed is waited for: it keeps these entries, or is
+-- placed when they are gone.
+create or replace function audit.expire_before(month date) returns text[]
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  until constant timestamptz := date_trunc('month', month::timestamp) at time zone 'UTC';
+  doomed text[];
+  name text;
+begin
+  perform audit.begin('keep_log');
+  if (until <= clock_timestamp() - interval '6 years') is not true then
+    raise exception 'entries are kept for six years' using errcode = '42501';
+  end if;
+  lock table audit.hold in share mode;
+  if exists (
+    select from audit.entry e
+    join audit.hold h on h.tenant_id = e.tenant_id and h.lifted_at is null
+    where e.recorded_at < until
+  ) then
+    raise exception 'a legal hold keeps these entries' using errcode = '42501';
+  end if;
+  if exists (
+    select from audit.entry e
+    where e.recorded_at < until and not exists (
+      select from audit.archive a
+      where a.tenant_id = e.tenant_id and e.leaf_index >= a.from_index and e.leaf_index < a.to_index
+    )
+  ) then
+    raise exception 'these entries are not archived' using errcode = '42501';
+  end if;
+  doomed := array(
+    select c.relname::text
+    from pg_inherits i join pg_class c on c.oid = i.inhrelid
+    where i.inhparent = 'audit.entry'::regclass and c.relname ~ '^entry_\d{4}_\d{2}$'
+      and to_date(right(c.relname, 7), 'YYYY_MM') < date_trunc('month', month::timestamp)
+    order by c.relname
+  );
+  foreach name in array doomed loop
+    execute format('drop table audit.%I', name);
+  end loop;
+  return doomed;
+end $$;

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::audit::EventType;
 use crate::db::{Authority, Identity, StoreError, Tx};
 use crate::ids::ClientId;
-use crate::sessions::Clocks;
+use crate::sessions::{Clocks, service as sessions};
 
 /// What an actor stands on at this moment: all of it was just looked at.
 #[derive(Debug)]
@@ -94,14 +94,21 @@ pub(crate) async fn look(
         return Ok(Looked::Unknown);
     };
     let actor = find_actor(tx, app, agent).await?;
+    let session = match &actor {
+        Some(actor) => Some(actor.facts.session),
+        None => sessions::session_of(tx, agent.sid).await?,
+    };
     tx.proceed(Authority::acting(agent.subject, place.0, place.1))
         .await?;
     let Some(grant) = store::find_held(tx, place.0, id).await? else {
         return Ok(Looked::Unknown);
     };
     let Some(actor) = actor else {
-        // A sign-out that the start did not see.
-        end(tx, (&app.env, &app.keys), &grant, EndCause::ActorSignedOut).await?;
+        // A sign-out that the start did not see; a token of another session of his says nothing of
+        // the one that the grant started in.
+        if session.is_some() && grant.actor_session == session {
+            end(tx, (&app.env, &app.keys), &grant, EndCause::ActorSignedOut).await?;
+        }
         record_denial(tx, app, agent, place, Some(id), Denial::ActorSessionOver).await?;
         return Ok(Looked::Denied(Denial::ActorSessionOver));
     };

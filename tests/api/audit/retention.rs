@@ -4,7 +4,7 @@ use lanyard::audit::format::{TreeHash, proof};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{as_job, lab, lines, sequence};
+use super::{as_job, begun, job, lab, lines, sequence};
 use crate::lab::cluster::{Database, tell};
 
 const TENANT: Uuid = Uuid::from_u128(0xa);
@@ -126,6 +126,56 @@ async fn entries_are_dropped_late_by_the_month_and_only_from_a_verified_archive(
         let reached = proof::root_by_inclusion(leaves[place], index, 301, &path);
         assert_eq!(reached.unwrap().as_bytes().as_slice(), root, "{index}");
     }
+}
+
+/// AUD-12: a hold that is being placed as a month goes is waited for, and keeps it: whoever is told
+/// that it holds is told the truth.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_that_is_being_placed_keeps_the_month() {
+    let lab = lab().await;
+    let database = &lab.database;
+    let mut boss = database.superuser().await;
+    plant(&mut boss, 3).await;
+    let made = "select audit.make_partitions()::text";
+    as_job(database, "lanyard_sequencer", "sequence_log", made)
+        .await
+        .unwrap();
+    sequence(&lab).await;
+    let digest: String = sqlx::query_scalar(
+        "select encode(sha256(string_agg(leaf_hash, ''::bytea order by leaf_index)), 'hex')
+         from audit.leaf where tenant_id = $1 and leaf_index < 3",
+    )
+    .bind(TENANT)
+    .fetch_one(&mut boss)
+    .await
+    .unwrap();
+    let record = format!(
+        "select audit.record_archive('{TENANT}', 0, 3, '\\x{digest}', sha256('file'))::text"
+    );
+    let recorded = as_job(database, "lanyard_platform", "keep_log", &record).await;
+    assert_eq!(recorded, Ok(vec!["true".to_owned()]));
+
+    let mut placing = begun(database, "lanyard_platform", &job("keep_log")).await;
+    let hold = format!(
+        "insert into audit.hold (tenant_id, hold_id, placed_at)
+         values ('{TENANT}', '{TENANT}', now())"
+    );
+    tell(&mut placing, &hold).await;
+    let there = database.clone();
+    let expiring = tokio::spawn(async move { expire(&there, "2019-02-01").await });
+    let waits = "select exists (select from pg_locks where not granted
+        and relation = 'audit.hold'::regclass)";
+    while !expiring.is_finished()
+        && !sqlx::query_scalar::<_, bool>(waits)
+            .fetch_one(&mut boss)
+            .await
+            .unwrap()
+    {
+        tokio::task::yield_now().await;
+    }
+    tell(&mut placing, "commit").await;
+    assert_eq!(expiring.await.unwrap(), Err("42501".to_owned()));
+    assert_eq!(lines(database, TENANT).await.len(), 4);
 }
 
 /// AUD-12: a clinic that is deleted takes nothing of its log along.

@@ -7,7 +7,7 @@ use lanyard::oidc::sessions_end::{Proof, Reason};
 use sqlx::Connection as _;
 use time::Duration;
 
-use super::super::assert_refused;
+use super::super::{assert_refused, claims};
 use super::{Help, Seat};
 
 impl Help {
@@ -74,6 +74,45 @@ async fn the_actors_sign_out_ends_it() {
     let out = sam.browser.submit(&page, "end-all", &[]).await;
     out.goes_to("/signed-out");
     help.assert_over(&sam, &id, "actor_signed_out").await;
+}
+
+/// A token of a session of his that ended before says nothing of the one that a grant started in, nor
+/// of a grant that did not start. One of the session that it started in does, also if the database
+/// was not there to see that session end.
+#[tokio::test]
+async fn only_the_session_that_it_started_in_takes_it_along() {
+    let help = Help::new(Rule::Allowed).await;
+    let (old, sam) = (help.seat(&help.sam).await, help.seat(&help.sam).await);
+    let (active, approved) = (help.started(&sam).await, help.granted(&sam).await);
+    let end = "update identity.session set ended_at = now(), end_reason = 'signed_out'
+        where session_id = (select session_id from identity.tenant_session where sid = $1)";
+    let sid = |seat: &Seat| -> uuid::Uuid {
+        let claims = claims(&serde_json::json!(seat.token));
+        claims["sid"].as_str().unwrap().parse().unwrap()
+    };
+    help.tell(end, sid(&old)).await;
+    for (id, state) in [(&active, "active"), (&approved, "approved")] {
+        let answer = help.exchange(&old, id, &[]).await;
+        assert_refused(&answer, 400, "invalid_grant");
+        let told = help.told("denied").await;
+        let reason = &told.last().unwrap().detail["reason"];
+        assert_eq!(reason, "actor_session_over");
+        assert_eq!(help.stored(id).await.0, state);
+    }
+    assert_eq!(help.exchange(&sam, &active, &[]).await.status, 200);
+
+    // Without the triggers, as if the start had committed in the moment of the end.
+    let mut boss = help.world.lab.database.superuser().await;
+    sqlx::raw_sql("set session_replication_role = replica")
+        .execute(&mut boss)
+        .await
+        .unwrap();
+    let ended = sqlx::query(end).bind(sid(&sam)).execute(&mut boss).await;
+    assert_eq!(ended.unwrap().rows_affected(), 1);
+    assert_eq!(help.stored(&active).await.0, "active");
+    let answer = help.exchange(&sam, &active, &[]).await;
+    assert_refused(&answer, 400, "invalid_grant");
+    help.assert_over(&sam, &active, "actor_signed_out").await;
 }
 
 #[tokio::test]
