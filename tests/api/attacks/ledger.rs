@@ -32,7 +32,7 @@ async fn no_role_touches_the_log_but_through_its_one_door() {
             "insert into audit.event_type values ('deed.invented', 'tenant')",
             "drop function audit.append",
             "select from audit.archive",
-            "insert into audit.entry select * from audit.entry",
+            "insert into audit.entry (line) select line from audit.entry",
             "update audit.entry set line = ''",
             "delete from audit.entry",
             "truncate audit.entry",

@@ -120,7 +120,10 @@ async fn what_a_superuser_does_to_a_row_is_named() {
         where a.tenant_id = b.tenant_id and a.leaf_index between 43 and 255
           and b.leaf_index = a.leaf_index - 1";
     let back = "delete from audit.entry where leaf_index < 600;
-        insert into audit.entry select * from entries where leaf_index < 600;
+        insert into audit.entry (tenant_id, leaf_index, event_id, recorded_at, type, account_id,
+            subject_id, actor_id, trace, line, leaf_hash)
+          select tenant_id, leaf_index, event_id, recorded_at, type, account_id,
+            subject_id, actor_id, trace, line, leaf_hash from entries where leaf_index < 600;
         update audit.leaf l set leaf_hash = k.leaf_hash from leaves k
           where l.tenant_id = k.tenant_id and l.leaf_index = k.leaf_index";
     for (deeds, kinds, entry) in [

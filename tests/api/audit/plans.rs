@@ -13,8 +13,8 @@ const RARE: Uuid = Uuid::from_u128(0xbeef);
 const ENTRIES: u32 = 60_000;
 const PAGE: u32 = 50;
 
-/// A long log of one clinic among short ones, over three months: one person, one actor, one trace
-/// and one type in it are rare.
+/// A long log of one clinic among short ones, over three months: one person, one actor, one
+/// trace, one type and one clinic that it is about are rare.
 async fn filled() -> Database {
     let database = cluster::fresh().await;
     let mut boss = database.superuser().await;
@@ -31,7 +31,9 @@ async fn filled() -> Database {
                gen_random_uuid(), case when n % 20000 = 8 then '{RARE}'::uuid
                  else gen_random_uuid() end,
                case when n % 20000 = 9 then '{RARE}'::uuid end,
-               case when n % 20000 = 10 then 'rare' else n::text end, '{{}}', sha256('x')
+               case when n % 20000 = 10 then 'rare' else n::text end,
+               case when n % 20000 = 11
+                 then '{{\"detail\": {{\"tenant\": \"{RARE}\"}}}}' else '{{}}' end, sha256('x')
              from generate_series(1, {ENTRIES} + 5000) n;
              analyze audit.entry"
         ),
@@ -94,22 +96,24 @@ async fn a_page_of_a_long_log_reads_a_pages_worth() {
         .filter(|query| query.place.starts_with("src/inspection/store.rs"))
         .filter(|query| query.sql.contains("leaf_index desc limit $3"))
         .collect();
-    assert_eq!(pages.len(), 5);
+    assert_eq!(pages.len(), 6);
     for query in pages {
         // What drives each statement is given; the rest is not asked for.
         let (driver, values) = if query.sql.contains("and trace = $7") {
-            ("trace", "null, null, null, 'rare'".to_owned())
+            ("trace", "null, null, null, 'rare', null".to_owned())
         } else if query.sql.contains("and subject_id = $4\n") {
-            ("person", format!("'{RARE}', null, null, null"))
+            ("person", format!("'{RARE}', null, null, null, null"))
         } else if query.sql.contains("and actor_id = $5\n") {
-            ("actor", format!("null, '{RARE}', null, null"))
+            ("actor", format!("null, '{RARE}', null, null, null"))
+        } else if query.sql.contains("and about_tenant = $8\n") {
+            ("tenant", format!("null, null, null, null, '{RARE}'"))
         } else if query.sql.contains("unnest($6") {
             (
                 "types",
-                "null, null, '{sign_in.refused,visit.listed}', null".to_owned(),
+                "null, null, '{sign_in.refused,visit.listed}', null, null".to_owned(),
             )
         } else {
-            ("nothing", "null, null, null, null".to_owned())
+            ("nothing", "null, null, null, null, null".to_owned())
         };
         let mut login = begun(&database, "lanyard_tenant", &context).await;
         let values = format!("'{TENANT}', 50000, {PAGE}, {values}");

@@ -146,7 +146,12 @@ async fn what_is_asked_of_delegations_is_found_by_indexes() {
         );
         let execute = format!("execute ask_{number} ({values})");
         let plan = explain(&mut login, &open, &execute).await;
-        assert!(!plan.contains("Seq Scan on delegation"), "{words}:\n{plan}");
+        // Of the branches that are not asked for the planner says so, and executes none.
+        let mut parts = plan.lines();
+        let reads_all = parts.any(|part| {
+            part.contains("Seq Scan on delegation") && !part.contains("never executed")
+        });
+        assert!(!reads_all, "{words}:\n{plan}");
         assert!(touched(&plan) <= most, "{words}, {values}:\n{plan}");
     }
     // What is left reads no delegation: either side as a member, what of hers is lent, and the
