@@ -53,8 +53,8 @@ pub enum MailKind {
         /// The clinic, as it calls itself.
         clinic: String,
     },
-    /// Support wants to act as somebody of the clinic, and waits for an administrator's yes: each is
-    /// told. Written by the database alone (`clerk.tell_of_a_request`), with the request itself.
+    /// Support wants to act as somebody of the clinic, and waits for an administrator's yes: each
+    /// is told. Written by the database alone (`clerk.tell_of_a_request`), with the request.
     SupportAsksClinic {
         /// The clinic, as it calls itself.
         clinic: String,

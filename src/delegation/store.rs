@@ -193,17 +193,18 @@ async fn list_named(
                 d.ended_at, d.end_reason, d.tokens_ended_at, p.display_name as patient_name,
                 x.display_name as proxy_name
          from (
-           (select * from identity.delegation
+           (select delegation_id from identity.delegation
             where tenant_id = $1 and $2::uuid is null and $3::uuid is null
             order by granted_at desc, delegation_id
             limit 100)
            union all
-           select * from identity.delegation where tenant_id = $1 and patient_id = $2
+           select delegation_id from identity.delegation where tenant_id = $1 and patient_id = $2
            union all
-           select * from identity.delegation where tenant_id = $1 and proxy_id = $2
+           select delegation_id from identity.delegation where tenant_id = $1 and proxy_id = $2
            union all
-           select * from identity.delegation where tenant_id = $1 and delegation_id = $3
-         ) d
+           select $3 where $3 is not null
+         ) k
+         join identity.delegation d on d.tenant_id = $1 and d.delegation_id = k.delegation_id
          join identity.membership p on p.tenant_id = d.tenant_id and p.subject_id = d.patient_id
          join identity.membership x on x.tenant_id = d.tenant_id and x.subject_id = d.proxy_id
          order by d.granted_at desc, d.delegation_id

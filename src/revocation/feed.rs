@@ -140,7 +140,8 @@ impl Feed {
         self.state().fleet = fleet;
     }
 
-    /// A place among the subscribers for one of that client's, if there is one, with a reader at work.
+    /// A place among the subscribers for one of that client's, if there is one, with a reader at
+    /// work.
     pub(super) fn join(&self, app: &App, client: &ClientId) -> Option<Place> {
         self.place(app, &self.subscribers, client)
     }
@@ -301,14 +302,13 @@ async fn hear(app: &App) -> Option<Listening> {
 async fn look(app: &App, at: &mut Option<i64>) -> Result<(), StoreError> {
     let confirmed_at = (Instant::now(), app.env.now());
     let head = service::sequence(app).await?;
-    let mut read = match *at {
-        Some(at) => at,
-        None => {
-            // What ended before is not read: a key may be among it.
-            app.reload_ring().await?;
-            app.feed.begin_at(head);
-            *at.insert(head)
-        }
+    let mut read = if let Some(at) = *at {
+        at
+    } else {
+        // What ended before is not read: a key may be among it.
+        app.reload_ring().await?;
+        app.feed.begin_at(head);
+        *at.insert(head)
     };
     loop {
         let events = service::page(app, read).await?;

@@ -50,8 +50,8 @@ pub(super) async fn page(app: &App, after: i64) -> Result<Vec<Event>, StoreError
     app.db.run(job().read_only(), work).await
 }
 
-/// The same, to be signed then: by the keys as they were after all of it was committed. That a key is
-/// withdrawn is not told by that key, nor is anything after it.
+/// The same, to be signed then: by the keys as they were after all of it was committed. That a key
+/// is withdrawn is not told by that key, nor is anything after it.
 pub(super) async fn page_to_sign(app: &App, after: i64) -> Result<Vec<Event>, StoreError> {
     let events = page(app, after).await?;
     if !events.is_empty() {

@@ -176,8 +176,8 @@ impl<'a> Logs<'a> {
     /// Takes every checkpoint that is not there yet to the anchor; says how many.
     ///
     /// # Errors
-    /// [`LogError::Anchor`] if one is not taken, which keeps no other away; also if there is none to
-    /// take and the folder is not there.
+    /// [`LogError::Anchor`] if one is not taken, which keeps no other away; also if there is none
+    /// to take and the folder is not there.
     pub async fn anchor(&self, folder: &Path) -> Result<u64, LogError> {
         anchor::reach(folder)?;
         let (mut all, failed) = self.anchor_waiting(folder).await?;

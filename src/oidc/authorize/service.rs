@@ -80,8 +80,8 @@ pub(super) enum Hinted {
     Nobody,
     /// One of our ID tokens.
     At(Hint),
-    /// It says that somebody acts, and nothing proves it: such a session goes on by its own ID token
-    /// alone, and nobody else's session answers for it.
+    /// It says that somebody acts, and nothing proves it: such a session goes on by its own ID
+    /// token alone, and nobody else's session answers for it.
     Unproven,
 }
 

@@ -35,8 +35,8 @@ const LONGEST_PAUSE: Span = Span::minutes(5);
 /// Of the header that a receiver wants to see.
 const LONGEST_HEADER: usize = 1000;
 
-/// What goes out to receivers. Follows no redirect and asks no proxy: where they may be told is what
-/// they said, as far as that is within reach.
+/// What goes out to receivers. Follows no redirect and asks no proxy: where they may be told is
+/// what they said, as far as that is within reach.
 #[derive(Clone, Debug)]
 pub struct Pusher {
     client: reqwest::Client,
@@ -141,8 +141,8 @@ fn place(subscriber: &Subscriber) -> String {
 /// slow, or can't be told, keeps nobody else. Repeatable at any moment, on every server at once.
 ///
 /// # Errors
-/// [`StoreError`]: it is not known who waits. What one receiver does not take is no error, and tried
-/// again later.
+/// [`StoreError`]: it is not known who waits. What one receiver does not take is no error, and
+/// tried again later.
 pub async fn push_all(
     app: &App,
     pusher: &Pusher,

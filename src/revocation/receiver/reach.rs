@@ -76,8 +76,8 @@ impl Reach {
         Self { named }
     }
 
-    /// Whether a receiver may be told there, as far as the address says: a name is looked up when it
-    /// is told.
+    /// Whether a receiver may be told there, as far as the address says: a name is looked up when
+    /// it is told.
     pub fn allows(&self, url: &Url) -> bool {
         match url.host() {
             Some(Host::Ipv4(ip)) => self.has(ip.into()),

@@ -244,8 +244,8 @@ async fn an_entry_says_what_happened_and_a_person_can_be_erased_from_it() {
     assert_eq!(there, root(&before).as_bytes());
 }
 
-/// Whatever a detail says, the log goes on: an id that is none is read as none, and what is no object
-/// is not taken.
+/// Whatever a detail says, the log goes on: an id that is none is read as none, and what is no
+/// object is not taken.
 #[tokio::test]
 async fn no_detail_stops_the_log() {
     let lab = lab().await;

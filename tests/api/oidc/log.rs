@@ -53,8 +53,8 @@ fn hashes(path: &Value) -> Vec<TreeHash> {
     path.as_array().unwrap().iter().map(hash).collect()
 }
 
-/// AUD-10, DOS-09: a clinic's auditors read its log by the page, of a bounded size, and each reading
-/// is in it; others don't.
+/// AUD-10, DOS-09: a clinic's auditors read its log by the page, of a bounded size, and each
+/// reading is in it; others don't.
 #[tokio::test]
 async fn auditors_read_their_clinics_log_and_leave_an_entry() {
     let world = world(&["compliance_lead"]).await;

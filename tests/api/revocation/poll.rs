@@ -129,7 +129,8 @@ async fn a_poll_that_can_t_be_read_is_refused() {
 }
 
 /// A poll that waits takes a seat from everybody, also when its client is long gone. Of one
-/// client two wait, of all an eighth of the seats; the next is answered at once, and so is everybody.
+/// client two wait, of all an eighth of the seats; the next is answered at once, and so is
+/// everybody.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn few_wait_and_the_next_is_answered_at_once() {
     let stage = Stage::new().await;

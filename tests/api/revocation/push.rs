@@ -166,8 +166,8 @@ async fn of_several_servers_one_tells_a_receiver() {
     assert_eq!(both().await, owed, "each set once");
 }
 
-/// One receiver takes the connection and says nothing, another's row can't be read: the third is told
-/// of everything meanwhile, round after round.
+/// One receiver takes the connection and says nothing, another's row can't be read: the third is
+/// told of everything meanwhile, round after round.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_receiver_that_is_slow_or_broken_keeps_nobody_else() {
     let stage = Stage::new().await;
@@ -223,8 +223,8 @@ async fn a_receiver_that_is_slow_or_broken_keeps_nobody_else() {
     assert!(silence.accept().await.is_ok(), "it was told first");
 }
 
-/// Server-side request forgery: by a name as by a number, nothing is called that is not public unless
-/// the operator named it. One that could be set before is not called either.
+/// Server-side request forgery: by a name as by a number, nothing is called that is not public
+/// unless the operator named it. One that could be set before is not called either.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_receiver_has_nothing_inside_called() {
     let stage = Stage::new().await;

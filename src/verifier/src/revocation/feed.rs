@@ -106,8 +106,8 @@ pub struct FeedStatus {
     /// Security event tokens taken since the verifier was built, those of snapshots included.
     pub accepted: u64,
     /// How often what came as a security event token could not be used: not the issuer's, not for
-    /// this API, not readable, or by a key that can't be had now. It is asked for again, and nothing
-    /// after it is taken before it: where this grows, the verifier is not current for long.
+    /// this API, not readable, or by a key that can't be had now. It is asked for again, and
+    /// nothing after it is taken before it: where this grows, the verifier is not current for long.
     pub unusable: u64,
     /// Snapshots taken: one at the start, one for each loss.
     pub snapshots: u64,

@@ -219,7 +219,8 @@ async fn a_restarted_verifier_begins_with_a_snapshot() {
     }
 }
 
-/// A forged one in the midst of the stream: nothing comes of it, and what it stands for is not lost.
+/// A forged one in the midst of the stream: nothing comes of it, and what it stands for is not
+/// lost.
 #[tokio::test]
 async fn a_forged_event_in_the_stream_is_asked_for_again() {
     let world = World::new().await;

@@ -1,5 +1,5 @@
-//! What came as a revocation and can't be used changes nothing, and is not passed over: it may stand
-//! for one all the same.
+//! What came as a revocation and can't be used changes nothing, and is not passed over: it may
+//! stand for one all the same.
 
 use lanyard_verifier::VerifyError;
 use lanyard_verifier::test_issuer::{Ended, TestKey};

@@ -49,7 +49,7 @@ impl Family {
     }
 }
 
-/// What the token says, to its own API alone, and nothing once the delegation is over.
+/// INTR-02: what the token says, to its own API alone, and nothing once the delegation is over.
 #[tokio::test]
 async fn an_api_is_told_who_acts_while_the_delegation_stands() {
     let family = Family::new().await;
@@ -135,12 +135,12 @@ async fn an_api_is_told_of_each_end() {
         let seat = family.seat(&family.pat).await;
         let token = family.acting(&seat, &delegation).await;
         assert!(world.holds(&api, &token).await);
-        let set = |status: &str| {
+        let becomes = |status: &str| {
             format!("update identity.{table} set status = '{status}' where {column} = '{id}'")
         };
         let mut boss = world.lab.database.superuser().await;
         for status in [status, "active"] {
-            crate::lab::cluster::tell(&mut boss, &set(status)).await;
+            crate::lab::cluster::tell(&mut boss, &becomes(status)).await;
             assert!(!world.holds(&api, &token).await, "{table} {status}");
         }
     }
@@ -188,8 +188,8 @@ async fn a_proxys_token_holds_only_by_its_own_delegation() {
     }
 }
 
-/// RFC 7009 §2.1: his app is done with a token, and with all that was given so far, on the record,
-/// once; the delegation stands and gives another. Another app ends nothing.
+/// INTR-06, RFC 7009 §2.1: his app is done with a token, and with all that was given so far, on the
+/// record, once; the delegation stands and gives another. Another app ends nothing.
 #[tokio::test]
 async fn who_revokes_a_proxys_token_ends_what_was_given() {
     let family = Family::apart().await;

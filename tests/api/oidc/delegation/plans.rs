@@ -99,8 +99,9 @@ fn asks([id, patient, proxy, ..]: &[String; 5]) -> Vec<Ask> {
     let revoked = format!("{one}, 'revoked', now()");
     let pair = format!("{BIG}, {patient}, {proxy}, now()");
     vec![
-        (named, format!("{BIG}, null, null"), Of::Page, 110),
-        (named, format!("{BIG}, {patient}, null"), Of::Page, 2),
+        // Each twice: by its index, and by its key.
+        (named, format!("{BIG}, null, null"), Of::Page, 210),
+        (named, format!("{BIG}, {patient}, null"), Of::Page, 4),
         (named, format!("{BIG}, null, {id}"), Of::Page, 2),
         ("for no key update", one.clone(), Of::Member, 3),
         ("set ended_at = $4", ended, Of::Member, 3),

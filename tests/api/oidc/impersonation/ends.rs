@@ -76,9 +76,9 @@ async fn the_actors_sign_out_ends_it() {
     help.assert_over(&sam, &id, "actor_signed_out").await;
 }
 
-/// A token of a session of his that ended before says nothing of the one that a grant started in, nor
-/// of a grant that did not start. One of the session that it started in does, also if the database
-/// was not there to see that session end.
+/// A token of a session of his that ended before says nothing of the one that a grant started in,
+/// nor of a grant that did not start. One of the session that it started in does, also if the
+/// database was not there to see that session end.
 #[tokio::test]
 async fn only_the_session_that_it_started_in_takes_it_along() {
     let help = Help::new(Rule::Allowed).await;
