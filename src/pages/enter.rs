@@ -16,6 +16,8 @@ pub struct EnterPage {
     pub csrf: Hidden,
     /// The grant: an id, not a secret.
     pub grant: String,
+    /// Where support works: the platform's own console.
+    pub back_href: String,
     /// What can be entered, while the grant stands in this session.
     pub enterable: Option<Enterable>,
 }

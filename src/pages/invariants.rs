@@ -5,7 +5,7 @@ use std::path::Path;
 use std::{fs, iter};
 
 use super::gallery::{USUAL, Words, gallery};
-use super::{asset, css_href, icon_href, paths, script_href};
+use super::{asset, css_href, icon_href, live_script_href, paths, script_href};
 
 /// The start tags of a document, each without its angle brackets.
 fn tags(html: &str) -> impl Iterator<Item = &str> {
@@ -248,7 +248,7 @@ fn the_gallery_is_left_to_be_looked_at() {
     for page in gallery(USUAL) {
         fs::write(folder.join(page.name).with_extension("html"), page.html).expect("a page");
     }
-    for href in [css_href(), script_href(), icon_href()] {
+    for href in [css_href(), script_href(), live_script_href(), icon_href()] {
         let name = href.strip_prefix(paths::ASSETS).expect("an asset's path");
         let bytes = asset(name).expect("an asset").bytes;
         fs::write(folder.join("assets").join(name), bytes).expect("room for an asset");

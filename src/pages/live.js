@@ -26,17 +26,20 @@ function countDown(places) {
   setInterval(tell, 1000);
 }
 
+// What a look at the log is on the record as: the entries, the members' names, a fresh token.
+const MADE_BY_LOOKING = ["audit.viewed", "member.listed", "refresh.rotated"];
+
 const live = document.getElementById("live");
 if (live) follow(live);
 
 /**
  * Shows the log's new entries as they come. It asks how many there are, which is no look at them;
  * only when there are more does it load the page again, which is one, and on the record. So a look
- * makes an entry itself: what is nothing but others' looks is asked for less and less often.
+ * makes entries itself: while nothing else comes it looks less and less often, and says nothing.
  */
 function follow(place) {
   const SOON = 3000;
-  const LATE = 60_000;
+  const LATE = 15_000;
   const box = place.querySelector("input");
   const news = place.querySelector('[role="status"]');
   const sizeIn = (page) => Number(page.getElementById("log-standing")?.dataset.size ?? 0);
@@ -74,7 +77,7 @@ function follow(place) {
       if (here && there) here.replaceWith(there);
     }
     if (!document.getElementById("entries") && page.getElementById("entries")) location.reload();
-    const others = fresh.filter((row) => row.dataset.type !== "audit.viewed");
+    const others = fresh.filter((row) => !MADE_BY_LOOKING.includes(row.dataset.type));
     wait = others.length > 0 ? SOON : Math.min(wait * 2, LATE);
     if (others.length > 0) news.textContent = `${others.length} new`;
   }

@@ -167,7 +167,7 @@ pub enum ActingNotice {
 impl ActingNotice {
     const fn words(self) -> &'static str {
         match self {
-            Self::Asked => "Asked. The person and her clinic can see it.",
+            Self::Asked => "Asked. The person and the clinic can see it.",
             Self::Started => "It began. The person was told, and everything opened is listed.",
             Self::Ended => "It is over. Nothing that was given for it is good any more.",
             Self::AllEnded => "All are over. Nobody of support acts for anybody.",
@@ -178,7 +178,7 @@ impl ActingNotice {
             Self::NoClinic => "No clinic that is served has this short name.",
             Self::Refused => {
                 "That may not be: the clinic does not allow it, or there is no such person, or \
-                 she may not be acted for."
+                 nobody may act as this person."
             }
             Self::Deed(came_to) => came_to.words(),
         }

@@ -78,7 +78,7 @@ pub enum SupportStanding {
 /// What was opened at one place.
 #[derive(Debug, Clone)]
 pub struct SupportOpened {
-    /// `GET /api/v1/visits`.
+    /// `Your visits (GET /api/v1/visits)`; of another API `GET /v1/results/{id}`.
     pub what: String,
     /// How often.
     pub times: i64,

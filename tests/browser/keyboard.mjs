@@ -1,27 +1,12 @@
 // From the app's front page to her visits and out again without a mouse.
 import assert from "node:assert/strict";
 
-import { ada, apps, newBrowser, password, says, scene, step } from "./stage.mjs";
+import { ada, apps, keyboard, newBrowser, password, says, scene, step } from "./stage.mjs";
 
 await scene(async (browser) => {
   const hers = await newBrowser(browser);
   const page = await hers.newPage();
-  const focused = () => page.evaluate(() => document.activeElement.id);
-
-  /** Goes on with Tab to the element of that id; whoever sees the page sees where she is. */
-  async function tabTo(id) {
-    for (let presses = 0; presses < 20; presses += 1) {
-      if ((await focused()) === id) return assert(await isMarked(), `${id} is not marked`);
-      await page.keyboard.press("Tab");
-    }
-    assert.fail(`Tab does not come to ${id}`);
-  }
-
-  const isMarked = () =>
-    page.evaluate(() => {
-      const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(document.activeElement);
-      return (outlineStyle !== "none" && parseFloat(outlineWidth) >= 2) || boxShadow !== "none";
-    });
+  const { focused, tabTo } = keyboard(page);
 
   await step("to the sign-in", async () => {
     await page.goto(apps("juniper").patient);

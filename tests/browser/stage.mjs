@@ -10,6 +10,8 @@ import { advance, codeNow, given, password } from "../clients/lab.mjs";
 export { issuer, password, step } from "../clients/lab.mjs";
 
 export const { LANYARD_MARA: mara, LANYARD_ADA: ada } = process.env;
+/** Who works somewhere, and so has a device; not all are in every town. */
+const staff = ["MARA", "SAM", "DANA", "LENA"].map((name) => process.env[`LANYARD_${name}`]);
 export const clinics = { juniper: process.env.LANYARD_JUNIPER, birch: process.env.LANYARD_BIRCH };
 
 /** The apps' addresses at a clinic; without one, their own. */
@@ -30,6 +32,9 @@ const WIDTHS = [
   [320, 640],
 ];
 
+/** The platform's own console, which is no clinic's. */
+export const platform = () => new URL(given("PLATFORM")).origin;
+
 /** Another person's browser: cookies of its own. */
 export async function newBrowser(browser, options = {}) {
   const context = await browser.newContext({
@@ -49,11 +54,16 @@ export async function later(context, seconds, scripted = true) {
   await context.clock.runFor(2000); // a beat or two of each tab
 }
 
-/** Runs a scene, and closes the browser however it ends. */
+/** Runs a scene, and closes the browser however it ends; what was to be seen then is told. */
 export async function scene(play) {
   const browser = await launch();
   try {
     await play(browser);
+  } catch (error) {
+    for (const page of browser.contexts().flatMap((context) => context.pages())) {
+      console.log(page.url(), "shows", await page.innerText("body").catch(String));
+    }
+    throw error;
   } finally {
     await browser.close();
   }
@@ -82,7 +92,35 @@ export async function signIn(page, login, secret = password) {
   await says(page, "Enter your password");
   await page.fill("#password", secret);
   await page.click("#sign-in");
-  if (login === mara && secret === password) await proveFactor(page);
+  if (staff.includes(login) && secret === password) await proveFactor(page);
+}
+
+/** The keyboard alone: what has the focus, and the way to something by Tab. */
+export function keyboard(page) {
+  const focused = () => page.evaluate(() => document.activeElement.id);
+
+  /** Whoever sees the page sees where she is: an outline, and nothing lies above it. */
+  const flaw = () =>
+    page.evaluate(() => {
+      const at = document.activeElement;
+      const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(at);
+      const isMarked = outlineStyle !== "none" && parseFloat(outlineWidth) >= 2;
+      if (!isMarked && boxShadow === "none") return "is not marked";
+      const { left, top, width, height } = at.getBoundingClientRect();
+      const above = document.elementFromPoint(left + width / 2, top + height / 2);
+      if (above && (at.contains(above) || above.contains(at))) return "";
+      return `lies below ${above?.outerHTML.slice(0, 80)}`;
+    });
+
+  /** Goes on to the element of that id, and says what is wrong on the way. */
+  async function tabTo(id, most = 30) {
+    for (let presses = 0; presses < most; presses += 1) {
+      if ((await focused()) === id) return assert.equal(await flaw(), "", id);
+      await page.keyboard.press("Tab");
+    }
+    assert.fail(`Tab does not come to ${id}`);
+  }
+  return { focused, flaw, tabTo };
 }
 
 /**
@@ -114,9 +152,13 @@ async function judge(page, what) {
     const found = violations.map((v) => `${v.id}: ${v.nodes.map((node) => node.html)}`);
     const root = document.documentElement;
     if (root.scrollWidth > innerWidth) found.push(`wider than the window: ${root.scrollWidth}`);
-    const pressed = document.querySelectorAll("button, .button, input:not([type=hidden], .unseen)");
-    for (const { id, offsetHeight } of pressed) {
-      if (offsetHeight > 0 && offsetHeight < 44) found.push(`only ${offsetHeight} high: ${id}`);
+    const pressed = document.querySelectorAll(
+      "button, .button, select, textarea, input:not([type=hidden], .unseen)",
+    );
+    for (const one of pressed) {
+      // A box is ticked by its label as well.
+      const { offsetHeight } = one.type === "checkbox" ? one.labels[0] : one;
+      if (offsetHeight > 0 && offsetHeight < 44) found.push(`only ${offsetHeight} high: ${one.id}`);
     }
     return found;
   }, RULES);

@@ -50,9 +50,20 @@ async fn look(visit: &Visit, grant: &str) -> Result<Response, PageError> {
         frame,
         csrf: Hidden::from(visit.browser.csrf()),
         grant: id.to_string(),
+        back_href: back_href(visit),
         enterable,
     };
     Ok(page_leading_to(StatusCode::OK, &shown, Some(&origins)))
+}
+
+/// The list of grants in the platform's own console.
+fn back_href(visit: &Visit) -> String {
+    let console = &visit.app.config.apps.platform.url;
+    format!(
+        "{}{}",
+        console.origin().ascii_serialization(),
+        paths::PLATFORM_SUPPORT
+    )
 }
 
 fn shown(seen: Enterable) -> Shown {

@@ -67,7 +67,7 @@ fn row(
     now: OffsetDateTime,
 ) -> SupportRow {
     let opened = opened.into_iter().map(|opened| SupportOpened {
-        what: format!("{} {}", opened.method, opened.route),
+        what: what(&opened),
         times: opened.times,
         last_at: opened.last_at,
     });
@@ -91,6 +91,21 @@ fn row(
         minutes: grant.minutes,
         requested_at: grant.requested_at,
     }
+}
+
+/// A route that was asked, in words before it where support is lent one of our own.
+fn what(opened: &Opened) -> String {
+    let asked = format!("{} {}", opened.method, opened.route);
+    let below = ["/api/v1/clinics/{clinic}", "/api/v1"];
+    let path = below.iter().find_map(|own| opened.route.strip_prefix(own));
+    let words = match (opened.method.as_str(), path) {
+        ("GET", Some("/me")) => "Your name and roles",
+        ("GET", Some("/visits")) => "Your visits",
+        ("GET", Some("/audit/accesses")) => "Who saw your record",
+        ("GET", Some("/me/delegations")) => "Who acts for you",
+        _ => return asked,
+    };
+    format!("{words} ({asked})")
 }
 
 /// How far it is at this moment: what ran out is over, whether it was written down yet or not.

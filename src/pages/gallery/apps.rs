@@ -11,7 +11,8 @@ pub(super) fn links(current: App) -> Vec<AppLink> {
         href: "http://juniper.localhost:8082/".to_owned(),
         is_current: app == current,
     };
-    App::ALL.into_iter().map(link).collect()
+    let clinics = App::ALL.into_iter().filter(|app| *app != App::Platform);
+    clinics.map(link).collect()
 }
 
 fn person(words: Words) -> Person {

@@ -17,6 +17,7 @@ pub(super) fn enter(all: &mut Vec<Shown>, words: Words) {
         frame: frame(enterable.is_some()),
         csrf: "csrf-value".into(),
         grant: "1f2e".to_owned(),
+        back_href: "http://localhost:8084/support".to_owned(),
         enterable,
     };
     let open = |apps| Enterable {

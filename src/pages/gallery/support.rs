@@ -23,7 +23,10 @@ pub(super) fn support(all: &mut Vec<Shown>, words: Words) {
             times,
             last_at: NOW - time::Duration::minutes(2),
         };
-        vec![what("GET /api/v1/visits", 3), what("GET /api/v1/me", 1)]
+        vec![
+            what("Your visits (GET /api/v1/visits)", 3),
+            what("GET /v1/results/{id}", 1),
+        ]
     };
     let ends_at = NOW + time::Duration::minutes(9);
     let over = |was_active, why| SupportStanding::Over {

@@ -3,6 +3,8 @@
 //! phone's width: axe, nothing loaded from elsewhere, nothing in the console, a screenshot in
 //! `target/screenshots`.
 
+mod staff;
+
 use std::net::Ipv4Addr;
 use std::path::Path;
 
@@ -18,46 +20,75 @@ use crate::lab::script::Interpreter;
 use crate::lab::world::{Clinic, PASSWORD};
 use crate::lab::{Lab, attend};
 
-/// Plays a scene in a town of two clinics. Mara works in one, where she is a patient as well, and
-/// is a patient in the other; Ada is a patient in the first.
-async fn play(scene: &str, arguments: &[&str], change: impl FnOnce(&mut Config)) {
-    let apps = AppsOfALab::bind().await;
-    let lab = Lab::in_real_time(|config| {
-        apps.configure(config);
-        change(config);
-    })
-    .await;
-    let juniper = lab.clinic("Juniper Family Clinic").await;
-    let birch = lab.clinic("Birch Street Pediatrics").await;
-    apps.serve(&lab, &[&juniper.slug, &birch.slug]).await;
-    let mara = lab.person("Mara Lindqvist").await;
-    let roles = ["patient", "clinician", "clinic_admin"];
-    let at_work = lab.join(&mara, juniper.id, &roles).await;
-    lab.join(&mara, birch.id, &["patient"]).await;
-    let ada = lab.person("Ada Quill").await;
-    let at_clinic = lab.join(&ada, juniper.id, &["patient"]).await;
-    for days in [-20, 1, 9] {
-        lab.visit(&juniper, at_clinic, at_work, days).await;
+/// Two clinics with their apps. Mara works in one, where she is a patient as well, and is a patient
+/// in the other; Ada is a patient in the first, and Nell starts there.
+struct Town {
+    lab: Lab,
+    juniper: Clinic,
+    /// Ada's membership there.
+    ada: SubjectId,
+    /// What a scene is told, by name.
+    given: Vec<(&'static str, String)>,
+}
+
+impl Town {
+    async fn build(change: impl FnOnce(&mut Config)) -> Self {
+        let apps = AppsOfALab::bind().await;
+        let lab = Lab::in_real_time(|config| {
+            apps.configure(config);
+            change(config);
+        })
+        .await;
+        let juniper = lab.clinic("Juniper Family Clinic").await;
+        let birch = lab.clinic("Birch Street Pediatrics").await;
+        apps.serve(&lab, &[&juniper.slug, &birch.slug]).await;
+        let mara = lab.person("Mara Lindqvist").await;
+        let roles = ["patient", "clinician", "clinic_admin"];
+        let at_work = lab.join(&mara, juniper.id, &roles).await;
+        lab.join(&mara, birch.id, &["patient"]).await;
+        let ada = lab.person("Ada Quill").await;
+        let at_clinic = lab.join(&ada, juniper.id, &["patient"]).await;
+        for days in [-20, 1, 9] {
+            lab.visit(&juniper, at_clinic, at_work, days).await;
+        }
+        lab.visit(&juniper, at_work, at_work, 2).await;
+        let nell = lab.person("Nell Starting").await;
+        lab.join_bare(&nell, juniper.id, &["clinic_admin"]).await;
+        let urls = &lab.app.config.apps;
+        let given = vec![
+            ("PASSWORD", PASSWORD.to_owned()),
+            ("MARA", mara.login),
+            ("ADA", ada.login),
+            ("NELL", nell.login),
+            ("JUNIPER", juniper.slug.clone()),
+            ("BIRCH", birch.slug),
+            ("PATIENT", urls.patient.url.to_string()),
+            ("CLINICIAN", urls.clinician.url.to_string()),
+            ("CONSOLE", urls.console.url.to_string()),
+            ("PLATFORM", urls.platform.url.to_string()),
+            ("SCREENSHOTS", screenshots()),
+        ];
+        Self {
+            lab,
+            juniper,
+            ada: at_clinic,
+            given,
+        }
     }
-    lab.visit(&juniper, at_work, at_work, 2).await;
-    let nell = lab.person("Nell Starting").await;
-    lab.join_bare(&nell, juniper.id, &["clinic_admin"]).await;
-    let shots = screenshots();
-    let urls = &lab.app.config.apps;
-    let given = [
-        ("PASSWORD", PASSWORD),
-        ("MARA", mara.login.as_str()),
-        ("ADA", ada.login.as_str()),
-        ("NELL", nell.login.as_str()),
-        ("JUNIPER", juniper.slug.as_str()),
-        ("BIRCH", birch.slug.as_str()),
-        ("PATIENT", urls.patient.url.as_str()),
-        ("CLINICIAN", urls.clinician.url.as_str()),
-        ("CONSOLE", urls.console.url.as_str()),
-        ("SCREENSHOTS", shots.as_str()),
-    ];
-    let script = format!("browser/{scene}.mjs");
-    lab.run(Interpreter::Node, &script, arguments, &given).await;
+
+    async fn play(&self, scene: &str, arguments: &[&str]) {
+        let given = self.given.iter();
+        let given: Vec<_> = given.map(|(name, value)| (*name, value.as_str())).collect();
+        let script = format!("browser/{scene}.mjs");
+        self.lab
+            .run(Interpreter::Node, &script, arguments, &given)
+            .await;
+    }
+}
+
+/// Plays a scene in a town of its own.
+async fn play(scene: &str, arguments: &[&str], change: impl FnOnce(&mut Config)) {
+    Town::build(change).await.play(scene, arguments).await;
 }
 
 /// Where the scenes leave what they saw.
