@@ -283,7 +283,8 @@ async fn no_detail_stops_the_log() {
     assert_eq!(whose, [None]);
     for detail in ["\"text\"", "7", "null", "[]"] {
         let append = format!(
-            "select audit.append(gen_random_uuid(), 'token.issued', now(), '{detail}', sha256('mac'))"
+            "select audit.append(
+               gen_random_uuid(), 'token.issued', now(), '{detail}', sha256('mac'))"
         );
         let answer = as_job(&lab.database, "lanyard_identity", "purge", &append).await;
         assert_eq!(answer, Err("23514".to_owned()), "{detail}");
