@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 
 import { given } from "../clients/lab.mjs";
 import {
-  ada, apps, issuer, keyboard, later, look, newBrowser, platform, proveFactor, says, scene, signIn,
-  step,
+  ada, apps, issuer, keyboard, later, look, mara, newBrowser, platform, proveFactor, says, scene,
+  signIn, step,
 } from "./stage.mjs";
 
 const at = apps("juniper");
@@ -130,7 +130,7 @@ await scene(async (browser) => {
       await page.keyboard.press("Escape");
       await banner.waitFor();
       assert.equal(await page.locator("#account-link, nav.apps").count(), 0, path);
-      if (path === "/accesses") await look(page, "acted-accesses");
+      if (path === "/accesses") await look(page, "acted-refused");
     }
   });
 
@@ -150,9 +150,9 @@ await scene(async (browser) => {
   await step("his next token comes under the same banner", async () => {
     const before = renewals.length;
     await later(his, 270);
-    await page.goto(`${at.patient}/accesses`);
-    await says(page, "Who saw your record");
-    assert.equal(page.url(), `${at.patient}/accesses`);
+    await page.goto(at.patient);
+    await says(page, "Your visits");
+    assert.equal(page.url(), `${at.patient}/`);
     assert(renewals.length > before);
     await seesBanner();
   });
@@ -170,6 +170,18 @@ await scene(async (browser) => {
     await herPage.locator("summary").click();
     await herPage.getByText("Your visits (GET /api/v1/visits)").waitFor();
     await look(herPage, "support-access");
+  });
+
+  await step("so does her clinic", async () => {
+    const context = await newBrowser(browser);
+    const clinic = await context.newPage();
+    await clinic.goto(`${at.console}/sign-in`);
+    await signIn(clinic, mara);
+    await says(clinic, "Your clinic at a glance");
+    await clinic.goto(`${at.console}/support`);
+    await clinic.getByText("Sam Porter").first().waitFor();
+    await look(clinic, "clinic-support");
+    context.expectNone();
   });
 
   await step("before its time is up he is told so, in words that are true", async () => {

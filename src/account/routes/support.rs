@@ -101,8 +101,6 @@ fn what(opened: &Opened) -> String {
     let words = match (opened.method.as_str(), path) {
         ("GET", Some("/me")) => "Your name and roles",
         ("GET", Some("/visits")) => "Your visits",
-        ("GET", Some("/audit/accesses")) => "Who saw your record",
-        ("GET", Some("/me/delegations")) => "Who acts for you",
         _ => return asked,
     };
     format!("{words} ({asked})")
