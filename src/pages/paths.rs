@@ -86,6 +86,8 @@ pub const APP_EMERGENCY_VISITS: &str = "/emergency/visits";
 pub const APP_EMERGENCIES: &str = "/emergencies";
 /// Patient portal. `GET ?done=`: [`super::ProxiesPage`]; `POST csrf, id`: ends one.
 pub const APP_PROXIES: &str = "/proxies";
+/// Patient portal. `POST csrf, number, visits, accesses, valid_until`: names a caregiver.
+pub const APP_PROXIES_NAME: &str = "/proxies/name";
 /// Patient portal. `GET ?id=`: [`super::RecordPage`].
 pub const APP_PROXIES_VISITS: &str = "/proxies/visits";
 /// Console. `GET ?done=`: [`super::ClinicSupportPage`]; `POST csrf, grant, decision`: says yes or

@@ -6,7 +6,8 @@ use time::OffsetDateTime;
 use super::{DeedNotice, Page, Refusal, Surroundings};
 
 /// Patient portal: for whom she acts, and who acts for her. Ending posts `csrf`, `id` to
-/// [`super::paths::APP_PROXIES`].
+/// [`super::paths::APP_PROXIES`]; naming a caregiver `csrf` and the form's fields to
+/// [`super::paths::APP_PROXIES_NAME`].
 #[derive(Debug, Template)]
 #[template(path = "proxies.html")]
 pub struct ProxiesPage {
@@ -14,8 +15,12 @@ pub struct ProxiesPage {
     pub around: Surroundings,
     /// What a form has just come to.
     pub notice: Option<DeedNotice>,
-    /// Her `sub`, which she reads to who names her as a caregiver.
+    /// Her `sub`, which she gives to who names her as a caregiver.
     pub number: String,
+    /// The number that she typed and did not confirm.
+    pub typed: String,
+    /// The first and the last day until which she can name one: RFC 3339 `full-date`.
+    pub until: (String, String),
     /// For whom she acts.
     pub you_act_for: Vec<ProxyRow>,
     /// Who acts for her.

@@ -65,6 +65,7 @@ fn own_pages(kind: Kind) -> Router<RelyingParty> {
         Kind::Patient => Router::new()
             .route(paths::APP_ACCESSES, get(accesses::accesses))
             .route(paths::APP_PROXIES, get(proxies::show).post(proxies::end))
+            .route(paths::APP_PROXIES_NAME, post(proxies::name_caregiver))
             .route(paths::APP_PROXIES_VISITS, get(proxies::visits)),
         Kind::Clinician => Router::new()
             .route(

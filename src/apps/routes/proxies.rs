@@ -3,6 +3,7 @@
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use serde_json::json;
+use time::Duration;
 use uuid::Uuid;
 
 use super::deed::{Came, Deed};
@@ -16,6 +17,8 @@ use crate::pages::{DelegationsPage, ProxiesPage, RecordPage, Refusal, paths};
 
 /// What the API lends to a proxy, all of it: the console's form names no less.
 const LENT: [&str; 2] = ["audit.access.read", "visits.visit.read"];
+/// How far ahead a caregiver's ends, as the API has it.
+const LONGEST: Duration = Duration::days(730);
 /// What the caller is a side of.
 const OWN: &str = "me/delegations";
 
@@ -25,7 +28,11 @@ pub(super) async fn show(door: Door, Asked(came): Asked<Came>) -> Answer {
     let api = door.rp.api();
     let own = api.get::<OwnDelegations>(OWN, inside.token(), true).await;
     let (own, refusal) = told_or_refused(own);
+    let draft = inside.session.draft.as_deref().and_then(Deed::parse);
+    let unconfirmed = draft.filter(|deed| deed.path == OWN);
+    let typed = unconfirmed.as_ref().and_then(|deed| deed.typed("proxy"));
     let now = door.rp.app().env.now();
+    let day = |ahead: Duration| (now + ahead).date().to_string();
     let rows = |of: Vec<Delegation>, of_patient| {
         let open = of.into_iter().filter(|one| !one.is_over(now));
         open.map(|one| words::proxy(one, of_patient, now)).collect()
@@ -34,10 +41,41 @@ pub(super) async fn show(door: Door, Asked(came): Asked<Came>) -> Answer {
         around: inside.around,
         notice: came.notice(),
         number: inside.me.me.id,
+        typed: typed.unwrap_or_default().to_owned(),
+        until: (day(Duration::DAY), day(LONGEST)),
         you_act_for: rows(own.you_act_for, true),
         act_for_you: rows(own.act_for_you, false),
         refusal,
     }))
+}
+
+/// Whom a patient names, by the number that he gave her, and what he may look at.
+#[derive(Debug, Deserialize)]
+pub(super) struct NewCaregiver {
+    number: String,
+    accesses: Option<String>,
+    visits: Option<String>,
+    valid_until: String,
+}
+
+/// `POST /proxies/name`: she names a caregiver.
+pub(super) async fn name_caregiver(door: Door, Sent(new): Sent<NewCaregiver>) -> Answer {
+    let ticked = [new.accesses.is_some(), new.visits.is_some()];
+    let scope: Vec<_> = LENT
+        .into_iter()
+        .zip(ticked)
+        .filter_map(|(key, is_ticked)| is_ticked.then_some(key))
+        .collect();
+    let number: String = new.number.split_whitespace().collect();
+    let deed = Deed {
+        path: OWN.to_owned(),
+        body: json!({
+            "proxy": number, "scope": scope,
+            "valid_until": format!("{}T00:00:00Z", new.valid_until),
+        }),
+        back: paths::APP_PROXIES.to_owned(),
+    };
+    deed.attempt(&door).await
 }
 
 /// Which one.

@@ -81,6 +81,8 @@ fn proxies(words: Words, count: u64) -> ProxiesPage {
         around: around(words, App::Patient, Accent::Juniper),
         notice: (count > 0).then_some(DeedNotice::NotHers),
         number: "5c1f8d0e-9a44-4f0e-8f0b-0f6f2f9b1c11".to_owned(),
+        typed: String::new(),
+        until: ("2026-03-03".to_owned(), "2028-03-01".to_owned()),
         you_act_for: (0..count).map(|index| row(index, true)).collect(),
         act_for_you: (2..2 + count).map(|index| row(index, index == 2)).collect(),
         refusal: None,

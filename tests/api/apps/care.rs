@@ -198,3 +198,67 @@ async fn a_proxy_looks_at_what_the_clinic_let_him() {
     assert!(!shut.body.contains("A cough that stays"));
     assert!(shut.body.contains("invalid_grant"), "{}", shut.body);
 }
+
+/// 45 CFR 164.508: she types the number that he sent her, says what and until when, confirms, and
+/// sees his name; a number that is nobody's names nobody, and nothing chosen is nothing lent.
+#[tokio::test]
+async fn a_patient_names_her_caregiver_by_his_number() {
+    let lab = AppsLab::new().await;
+    let (ada, _) = patient(&lab, "Ada Stone").await;
+    let (pat, _) = member(&lab, "Pat Stone", "patient").await;
+    lab.lab.plant_devices(&ada, 1).await;
+    let his = signed_in(&lab, &pat).await;
+    let own = page(&lab, &his, Kind::Patient, "/proxies").await;
+    let own = own.page(ACTING);
+    let number = own.body.split("id=\"number\">").nth(1).unwrap();
+    let number = number.split('<').next().unwrap();
+    let typed = format!(" {} ", number.to_ascii_uppercase());
+    let nobody = crate::lab::some_id().to_string();
+    let until = (lab.lab.now() + Duration::days(30)).date().to_string();
+    let late = (lab.lab.now() + Duration::days(740)).date().to_string();
+
+    let hers = signed_in(&lab, &ada).await;
+    let mut form = page(&lab, &hers, Kind::Patient, "/proxies").await;
+    for (number, lent, until, said) in [
+        (nobody.as_str(), "visits", &until, "or it is not there"),
+        ("Pat Stone", "visits", &until, "Something is missing"),
+        (&typed, "nothing", &until, "Something is missing"),
+        (&typed, "visits", &late, "Something is missing"),
+    ] {
+        form = form.page(ACTING);
+        let fields = [("number", number), (lent, "yes"), ("valid_until", until)];
+        let sent = hers.submit(&form, "caregiver-form", &fields).await;
+        form = hers.onward(sent).await;
+        assert!(form.body.contains(said), "{number}, {lent}: {}", form.body);
+        assert!(form.body.contains("id=\"nobody-you\""), "{}", form.body);
+    }
+
+    lab.lab.clock.advance(Duration::minutes(6));
+    let form = page(&lab, &hers, Kind::Patient, "/proxies").await;
+    let fields = [
+        ("number", typed.as_str()),
+        ("visits", "yes"),
+        ("valid_until", &until),
+    ];
+    let sent = hers
+        .submit(&form.page(ACTING), "caregiver-form", &fields)
+        .await;
+    let asked = hers.onward(sent).await.page("Enter your code");
+    let code = [("code", &*lab.lab.code())];
+    let sent = hers.submit(&asked, "code-form", &code).await;
+    let named = hers.onward(sent).await.page(ACTING);
+    assert!(named.body.contains("It is done, and on the record."));
+    assert!(named.body.contains("Pat Stone"), "{}", named.body);
+    assert!(named.body.contains("Your caregiver."), "{}", named.body);
+
+    let acting = page(&lab, &his, Kind::Patient, "/proxies").await;
+    let acting = acting.page(ACTING);
+    let link = acting.body.split("/proxies/visits?id=").nth(1).unwrap();
+    let id = link.split('"').next().unwrap();
+    let record = lab.at(Kind::Patient, &format!("/proxies/visits?id={id}"));
+    let seen = his.everywhere(&record).await.page(RECORD);
+    assert!(seen.body.contains("A cough that stays"), "{}", seen.body);
+    let ended = hers.submit(&named, &format!("end-{id}"), &[]).await;
+    let ended = hers.onward(ended).await.page(ACTING);
+    assert!(ended.body.contains("id=\"nobody-you\""), "{}", ended.body);
+}
