@@ -10,7 +10,7 @@ use super::outcome::{AppError, frame};
 use super::session::facts;
 use crate::apps::api::{ApiError, Me};
 use crate::apps::model::{AppSession, Kind};
-use crate::apps::standing::{Standing, note_act, refresh};
+use crate::apps::standing::{Standing, end, note_act, refresh};
 use crate::apps::{RelyingParty, policy, sites, words};
 use crate::http::page;
 use crate::pages::{
@@ -45,7 +45,13 @@ pub(super) async fn known(
     if is_dead && policy::must_renew(&session, now, true) {
         return Ok(Known::Renew(Box::new(session)));
     }
-    if is_dead && session.tokens.acting.is_none() {
+    if is_dead && session.tokens.acting.is_some() {
+        // Refused as fresh as it is: what it was given for is over.
+        let reason = EndReason::ImpersonationOver;
+        end(rp, &session, reason).await?;
+        return Ok(Known::Over(reason));
+    }
+    if is_dead {
         // Refused before its time, such as after a rotation of keys: once more with a fresh one.
         session = match refresh(rp, session).await? {
             Standing::Live(fresh) => *fresh,
