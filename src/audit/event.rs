@@ -22,6 +22,7 @@ macro_rules! events {
 
 events! {
     AccountCreated = "account.created",
+    AccountErased = "account.erased",
     AccountRecovered = "account.recovered",
     AnnouncementChanged = "announcement.changed",
     AuditArchived = "audit.archived",

@@ -12,6 +12,7 @@ use super::typed::{self, Password};
 use crate::env::Env;
 use crate::identity::administration::SUPER_ADMIN;
 use crate::identity::bootstrap::{BootstrapSecret, RedeemOutcome};
+use crate::identity::erasure::EraseOutcome;
 use crate::identity::model::{
     AccountOutcome, EnrollOutcome, MembershipOutcome, NewAccount, NewMembership,
 };
@@ -72,6 +73,20 @@ pub(super) fn run(asked: Asked, site: &Site) -> Result<Reply, Failure> {
             let login = parse_login(&login)?;
             let password = typed::password(password, &site.env)?;
             site.operate(async |o| recover(o, &site.env, &login, &password).await)
+        }
+        Asked::Erase {
+            login,
+            confirm,
+            force,
+        } => {
+            let login = parse_login(&login)?;
+            if parse_login(&confirm)? != login {
+                return Err(Failure::usage(
+                    "--confirm does not repeat the login",
+                    "Who is erased can't be brought back.",
+                ));
+            }
+            site.operate(async |operator| erase(operator, &login, force).await)
         }
     }
 }
@@ -299,6 +314,52 @@ async fn reset_factors(operator: &Operator<'_>, login: &Login) -> Result<Reply, 
         "account_id": account.to_string(),
         "devices": taken.devices,
         "recovery_codes": taken.recovery_codes,
+    });
+    Ok(Reply::new(&facts, text))
+}
+
+async fn erase(operator: &Operator<'_>, login: &Login, force: bool) -> Result<Reply, Failure> {
+    let outcome = operator.erase_account(login, force).await;
+    let (account, erased) = match outcome.map_err(|e| site::store(&e))? {
+        EraseOutcome::Erased(erased) => (erased.account, Some(erased)),
+        EraseOutcome::Already(account) => (account, None),
+        EraseOutcome::Unknown => {
+            return Err(Failure::refused(
+                "nobody has that login",
+                "Is it written as the person types it? An erased account has the login \
+                 erased-<account id>.",
+            ));
+        }
+        EraseOutcome::LastAdministrator(clinics) => {
+            return Err(Failure::refused(
+                format!("nobody else administers {}", clinics.join(", ")),
+                "Let somebody else administer it first, or say --force.",
+            ));
+        }
+    };
+    let text = match &erased {
+        None => format!("Account {account} was erased already."),
+        Some(gone) => format!(
+            "Erased who had account {account}: {} memberships, {} devices, {} recovery codes, {} \
+             messages and {} values of the logs are gone, {} sessions have ended. Backups from \
+             before still know the person.",
+            gone.memberships,
+            gone.factors.devices,
+            gone.factors.recovery_codes,
+            gone.messages,
+            gone.disclosures,
+            gone.sessions
+        ),
+    };
+    let facts = json!({
+        "account_id": account.to_string(),
+        "changed": erased.is_some(),
+        "memberships": erased.map_or(0, |gone| gone.memberships),
+        "devices": erased.map_or(0, |gone| gone.factors.devices),
+        "recovery_codes": erased.map_or(0, |gone| gone.factors.recovery_codes),
+        "sessions": erased.map_or(0, |gone| gone.sessions),
+        "messages": erased.map_or(0, |gone| gone.messages),
+        "disclosures": erased.map_or(0, |gone| gone.disclosures),
     });
     Ok(Reply::new(&facts, text))
 }

@@ -53,7 +53,7 @@ impl Plane for Sequencer {
 /// Every job that runs for nobody in particular. The one list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Job {
-    /// Creating accounts and memberships, from the command line.
+    /// Creating accounts and memberships, and erasing people, from the command line.
     AdministerAccounts,
     /// Registering clients, from the command line.
     AdministerClients,
@@ -69,8 +69,7 @@ pub enum Job {
     EraseSuccessors,
     /// Sending sinks what their logs have (`crate::audit::sinks`).
     ForwardLog,
-    /// Dropping what of the log is old enough, legal holds, sinks, erasing what it discloses of a
-    /// person.
+    /// Dropping what of the log is old enough, legal holds, sinks.
     KeepLog,
     /// Loading and rotating the signing keys.
     KeyRing,

@@ -3,6 +3,7 @@
 pub mod administration;
 pub mod bootstrap;
 pub(crate) mod credential;
+pub mod erasure;
 pub mod factor;
 pub mod membership;
 pub mod model;

@@ -40,7 +40,7 @@ struct AccountRow {
     created_at: OffsetDateTime,
 }
 
-/// The account of that login.
+/// The account of that login; one that was erased is nobody's.
 pub(super) async fn find_account(
     tx: &mut Tx<Identity>,
     login_locator: Uuid,
@@ -48,7 +48,7 @@ pub(super) async fn find_account(
     let row: Option<AccountRow> = sqlx::query_as(
         "select account_id, display_name, status, password_epoch, created_at
          from identity.account
-         where login_locator = $1",
+         where login_locator = $1 and erased_at is null",
     )
     .bind(login_locator)
     .fetch_optional(tx.conn())

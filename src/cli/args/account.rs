@@ -92,4 +92,23 @@ pub(in crate::cli) enum Account {
         #[command(flatten)]
         password: PasswordFrom,
     },
+    /// Erase a person for good: who an account was is not known any more, and what it did stays on
+    /// the record, under its id.
+    #[command(
+        after_help = "Example:\n  lanyard account erase --login ada@juniper.example \\\n      \
+                      --confirm ada@juniper.example\n\n\
+                      Records of her care are the clinics' and stay; so do backups from before, \
+                      which still know her. An erased account has the login erased-<account id>."
+    )]
+    Erase {
+        /// The account's login.
+        #[arg(long)]
+        login: String,
+        /// The login once more: nothing brings the person back.
+        #[arg(long, value_name = "LOGIN")]
+        confirm: String,
+        /// Though a clinic that is served, or the platform, loses its last administrator.
+        #[arg(long)]
+        force: bool,
+    },
 }

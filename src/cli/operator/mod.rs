@@ -16,6 +16,7 @@ use crate::identity::administration;
 use crate::identity::bootstrap::{
     BootstrapSecret, IssuedBootstrap, RedeemOutcome, service as bootstrap,
 };
+use crate::identity::erasure::{EraseOutcome, service as erasure};
 use crate::identity::factor::{Inventory, service as factors};
 use crate::identity::model::{
     Account, AccountOutcome, EnrollOutcome, Login, MembershipOutcome, NewAccount, NewMembership,
@@ -260,6 +261,19 @@ impl<'a> Operator<'a> {
             let taken = factors::reset(tx, self.env, self.keys, account.id).await?;
             Ok(Some((account.id, taken)))
         };
+        self.db.run(authority, work).await
+    }
+
+    /// Erases who has that login, for good; `even_the_last`: though a clinic that is served loses
+    /// its last administrator.
+    pub async fn erase_account(
+        &self,
+        login: &Login,
+        even_the_last: bool,
+    ) -> Result<EraseOutcome, StoreError> {
+        let authority = Authority::job(Job::AdministerAccounts);
+        let work =
+            async |tx: &mut _| erasure::erase(tx, self.env, self.keys, login, even_the_last).await;
         self.db.run(authority, work).await
     }
 

@@ -21,7 +21,12 @@ pub(crate) fn named(keys: &Keys, login: &Login, credential: Option<&Credential>)
     if let Some(credential) = credential {
         json!({ "account": credential.account_id })
     } else {
-        let digest = keys.digest("unknown login", login.as_str().as_bytes(), &[]);
-        json!({ "login_digest": URL_SAFE_NO_PAD.encode(digest.as_bytes()) })
+        json!({ "login_digest": digest_of_unknown(keys, login) })
     }
+}
+
+/// What the log has of a login that nobody had.
+pub(crate) fn digest_of_unknown(keys: &Keys, login: &Login) -> String {
+    let digest = keys.digest("unknown login", login.as_str().as_bytes(), &[]);
+    URL_SAFE_NO_PAD.encode(digest.as_bytes())
 }

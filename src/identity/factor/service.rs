@@ -91,9 +91,7 @@ pub(crate) async fn reset(
     keys: &Keys,
     account: AccountId,
 ) -> Result<Inventory, StoreError> {
-    let taken = store::find_inventory(tx, account).await?;
-    totp::service::remove_all(tx, account).await?;
-    recovery_code::service::end_all(tx, account).await?;
+    let taken = take_all(tx, account).await?;
     store::mark_reset(tx, account).await?;
     let detail = json!({
         "account_id": account,
@@ -102,5 +100,16 @@ pub(crate) async fn reset(
     });
     audit::append(tx, env, keys, EventType::FactorReset, detail).await?;
     outbox::post(tx, env, account, &MailKind::FactorsReset {}).await?;
+    Ok(taken)
+}
+
+/// Takes all factors of an account away, and gives what was taken.
+pub(crate) async fn take_all(
+    tx: &mut Tx<Identity>,
+    account: AccountId,
+) -> Result<Inventory, StoreError> {
+    let taken = store::find_inventory(tx, account).await?;
+    totp::service::remove_all(tx, account).await?;
+    recovery_code::service::end_all(tx, account).await?;
     Ok(taken)
 }

@@ -231,9 +231,18 @@ async fn an_entry_says_what_happened_and_a_person_can_be_erased_from_it() {
 
     let whose = format!("update audit.disclosure set account_id = '{}'", ada.account);
     tell(&mut boss, &whose).await;
-    let erase = format!("select audit.forget_person('{}')::text", ada.account);
-    let erased = as_job(&lab.database, "lanyard_platform", "keep_log", &erase).await;
+    let erase = format!(
+        "select disclosures::text
+         from identity.erase_account('{}', gen_random_uuid(), 'no digest', now())",
+        ada.account
+    );
+    let erasing = async |job| as_job(&lab.database, "lanyard_identity", job, &erase).await;
+    for job in ["keep_log", "purge", "deliver_mail"] {
+        assert_eq!(erasing(job).await, Err("42501".to_owned()), "{job}");
+    }
+    let erased = erasing("administer_accounts").await;
     assert_eq!(erased, Ok(vec!["1".to_owned()]));
+    assert_eq!(erasing("administer_accounts").await, Ok(vec![]), "once");
     let left: i64 = sqlx::query_scalar("select count(*) from audit.disclosure")
         .fetch_one(&mut boss)
         .await
@@ -319,10 +328,7 @@ async fn nobody_but_the_sequencer_moves_events_and_it_only_moves_them() {
     for (job, statement) in [
         ("purge", "select audit.sequence(9)::text"),
         ("keep_log", "select audit.make_partitions()::text"),
-        (
-            "sequence_log",
-            "select audit.forget_person(gen_random_uuid())::text",
-        ),
+        ("sequence_log", "delete from audit.disclosure returning ''"),
         (
             "sequence_log",
             "select audit.expire_before('2001-01-01')::text",

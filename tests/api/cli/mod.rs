@@ -8,6 +8,7 @@ mod command;
 mod configuration;
 mod drill;
 mod ending;
+mod erasing;
 pub(crate) mod folder;
 mod honest;
 mod keeping;

@@ -2,6 +2,7 @@
 //! HTTP.
 
 mod ends;
+mod erased;
 mod exchange;
 mod grants;
 mod held;
