@@ -93,4 +93,5 @@ revoke execute on function identity.erase_account(uuid, uuid, text, timestamptz)
 grant execute on function identity.erase_account(uuid, uuid, text, timestamptz)
   to lanyard_identity;
 
-insert into audit.event_type (type, plane) values ('account.erased', 'identity');
+insert into audit.event_type (type, plane) values
+  ('account.erased', 'identity');

@@ -20,7 +20,10 @@ fn create(site: &Site) -> Value {
 /// Exports a log, has it checked, and gives what stands in the file.
 fn exported(site: &Site, tenant: &str, name: &str) -> String {
     let file = site.state().join(name);
-    let export = format!("audit export {} --tenant {tenant}", file.display());
+    let export = format!(
+        "audit export {} --tenant {tenant} --disclose",
+        file.display()
+    );
     site.ask_with(&export, "audit export", "");
     let text = fs::read_to_string(&file).unwrap();
     let header: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
