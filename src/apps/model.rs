@@ -196,9 +196,10 @@ pub struct PendingLogin {
     pub redirect_uri: String,
     /// Whether the issuer was asked to show no page.
     pub is_silent: bool,
-    /// Whether what she typed before is sent when she comes back.
+    /// The digest of what she typed before, which is sent when she comes back: that, and nothing
+    /// that another page of hers kept meanwhile in its place.
     #[serde(default)]
-    pub sends_draft: bool,
+    pub sends: Option<String>,
     /// Whether somebody told the app to begin it, and for whom (OIDC Core §4): then alone may it
     /// end in a session in which somebody acts as her.
     #[serde(default)]
@@ -213,6 +214,19 @@ impl PendingLogin {
     pub fn back(&self) -> &str {
         self.renews.as_ref().map_or("/", |renews| &renews.back)
     }
+
+    /// Whether she goes to the issuer for this draft.
+    pub fn is_for(&self, draft: &str) -> bool {
+        self.sends.as_deref() == Some(&digest(draft))
+    }
+}
+
+/// As [`PendingLogin::sends`] has it: SHA-256, base64url.
+pub fn digest(draft: &str) -> String {
+    URL_SAFE_NO_PAD.encode(ring::digest::digest(
+        &ring::digest::SHA256,
+        draft.as_bytes(),
+    ))
 }
 
 /// A session under `act` whose token is to be renewed.

@@ -201,6 +201,7 @@ impl Run<'_> {
             organization: Some("juniper"),
             is_silent: true,
             step_up: None,
+            sends: None,
             login_hint: None,
             renews: None,
         };

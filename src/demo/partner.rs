@@ -126,6 +126,7 @@ pub(super) async fn connect(State(demo): State<Demo>, id: RequestId) -> Response
         organization: None,
         is_silent: false,
         step_up: None,
+        sends: None,
         login_hint: None,
         renews: None,
     };

@@ -25,7 +25,7 @@ pub use answer::{Granted, IdentityOf, OidcError};
 
 use super::api::Challenge;
 use super::calls::Caller;
-use super::model::{PendingLogin, Renewed};
+use super::model::{PendingLogin, Renewed, digest};
 use crate::env::Env;
 
 /// How long what discovery said is believed without asking again.
@@ -85,6 +85,8 @@ pub struct Asked<'a> {
     pub is_silent: bool,
     /// What an API wants her to prove before it does what she typed (RFC 9470 §4).
     pub step_up: Option<&'a Challenge>,
+    /// What she typed.
+    pub sends: Option<&'a str>,
     /// For whom somebody told the app to begin it, opaque to it (OIDC Core §4).
     pub login_hint: Option<&'a str>,
     /// The session under `act` that is renewed, with its ID token.
@@ -158,7 +160,7 @@ impl Oidc {
             pkce_verifier: verifier.secret().clone(),
             redirect_uri: asked.redirect_uri,
             is_silent: asked.is_silent,
-            sends_draft: asked.step_up.is_some(),
+            sends: asked.sends.map(digest),
             is_initiated: asked.login_hint.is_some(),
             renews: asked.renews.map(|(renewed, _)| renewed),
         };

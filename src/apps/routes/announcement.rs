@@ -46,7 +46,7 @@ async fn take(door: &Door, session: &AppSession, text: &str) -> Result<Response,
             keep(rp, session.id, None).await?;
             Ok(home(SAID))
         }
-        Err(ApiError::StepUp(challenge)) => sign_in::step_up(door, &challenge).await,
+        Err(ApiError::StepUp(challenge)) => sign_in::step_up(door, &challenge, text).await,
         Err(refused) => Ok(home(word(refused))),
     }
 }

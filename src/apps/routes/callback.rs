@@ -114,7 +114,7 @@ async fn refuse(
             | "consent_required"
             | "unmet_authentication_requirements"
     );
-    if pending.sends_draft {
+    if pending.sends.is_some() {
         // She did not confirm: what she typed is still with her session. An order of the platform's
         // staff is a decision, which nobody finds there later.
         if let Some((session, deed)) = kept_deed(rp, browser).await? {
@@ -197,7 +197,6 @@ async fn admit(
     pending: PendingLogin,
 ) -> Result<Response, AppError> {
     let (app, kind) = (rp.app(), rp.kind());
-    let sends_draft = pending.sends_draft;
     let asked = pending.clone();
     let granted = rp.oidc().redeem(code, pending).await?;
     if !is_as_asked(&granted, &asked) {
@@ -233,7 +232,7 @@ async fn admit(
     beginning.await?;
     let cookies = SetCookies::of(kind).session(&ticket.value());
     let onward = match draft {
-        Some(text) if sends_draft => match Deed::parse(&text) {
+        Some(text) if asked.is_for(&text) => match Deed::parse(&text) {
             Some(deed) => deed.send(rp, &tokens.access_token).await,
             None => announcement::send_kept(rp, ticket.id, &tokens.access_token, &text).await?,
         },

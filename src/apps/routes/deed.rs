@@ -92,8 +92,9 @@ impl Deed {
                 return Ok(self.came_to(notice));
             }
         };
-        keep(Some(&self.kept())).await?;
-        let outset = sign_in::step_up(door, &challenge).await;
+        let kept = self.kept();
+        keep(Some(&kept)).await?;
+        let outset = sign_in::step_up(door, &challenge, &kept).await;
         outset.map_err(|error| door.refuse(error))
     }
 }

@@ -70,8 +70,14 @@ async fn go(door: &Door, errand: Errand<'_>) -> Response {
 }
 
 /// Sends the browser to prove what an API wants of her first.
-pub(super) async fn step_up(door: &Door, challenge: &Challenge) -> Result<Response, AppError> {
-    set_out_for(door, Errand::StepUp(challenge)).await
+///
+/// - `kept`: what is sent when she comes back
+pub(super) async fn step_up(
+    door: &Door,
+    challenge: &Challenge,
+    kept: &str,
+) -> Result<Response, AppError> {
+    set_out_for(door, Errand::StepUp(challenge, kept)).await
 }
 
 /// Whose members alone may sign in here: the host's clinic's, or the platform's.
@@ -86,8 +92,8 @@ fn organization<'a>(rp: &RelyingParty, site: &'a Site) -> Option<&'a str> {
 enum Errand<'a> {
     /// Her own sign-in.
     SignIn { is_silent: bool },
-    /// What an API wants her to prove first.
-    StepUp(&'a Challenge),
+    /// What an API wants her to prove first; and what waits for it.
+    StepUp(&'a Challenge, &'a str),
     /// Whoever the hint is for.
     Initiated(&'a str),
     /// The next token of a session under `act`; then back to a page.
@@ -131,10 +137,14 @@ async fn set_out_for(door: &Door, errand: Errand<'_>) -> Result<Response, AppErr
         is_silent: match errand {
             Errand::SignIn { is_silent } => is_silent,
             Errand::Renewal(..) => true,
-            Errand::StepUp(_) | Errand::Initiated(_) => false,
+            Errand::StepUp(..) | Errand::Initiated(_) => false,
         },
         step_up: match errand {
-            Errand::StepUp(challenge) => Some(challenge),
+            Errand::StepUp(challenge, _) => Some(challenge),
+            _ => None,
+        },
+        sends: match errand {
+            Errand::StepUp(_, kept) => Some(kept),
             _ => None,
         },
         login_hint: match errand {

@@ -98,6 +98,7 @@ fn mapped(event: &str) -> (Class, u32) {
         ("account", "created") => (AccountChange, 1),
         ("password", _) => (AccountChange, 3),
         ("recovery", _) | ("account", "recovered") => (AccountChange, 4),
+        ("account", "erased") => (AccountChange, 6),
         ("factor", "added") => (AccountChange, 10),
         ("factor", "removed" | "reset") => (AccountChange, 11),
         ("account" | "factor" | "recovery_code", _) => (AccountChange, OTHER),

@@ -197,6 +197,32 @@ async fn who_oversees_sees_the_trail_but_not_why_and_stops_one_or_all() {
     assert_eq!(told[1].1, json!({ "impersonation": null, "count": 2 }));
 }
 
+/// What is confirmed for one thing does no other that was kept meanwhile in another tab.
+#[tokio::test]
+async fn who_confirms_one_thing_does_no_other() {
+    let platform = Platform::new().await;
+    let dana = platform.seat(&platform.dana).await;
+    let keys = platform.lab().browser().get("/jwks").await.json();
+    let kid = keys["keys"][0]["kid"].as_str().unwrap().to_owned();
+    platform.lab().clock.advance(Duration::minutes(6));
+    let page = platform.page(&dana, "/endings", ENDINGS).await;
+    let slug = platform.apps.clinic.slug.as_str();
+    let drill = [("clinic", slug), ("again", slug), ("reason", "drill")];
+    let first = platform.send(&dana, &page, "end-sessions", &drill).await;
+    let first = first.page("Enter your code");
+    let key = format!("withdraw-{kid}");
+    let second = platform.send(&dana, &page, &key, &[("sure", "yes")]).await;
+    second.page("Enter your code");
+    let code = platform.lab().code();
+    platform
+        .send(&dana, &first, "code-form", &[("code", &code)])
+        .await
+        .page(HOME);
+    assert!(platform.told("keys.revocation_ordered").await.is_empty());
+    let ordered = platform.told("tenant.sessions_end_ordered").await;
+    assert!(ordered.is_empty(), "it was given up for the other");
+}
+
 /// Support stops its own, and nobody else's: the API says no, whatever the form says.
 #[tokio::test]
 async fn support_can_not_oversee() {

@@ -177,6 +177,12 @@ fn rows(table: &str, columns: &[Column]) -> Vec<String> {
             };
             write!(names, ", {}", column.name).unwrap();
             write!(values, ", {}", owner.literal(column, n)).unwrap();
+            // Out of it the database reads which tenant the entry is about.
+            if (table, column.name.as_str()) == ("audit.entry", "line") {
+                let id = columns.iter().find(|column| column.name == "tenant_id");
+                let id = tenant.literal(id.expect("each entry has one"), n);
+                write!(values, " || '\"tenant\":\"' || {id} || '\"'").unwrap();
+            }
         }
         let (names, values) = (&names[2..], &values[2..]);
         rows.push(format!("insert into {table} ({names}) values ({values})"));
