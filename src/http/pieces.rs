@@ -26,10 +26,16 @@ impl Pieces {
         (Self(to), Body::new(Made(from)))
     }
 
-    /// Gives one; false if nobody takes it.
-    pub async fn give(&self, piece: Result<Vec<u8>, Cut>) -> bool {
+    /// Gives what was made, if there was more; whether to go on: there may be more, nothing was cut
+    /// short, and somebody takes it.
+    pub async fn give(&self, made: Result<Option<Vec<u8>>, Cut>) -> bool {
+        let Some(piece) = made.transpose() else {
+            return false;
+        };
+        let is_whole = piece.is_ok();
         let given = self.0.send(piece.map(Bytes::from));
-        matches!(tokio::time::timeout(PATIENCE, given).await, Ok(Ok(())))
+        let given = tokio::time::timeout(PATIENCE, given).await;
+        is_whole && matches!(given, Ok(Ok(())))
     }
 }
 

@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::audit::log::{Export, ExportError, LogError, Logs, Wanted};
 use crate::db::{AccessClass, Authority, StoreError, Tenancy};
 use crate::http::chain;
-use crate::http::pieces::Pieces;
+use crate::http::pieces::{Cut, Pieces};
 use crate::http::problem::Problem;
 use crate::ids::TenantId;
 
@@ -94,20 +94,11 @@ async fn give<A: Fn() -> Authority<Tenancy> + Send + Sync>(
     _place: SemaphorePermit<'static>,
 ) {
     let logs = Logs::of(&app);
-    loop {
-        let piece = match logs.more(&mut export).await {
-            Ok(None) => return,
-            Ok(Some(bytes)) => Ok(bytes),
-            Err(error) => {
-                tracing::error!(detail = %chain(&error), "an export was cut short");
-                Err(error.into())
-            }
-        };
-        let is_cut = piece.is_err();
-        if !pieces.give(piece).await || is_cut {
-            return;
-        }
-    }
+    let cut = |error: ExportError| {
+        tracing::error!(detail = %chain(&error), "an export was cut short");
+        Cut::from(error)
+    };
+    while pieces.give(logs.more(&mut export).await.map_err(cut)).await {}
 }
 
 fn refused(error: ExportError) -> Problem {

@@ -24,7 +24,7 @@ use crate::apps::record::{LogEvent, LogHeld, LogLines};
 use crate::apps::standing::Standing;
 use crate::apps::{RelyingParty, words};
 use crate::audit::format::TreeHash;
-use crate::http::pieces::Pieces;
+use crate::http::pieces::{Cut, Pieces};
 use crate::pages::{LogFilter, LogPage, LogVerdict, Refusal, paths};
 
 /// Entries of a page.
@@ -247,19 +247,9 @@ fn handed_on(mut download: Download) -> Response {
             answer.headers_mut().insert(name, value.clone());
         }
     }
-    tokio::spawn(async move {
-        loop {
-            let piece = match download.next().await {
-                Ok(None) => return,
-                Ok(Some(piece)) => Ok(piece),
-                Err(error) => Err(error.into()),
-            };
-            let is_cut = piece.is_err();
-            if !pieces.give(piece).await || is_cut {
-                return;
-            }
-        }
-    });
+    tokio::spawn(
+        async move { while pieces.give(download.next().await.map_err(Cut::from)).await {} },
+    );
     answer
 }
 
