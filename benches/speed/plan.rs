@@ -52,6 +52,15 @@ impl Plan {
         }
     }
 
+    /// The same where what came a second before is still at work.
+    pub(crate) fn turn_of_logs(self) -> Span {
+        Span {
+            warmup: Duration::from_millis(self.pick(2500, 1500, 0)),
+            measured: Duration::from_millis(self.pick(6000, 3000, 30_000)),
+            ..self.turn()
+        }
+    }
+
     /// Before such a turn and after it, cores hash so long by themselves.
     pub(crate) fn hashing(self) -> Duration {
         Duration::from_millis(self.pick(3000, 1500, 1))

@@ -62,6 +62,8 @@ pub struct LogEvent {
     /// `noun.past_participle`.
     #[serde(rename = "type")]
     pub event: String,
+    /// Whose account it is about, if one's.
+    pub account: Option<String>,
     /// Her `sub`, if it is about a member.
     pub subject: Option<String>,
     /// The `sub` of who acted for her.

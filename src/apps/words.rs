@@ -118,20 +118,23 @@ pub fn standing(held: &LogHeld) -> LogStanding {
     }
 }
 
-/// One entry of the log; who is a member is told by name.
-pub fn entry(event: LogEvent, names: &BTreeMap<String, String>) -> LogRow {
+/// One entry of the log; who is a member is told by name. An account is told on the platform's
+/// record alone: a clinic knows its members.
+pub fn entry(event: LogEvent, names: &BTreeMap<String, String>, app: Kind) -> LogRow {
     let known = |id: String| names.get(&id).cloned().unwrap_or(id);
     let value = |value: Value| match value {
         Value::String(text) => known(text),
         other => other.to_string(),
     };
     let detail = event.detail.into_iter();
+    let account = event.account.filter(|_| app == Kind::Platform);
     LogRow {
         index: event.index,
         recorded_at: event.recorded_at,
         event: event.event,
         who: event
             .subject
+            .or(account)
             .map_or_else(|| "Nobody known".to_owned(), known),
         actor: event.actor.map(known),
         trace: event.trace,

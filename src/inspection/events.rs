@@ -83,7 +83,11 @@ pub fn parameters() -> Vec<Parameter> {
              beginning. Goes with no filter.",
         ),
         number("most", 1..=MOST, "How many at most; 100 if it is not said."),
-        parameter("person", "Of the member with this id.", id()),
+        parameter(
+            "person",
+            "Of the member with this id; in the platform's record, of the account with it too.",
+            id(),
+        ),
         parameter("actor", "Done by this one for somebody else.", id()),
         parameter(
             "type",

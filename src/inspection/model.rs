@@ -11,7 +11,7 @@ use crate::db::StoreError;
 /// Which entries are wanted; all of what is said must be so.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Of the member with this id, whoever did it.
+    /// Of the member with this id, whoever did it; in the platform's log, of the account too.
     pub person: Option<Uuid>,
     /// Done by this one for somebody else.
     pub actor: Option<Uuid>,

@@ -1,11 +1,63 @@
 //! The statements of a log's readers, under class `auditor`.
 
+use sqlx::postgres::PgArguments;
+use sqlx::{Postgres, query::QueryScalar};
 use time::OffsetDateTime;
 
 use super::model::Filter;
 use crate::audit::log;
 use crate::db::{StoreError, Tenancy, Tx};
 use crate::ids::TenantId;
+
+type Lines<'q> = QueryScalar<'q, Postgres, String, PgArguments>;
+
+/// What every statement of a page is asked.
+fn asked<'q>(
+    lines: Lines<'q>,
+    tenant: TenantId,
+    filter: &'q Filter,
+    (before, most): (i64, i64),
+) -> Lines<'q> {
+    lines
+        .bind(tenant)
+        .bind(before)
+        .bind(most)
+        .bind(filter.person)
+        .bind(filter.actor)
+        .bind(&filter.types)
+        .bind(&filter.trace)
+        .bind(filter.tenant)
+}
+
+/// As [`page`], of a person in the platform's log: most of what it holds is of accounts, before a
+/// clinic is known.
+async fn page_of_account(
+    tx: &mut Tx<Tenancy>,
+    filter: &Filter,
+    range: (i64, i64),
+) -> Result<Vec<String>, StoreError> {
+    let lines = sqlx::query_scalar(
+        "select e.line
+         from (
+           (select leaf_index, line from audit.entry
+            where tenant_id = $1 and leaf_index < $2 and subject_id = $4
+              and ($5::uuid is null or actor_id = $5)
+              and ($6::text[] is null or type = any ($6)) and ($7::text is null or trace = $7)
+              and ($8::uuid is null or about_tenant = $8)
+            order by leaf_index desc limit $3)
+           union all
+           (select leaf_index, line from audit.entry
+            where tenant_id = $1 and leaf_index < $2 and account_id = $4
+              and subject_id is null and ($5::uuid is null or actor_id = $5)
+              and ($6::text[] is null or type = any ($6)) and ($7::text is null or trace = $7)
+              and ($8::uuid is null or about_tenant = $8)
+            order by leaf_index desc limit $3)
+         ) e
+         order by e.leaf_index desc limit $3",
+    );
+    let lines = asked(lines, TenantId::PLATFORM, filter, range);
+    Ok(lines.fetch_all(tx.conn()).await?)
+}
 
 /// Lines of entries before `before`, the latest first. Each filter has its index; where there are
 /// several, the one that leaves least is gone by.
@@ -16,7 +68,7 @@ pub(super) async fn page(
     before: i64,
     most: i64,
 ) -> Result<Vec<String>, StoreError> {
-    let asked = match filter {
+    let lines = match filter {
         Filter { trace: Some(_), .. } => sqlx::query_scalar(
             "select line from audit.entry
              where tenant_id = $1 and leaf_index < $2 and trace = $7
@@ -25,6 +77,11 @@ pub(super) async fn page(
                and ($8::uuid is null or about_tenant = $8)
              order by leaf_index desc limit $3",
         ),
+        Filter {
+            person: Some(_), ..
+        } if tenant == TenantId::PLATFORM => {
+            return page_of_account(tx, filter, (before, most)).await;
+        }
         Filter {
             person: Some(_), ..
         } => sqlx::query_scalar(
@@ -73,17 +130,8 @@ pub(super) async fn page(
              order by leaf_index desc limit $3",
         ),
     };
-    Ok(asked
-        .bind(tenant)
-        .bind(before)
-        .bind(most)
-        .bind(filter.person)
-        .bind(filter.actor)
-        .bind(&filter.types)
-        .bind(&filter.trace)
-        .bind(filter.tenant)
-        .fetch_all(tx.conn())
-        .await?)
+    let lines = asked(lines, tenant, filter, (before, most));
+    Ok(lines.fetch_all(tx.conn()).await?)
 }
 
 /// Entries after `after`, the earliest first: all of them, so that each index is one more than the

@@ -55,7 +55,7 @@ const MAIL: Duration = Duration::from_secs(2);
 /// How old `lanyard_outbox_…` may be.
 const OUTBOX_COUNT: Duration = Duration::from_secs(15);
 /// What was committed is in its log so soon.
-const SEQUENCING: Duration = Duration::from_millis(500);
+const SEQUENCING: Duration = Duration::from_secs(1);
 /// What the logs hold is signed and anchored so soon: two misses are less than a minute.
 const CHECKPOINTS: Duration = Duration::from_secs(20);
 /// What is in a log is on its way to its sinks so soon.

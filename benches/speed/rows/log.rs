@@ -74,7 +74,7 @@ struct Scene<'a> {
 impl Scene<'_> {
     /// One turn: rotations a second and microseconds of CPU each.
     async fn rotate(&mut self) -> Result<(f64, f64)> {
-        let span = self.run.plan.turn();
+        let span = self.run.plan.turn_of_logs();
         let outcome = rotate(&mut self.seeds, &self.served.endpoints, span, &self.watched).await?;
         Ok((outcome.rate(), outcome.cpu_us()))
     }

@@ -263,13 +263,15 @@ fn shown(
         Ok(given) => (given.events, given.next, None),
         Err(refusal) => (Vec::new(), None, Some(refusal)),
     };
+    let app = door.rp.kind();
     let entries = events.into_iter();
-    let entries = entries.map(|event| words::entry(event, &names)).collect();
+    let entries = entries.map(|event| words::entry(event, &names, app));
+    let entries = entries.collect();
     let mut people: Vec<_> = names.into_iter().collect();
     people.sort_by(|one, other| one.1.cmp(&other.1));
     LogPage {
         around: inside.around,
-        app: door.rp.kind(),
+        app,
         people,
         entries,
         standing: None,

@@ -6,6 +6,7 @@ use lanyard::ids::TenantId;
 use lanyard::impersonation::upkeep;
 use serde_json::json;
 use time::Duration;
+use uuid::Uuid;
 
 use super::Everywhere as _;
 use super::stage::{ACTING, HOME, Platform, REASON};
@@ -341,6 +342,35 @@ async fn everything_of_a_clinic_is_ended_with_proof() {
         "{}",
         about.body
     );
+}
+
+/// What happens before a clinic is known is of an account: who looks for one finds that, and what
+/// it did as a member of the platform.
+#[tokio::test]
+async fn the_record_is_searched_by_account() {
+    let platform = Platform::new().await;
+    let dana = platform.seat(&platform.dana).await;
+    platform.apps.ruths_browser().await;
+    Logs::of(&platform.lab().app).sequence().await.unwrap();
+    let mut boss = platform.lab().database.superuser().await;
+    let accounts: Vec<Uuid> = sqlx::query_scalar(
+        "select account_id from audit.entry
+         where tenant_id = $1 and subject_id is null and account_id is not null
+         group by account_id order by count(*) desc",
+    )
+    .bind(TenantId::PLATFORM.as_uuid())
+    .fetch_all(&mut boss)
+    .await
+    .unwrap();
+    assert!(accounts.len() > 1, "others sign in, too");
+    for account in accounts {
+        let path = format!("/log?person={account}");
+        let found = platform.page(&dana, &path, LOG).await.body;
+        let rows = found.matches("class=\"who\"").count();
+        assert!(rows > 0, "{found}");
+        let who = format!("class=\"who\"><span>{account}");
+        assert_eq!(found.matches(&who).count(), rows, "{found}");
+    }
 }
 
 #[tokio::test]
