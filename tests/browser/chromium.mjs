@@ -38,12 +38,21 @@ export function watch(context) {
   const flaws = [];
   const excused = [];
   const refusals = new Set(); // pages that say no, with the status that means it
+  const underWay = new Set();
+  const waiting = [];
+  const isOver = (request) => {
+    underWay.delete(request);
+    if (underWay.size === 0) waiting.splice(0).forEach((resume) => resume());
+  };
   const note = (what) => excused.some((pattern) => pattern.test(what)) || flaws.push(what);
   context.on("request", (request) => {
     const { protocol, hostname } = new URL(request.url());
     const isOwn = /^(localhost|127\.0\.0\.1|[a-z0-9-]+\.localhost)$/.test(hostname);
     if (!isOwn && protocol !== "data:") note(`asked for ${request.url()}`);
+    underWay.add(request);
   });
+  context.on("requestfinished", isOver);
+  context.on("requestfailed", isOver);
   context.on("response", (response) => {
     const [status, request] = [response.status(), response.request()];
     if (request.isNavigationRequest() && status >= 400 && status < 500) refusals.add(response.url());
@@ -58,5 +67,7 @@ export function watch(context) {
     /** What a scene brings about on purpose. */
     excuse: (pattern) => excused.push(pattern),
     expectNone: () => assert.deepEqual(flaws, []),
+    /** Waits until no request is under way. */
+    quiet: () => underWay.size === 0 || new Promise((resume) => waiting.push(resume)),
   };
 }

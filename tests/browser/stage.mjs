@@ -46,12 +46,20 @@ export async function newBrowser(browser, options = {}) {
   return Object.assign(context, watch(context));
 }
 
-/** Time goes by for the server and for every tab of a context whose clock is installed. */
+/**
+ * Time goes by for the server and for every tab of a context whose clock is installed. No question
+ * is under way as it jumps: its answer would be of a time that the tab takes for another.
+ */
 export async function later(context, seconds, scripted = true) {
+  if (!scripted) return advance(seconds);
+  const { clock } = context;
+  const clocks = await Promise.all(context.pages().map((tab) => tab.evaluate(() => Date.now())));
+  await clock.pauseAt(Math.max(...clocks) + 100);
+  await context.quiet();
   await advance(seconds);
-  if (!scripted) return;
-  await context.clock.fastForward(seconds * 1000);
-  await context.clock.runFor(2000); // a beat or two of each tab
+  await clock.fastForward(seconds * 1000);
+  await clock.runFor(2000); // a beat or two of each tab
+  await clock.resume();
 }
 
 /** Runs a scene, and closes the browser however it ends; what was to be seen then is told. */
