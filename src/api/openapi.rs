@@ -90,7 +90,7 @@ const CHALLENGE: Option<(&str, &str)> = Some((
 ));
 
 /// Those of the verifier, and of `http::problem`.
-const REFUSED: [Refused; 7] = [
+const REFUSED: [Refused; 8] = [
     Refused {
         status: "400",
         name: "Malformed",
@@ -137,6 +137,13 @@ const REFUSED: [Refused; 7] = [
                could review it.",
         codes: &["wrong_state", "nobody_to_review"],
         header: None,
+    },
+    Refused {
+        status: "429",
+        name: "TooManyRequests",
+        when: "That was asked too often for now: try again after `Retry-After`.",
+        codes: &["too_many_requests"],
+        header: Some(("Retry-After", "Seconds.")),
     },
     Refused {
         status: "500",

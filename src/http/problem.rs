@@ -33,6 +33,11 @@ pub enum Problem {
     NobodyToReview,
     /// The operator's: the clinic has no data key yet, so nothing typed can be kept.
     NoDataKey,
+    /// The caller's: asked as often as may be for now.
+    TooOften {
+        /// Seconds until it may be asked again.
+        again_in: i64,
+    },
     /// Ours: more requests than can be served.
     Busy,
     /// Ours: the database failed.
@@ -83,6 +88,7 @@ impl Problem {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::WrongState | Self::NobodyToReview => StatusCode::CONFLICT,
+            Self::TooOften { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy
             | Self::NoDataKey
             | Self::Store(StoreError::Unavailable(_) | StoreError::TransactionPooler) => {
@@ -105,6 +111,7 @@ impl Problem {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::NobodyToReview => "nobody_to_review",
             Self::NoDataKey => "no_data_key",
+            Self::TooOften { .. } => "too_many_requests",
             Self::Busy
             | Self::Store(StoreError::Unavailable(_) | StoreError::TransactionPooler) => {
                 "temporarily_unavailable"
@@ -144,7 +151,9 @@ impl IntoResponse for Problem {
             CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if let Self::TooOften { again_in } = self {
+            headers.insert(RETRY_AFTER, HeaderValue::from(again_in));
+        } else if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response

@@ -27,4 +27,4 @@ pub(crate) mod service;
 mod store;
 pub mod upkeep;
 
-pub use model::{EndCause, Grant, ImpersonationId, Preset, Rule, State};
+pub use model::{ASKS_WITHIN, EndCause, Grant, ImpersonationId, MOST_ASKS, Preset, Rule, State};

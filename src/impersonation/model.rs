@@ -10,6 +10,10 @@ pub use crate::ids::ImpersonationId;
 
 /// How long a request waits for its yes, and a yes for its start.
 pub const START_WITHIN: Duration = Duration::hours(24);
+/// Requests of one actor within [`ASKS_WITHIN`], whomever of: each is a letter to who is asked.
+pub const MOST_ASKS: u32 = 20;
+/// See [`MOST_ASKS`].
+pub const ASKS_WITHIN: Duration = Duration::hours(1);
 /// How lately the actor must have proved a second factor to start.
 pub const FACTOR_WITHIN: Duration = Duration::minutes(5);
 /// Longest life of one token under `act`, whatever the configuration says.

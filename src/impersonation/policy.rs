@@ -72,6 +72,8 @@ pub enum Denial {
     NothingLent,
     /// Not the state for it, or too late.
     WrongState,
+    /// He asked as often as he may for now.
+    AskedTooOften,
 }
 
 impl Denial {
@@ -90,6 +92,7 @@ impl Denial {
             Self::SubjectInactive => "subject_inactive",
             Self::NothingLent => "nothing_lent",
             Self::WrongState => "wrong_state",
+            Self::AskedTooOften => "asked_too_often",
         }
     }
 

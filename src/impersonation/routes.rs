@@ -17,7 +17,7 @@ use super::model::{
     Wanted,
 };
 use super::policy::Denial;
-use super::service::{self, Agent, Answer};
+use super::service::{self, Agent, Answer, Asked};
 use crate::app::App;
 use crate::db::{Authority, Identity};
 use crate::http::problem::Problem;
@@ -266,13 +266,16 @@ pub async fn request(
         minutes: Minutes::parse(body.minutes).ok_or(bad("minutes"))?,
     };
     let agent = agent(&caller)?;
-    let answer = app
+    let asked = app
         .db
         .run(Authority::agent(agent.subject), async |tx| {
             service::request(tx, &app, &agent, &wanted).await
         })
         .await?;
-    said(answer)
+    match asked {
+        Asked::Heard(answer) => said(*answer),
+        Asked::TooOften { again_in } => Err(Problem::TooOften { again_in }),
+    }
 }
 
 /// `POST /api/v1/impersonations/{id}/start`: the minutes begin.

@@ -5,7 +5,9 @@
 
 use serde_json::{Value, json};
 
-use super::model::{EndCause, Grant, ImpersonationId, Preset, Rule, State, Wanted};
+use super::model::{
+    ASKS_WITHIN, EndCause, Grant, ImpersonationId, MOST_ASKS, Preset, Rule, State, Wanted,
+};
 use super::policy::{self, ActorFacts, Denial, SubjectFacts};
 use super::store::{self, Lending, NewGrant};
 use crate::app::App;
@@ -40,6 +42,15 @@ pub(crate) enum Answer<T> {
     Unknown,
     /// No, on the record.
     Denied(Denial),
+}
+
+/// What a request to act came to.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    /// It was heard.
+    Heard(Box<Answer<Grant>>),
+    /// Not yet, on the record: the actor asked as often as he may for so many seconds.
+    TooOften { again_in: i64 },
 }
 
 /// The actor, with what his tokens would be made of.
@@ -113,14 +124,33 @@ pub(crate) async fn request(
     app: &App,
     agent: &Agent,
     wanted: &Wanted,
+) -> Result<Asked, StoreError> {
+    let whom = (wanted.tenant, wanted.subject);
+    let asked_at = store::find_asked_at(tx, agent.subject, MOST_ASKS).await?;
+    let Some(actor) = find_actor(tx, app, agent).await? else {
+        let denied = deny(tx, app, agent, whom, None, Denial::ActorSessionOver).await?;
+        return Ok(Asked::Heard(denied.into()));
+    };
+    let again_in = asked_at.map_or(0, |at| (at + ASKS_WITHIN - app.env.now()).whole_seconds());
+    if again_in > 0 {
+        record_denial(tx, app, agent, whom, None, Denial::AskedTooOften).await?;
+        return Ok(Asked::TooOften { again_in });
+    }
+    let answer = hear(tx, app, agent, &actor, wanted).await?;
+    Ok(Asked::Heard(answer.into()))
+}
+
+async fn hear(
+    tx: &mut Tx<Identity>,
+    app: &App,
+    agent: &Agent,
+    actor: &Actor,
+    wanted: &Wanted,
 ) -> Result<Answer<Grant>, StoreError> {
     let whom = (wanted.tenant, wanted.subject);
-    let Some(actor) = find_actor(tx, app, agent).await? else {
-        return deny(tx, app, agent, whom, None, Denial::ActorSessionOver).await;
-    };
     tx.proceed(Authority::acting(agent.subject, whom.0, whom.1))
         .await?;
-    let Some((subject, _)) = find_subject(tx, whom, &actor, wanted.preset).await? else {
+    let Some((subject, _)) = find_subject(tx, whom, actor, wanted.preset).await? else {
         // In the platform's log: the clinic has no such person.
         tx.proceed(Authority::caller(TenantId::PLATFORM, agent.subject))
             .await?;

@@ -247,6 +247,25 @@ pub(super) async fn find_held(
     row.map(Grant::try_from).transpose()
 }
 
+/// When the actor asked for the one that is so many requests back, if there are as many; under the
+/// authority of the agent.
+pub(super) async fn find_asked_at(
+    tx: &mut Tx<Identity>,
+    actor: SubjectId,
+    back: u32,
+) -> Result<Option<OffsetDateTime>, StoreError> {
+    let asked_at = sqlx::query_scalar(
+        "select requested_at from identity.impersonation
+         where actor_id = $1
+         order by requested_at desc offset $2 limit 1",
+    )
+    .bind(actor)
+    .bind(i64::from(back) - 1)
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(asked_at)
+}
+
 /// Which clinic's one of the actor's own grants is, under the authority of the agent.
 pub(super) async fn find_place(
     tx: &mut Tx<Identity>,

@@ -1,6 +1,9 @@
 //! `/api/v1/audit/export`: the clinic's log, taken along, in the form that `lanyard audit verify`
 //! checks.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse as _, Response};
@@ -23,8 +26,41 @@ use crate::http::problem::Problem;
 use crate::ids::TenantId;
 
 /// So many at a time in a process: each reads as fast as its reader takes it.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 16;
+/// Seconds after which it is worth asking whether the clinic's own is done.
+const AGAIN_IN: i64 = 10;
 static PLACES: Semaphore = Semaphore::const_new(AT_ONCE);
+static TAKEN_BY: Mutex<BTreeSet<TenantId>> = Mutex::new(BTreeSet::new());
+
+/// A place for one export; a clinic has one at a time, so that none takes those of the others.
+#[derive(Debug)]
+struct Place {
+    tenant: TenantId,
+    _of_process: SemaphorePermit<'static>,
+}
+
+impl Place {
+    fn take(tenant: TenantId) -> Result<Self, Problem> {
+        let of_process = PLACES.try_acquire().map_err(|_| Problem::Busy)?;
+        if !taken_by().insert(tenant) {
+            return Err(Problem::TooOften { again_in: AGAIN_IN });
+        }
+        Ok(Self {
+            tenant,
+            _of_process: of_process,
+        })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        taken_by().remove(&self.tenant);
+    }
+}
+
+fn taken_by() -> MutexGuard<'static, BTreeSet<TenantId>> {
+    TAKEN_BY.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Which entries.
 #[derive(Debug, Deserialize)]
@@ -61,9 +97,10 @@ pub async fn export(
     let Ok(Query(ExportQuery { from, to })) = query else {
         return Err(Problem::BadRequest { field: "from" });
     };
-    let place = PLACES.try_acquire().map_err(|_| Problem::Busy)?;
+    let tenant = TenantId::from_uuid(caller.tenant().as_uuid());
+    let place = Place::take(tenant)?;
     let wanted = Wanted {
-        tenant: TenantId::from_uuid(caller.tenant().as_uuid()),
+        tenant,
         from,
         to,
         disclose: false,
@@ -91,7 +128,7 @@ async fn give<A: Fn() -> Authority<Tenancy> + Send + Sync>(
     app: App,
     mut export: Export<A>,
     pieces: Pieces,
-    _place: SemaphorePermit<'static>,
+    place: Place,
 ) {
     let logs = Logs::of(&app);
     let cut = |error: ExportError| {
@@ -99,6 +136,8 @@ async fn give<A: Fn() -> Authority<Tenancy> + Send + Sync>(
         Cut::from(error)
     };
     while pieces.give(logs.more(&mut export).await.map_err(cut)).await {}
+    // Before the body's end: whoever has all of it may ask again.
+    drop(place);
 }
 
 fn refused(error: ExportError) -> Problem {
@@ -113,5 +152,28 @@ fn refused(error: ExportError) -> Problem {
                 what,
             })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_clinic_has_one_place_and_leaves_the_others_theirs() {
+        let clinic = |n| TenantId::from_uuid(Uuid::from_u128(n));
+        let first = Place::take(clinic(1)).expect("nobody has one");
+        let again = Place::take(clinic(1)).map(drop);
+        assert!(
+            matches!(again, Err(Problem::TooOften { again_in: AGAIN_IN })),
+            "{again:?}"
+        );
+        let other = Place::take(clinic(2));
+        assert!(other.is_ok(), "{other:?}");
+        drop(first);
+        let again = Place::take(clinic(1));
+        assert!(again.is_ok(), "{again:?}");
     }
 }

@@ -54,10 +54,10 @@ pub struct OpenRow {
 
 /// Why a record is opened, in words, by the API's.
 pub const EMERGENCY_REASONS: [(&str, &str); 5] = [
-    ("life_threatening", "Her life is in danger"),
-    ("patient_unreachable", "She can't be asked"),
+    ("life_threatening", "The patient's life is in danger"),
+    ("patient_unreachable", "The patient can't be asked"),
     ("covering_colleague", "I cover for a colleague"),
-    ("transfer_of_care", "She is handed over to me"),
+    ("transfer_of_care", "The patient is handed over to me"),
     ("other", "Something else"),
 ];
 

@@ -190,6 +190,18 @@ await scene(async (browser) => {
     await later(his, Math.floor((JSON.parse(facts).session_ends_at - now) / 1000) - 110);
     await page.locator("#session-warning").waitFor();
     await page.getByRole("heading", { name: "This access ends soon" }).waitFor();
+    const size = page.viewportSize();
+    for (const [width, height] of [[320, 640], [1280, 800]]) {
+      await page.setViewportSize({ width, height });
+      const [banner, warning] = await page.evaluate(() =>
+        [".lanyard-banner", "#session-warning"].map((part) => {
+          const { top, bottom } = document.querySelector(part).getBoundingClientRect();
+          return { top, bottom };
+        }),
+      );
+      assert(banner.top === 0 && banner.bottom <= warning.top, "the warning hides the banner");
+    }
+    await page.setViewportSize(size);
     await look(page, "acted-warning");
     await page.click("#session-stay-button");
     await page.locator("#session-warning").waitFor({ state: "hidden" });

@@ -1,7 +1,7 @@
 //! Asking, answering, starting.
 
 use lanyard::ids::{SubjectId, TenantId};
-use lanyard::impersonation::Rule;
+use lanyard::impersonation::{ASKS_WITHIN, MOST_ASKS, Rule};
 use serde_json::json;
 use time::Duration;
 
@@ -275,4 +275,45 @@ async fn what_nobody_answers_is_over_after_a_day() {
         ("expired", Some("unanswered"), true)
     );
     assert_eq!(help.told("expired").await.len(), 1);
+}
+
+/// Each request is a letter to whoever is asked: one of support has so many of them, whatever came
+/// of them, and another has his own.
+#[tokio::test]
+async fn one_of_support_asks_so_often_and_no_more() {
+    let help = Help::new(Rule::ConsentOfUser).await;
+    let lab = &help.world.lab;
+    let sam = help.seat(&help.sam).await;
+    for _ in 0..MOST_ASKS {
+        let asked = help.ask(&sam).await;
+        assert_eq!(asked.status, 200, "{}", asked.body);
+        let id = asked.json()["id"].as_str().unwrap().to_owned();
+        let ended = help.post(&sam, &format!("/{id}/end"), None).await;
+        assert_eq!(ended.status, 200, "{}", ended.body);
+    }
+    lab.clock.advance(Duration::seconds(10));
+    let refused = help.ask(&sam).await;
+    assert_problem(&refused, 429, "too_many_requests");
+    let again_in: i64 = refused.header("retry-after").parse().unwrap();
+    let whole = ASKS_WITHIN.whole_seconds();
+    assert!((whole - 20..whole).contains(&again_in), "{again_in}");
+    assert_eq!(help.letters().await.len(), MOST_ASKS as usize);
+    let denied: Vec<String> = sqlx::query_scalar(
+        "select detail ->> 'reason' from audit.event
+         where tenant_id = $1 and type = 'impersonation.denied'",
+    )
+    .bind(TenantId::PLATFORM)
+    .fetch_all(&mut lab.database.superuser().await)
+    .await
+    .unwrap();
+    assert_eq!(denied, ["asked_too_often"]);
+
+    let pat = lab.person("Pat Lane").await;
+    lab.join(&pat, TenantId::PLATFORM, &["platform_support"])
+        .await;
+    let pat = help.seat(&pat).await;
+    assert_eq!(help.ask(&pat).await.status, 200);
+    lab.clock.advance(Duration::seconds(again_in));
+    let sam = help.seat(&help.sam).await;
+    assert_eq!(help.ask(&sam).await.status, 200);
 }
