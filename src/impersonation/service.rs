@@ -140,6 +140,7 @@ pub(crate) async fn request(
     Ok(Asked::Heard(answer.into()))
 }
 
+/// What is asked by somebody who may ask.
 async fn hear(
     tx: &mut Tx<Identity>,
     app: &App,

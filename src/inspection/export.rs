@@ -32,7 +32,7 @@ const AGAIN_IN: i64 = 10;
 static PLACES: Semaphore = Semaphore::const_new(AT_ONCE);
 static TAKEN_BY: Mutex<BTreeSet<TenantId>> = Mutex::new(BTreeSet::new());
 
-/// A place for one export; a clinic has one at a time, so that none takes those of the others.
+/// A place for one export; a clinic has one in a process, so that none takes those of the others.
 #[derive(Debug)]
 struct Place {
     tenant: TenantId,
