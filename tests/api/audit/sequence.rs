@@ -10,7 +10,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{PLATFORM, append, as_job, begun, lab, lines, member, sequence};
+use super::{PLATFORM, append, as_job, begun, job, lab, lines, member, sequence};
 use crate::lab::cluster::tell;
 use crate::lab::some_id;
 use crate::lab::world::PASSWORD;
@@ -33,6 +33,46 @@ async fn root_there(boss: &mut PgConnection, tenant: Uuid) -> Vec<u8> {
     .fetch_one(boss)
     .await
     .unwrap()
+}
+
+/// Rows of the intake that scans of this session's transaction went over.
+async fn gone_over(login: &mut PgConnection) -> i64 {
+    sqlx::query_scalar(
+        "select seq_tup_read from pg_stat_xact_all_tables where relid = 'audit.event'::regclass",
+    )
+    .fetch_one(login)
+    .await
+    .unwrap()
+}
+
+/// A batch goes once over what waits: a plan that was made while next to nothing did is as good for
+/// many.
+#[tokio::test]
+async fn a_batch_goes_once_over_what_waits() {
+    const WAITING: i64 = 1000;
+    let lab = lab().await;
+    sequence(&lab).await;
+    let mut sequencer = begun(&lab.database, "lanyard_sequencer", &job("sequence_log")).await;
+    for waiting in [1, WAITING] {
+        let mut writer = begun(
+            &lab.database,
+            "lanyard_identity",
+            &member(Uuid::from_u128(0xa)),
+        )
+        .await;
+        let many = format!(
+            "select audit.append(gen_random_uuid(), 'token.issued', now(), '{{}}', sha256('mac'))
+             from generate_series(1, {waiting}); commit"
+        );
+        tell(&mut writer, &many).await;
+        let before = gone_over(&mut sequencer).await;
+        let placed: i32 = sqlx::query_scalar("select audit.sequence(400)")
+            .fetch_one(&mut sequencer)
+            .await
+            .unwrap();
+        assert_eq!(i64::from(placed), waiting.min(400));
+        assert_eq!(gone_over(&mut sequencer).await - before, waiting);
+    }
 }
 
 /// AUD-11: many write at once, two servers sequence at once and one of them is killed again and
