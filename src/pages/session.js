@@ -29,6 +29,7 @@ function keepWatch(first) {
   const announcement = document.getElementById("session-announcement");
   const timeLeft = document.getElementById("session-time-left");
   const stay = document.getElementById("session-stay");
+  const bannerLeft = document.querySelector(".lanyard-banner-left");
   const title = document.title;
 
   let facts = first;
@@ -152,8 +153,17 @@ function keepWatch(first) {
     }
   }
 
+  /** The banner's minutes go on, in the words it came with; they are not spoken each time. */
+  function tellBanner() {
+    if (!bannerLeft) return;
+    const minutes = Math.max(0, Math.ceil((facts.session_ends_at - now()) / 60_000));
+    const words = `${minutes} ${minutes === 1 ? "minute" : "minutes"} left.`;
+    if (bannerLeft.textContent !== words) bannerLeft.textContent = words;
+  }
+
   async function beat() {
     if (leaving) return;
+    tellBanner();
     const remaining = endsAt() - now();
     const mustWarn = remaining <= lead() && !(isFinal() && finalSeen);
     const silence = Date.now() - askedAt;
@@ -205,6 +215,7 @@ function keepWatch(first) {
   const sinceMade = timing ? performance.now() - timing.responseStart : 0;
   learn(first, Date.now() - sinceMade);
 
+  bannerLeft?.closest("[role=status]").setAttribute("aria-live", "off");
   stay.addEventListener("submit", answer);
   dialog.addEventListener("cancel", answer); // Escape is a person's answer too
   for (const kind of IS_INPUT) {

@@ -190,6 +190,7 @@ await scene(async (browser) => {
     await later(his, Math.floor((JSON.parse(facts).session_ends_at - now) / 1000) - 110);
     await page.locator("#session-warning").waitFor();
     await page.getByRole("heading", { name: "This access ends soon" }).waitFor();
+    await page.locator(".lanyard-banner-left", { hasText: /^2 minutes left\.$/ }).waitFor();
     const size = page.viewportSize();
     for (const [width, height] of [[320, 640], [1280, 800]]) {
       await page.setViewportSize({ width, height });
