@@ -174,3 +174,13 @@ begin
   end loop;
   return cardinality(places);
 end $$;
+
+-- Whoever wants what was committed before to be in its log waits for who sequences, and is next.
+create function audit.await_turn() returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform audit.begin('sequence_log');
+  perform from audit.log l where l.tenant_id = seal.platform_tenant() for update;
+end $$;
+revoke execute on function audit.await_turn() from public;
+grant execute on function audit.await_turn() to lanyard_sequencer;

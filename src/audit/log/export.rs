@@ -153,7 +153,7 @@ impl Logs<'_> {
         let tenant = wanted.tenant;
         // Before the checkpoint is chosen: what was anchored until then is no longer than that.
         let made_at = self.env.now();
-        self.sequence().await?;
+        self.sequence_in_turn().await?;
         self.sign(key_lifetime).await?;
         let read = authority().read_only();
         let kept = self.db.run(read, async |tx: &mut Tx<R>| {

@@ -55,6 +55,15 @@ pub struct Logs<'a> {
     pub issuer: &'a Issuer,
 }
 
+/// What to do while another one sequences.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// Nothing.
+    IfFree,
+    /// Wait.
+    Awaited,
+}
+
 impl<'a> Logs<'a> {
     /// Of a process that serves.
     pub fn of(app: &'a App) -> Self {
@@ -99,9 +108,22 @@ impl<'a> Logs<'a> {
     /// Gives every event that is committed its place; says how many. Repeatable at any moment, on
     /// every server at once: one does it, and the others find nothing to do.
     pub async fn sequence(&self) -> Result<u64, LogError> {
+        self.sequence_by(Turn::IfFree).await
+    }
+
+    /// As [`Self::sequence`], after whoever is at it: what was committed before is in the logs when
+    /// this returns.
+    pub async fn sequence_in_turn(&self) -> Result<u64, LogError> {
+        self.sequence_by(Turn::Awaited).await
+    }
+
+    async fn sequence_by(&self, turn: Turn) -> Result<u64, LogError> {
         let mut all = 0;
         loop {
             let batch = self.run(async |tx| {
+                if turn == Turn::Awaited {
+                    store::await_turn(tx).await?;
+                }
                 let sequenced = store::sequence(tx, BATCH).await?;
                 if sequenced > 0 {
                     fault::pass(Point::Placing, "");

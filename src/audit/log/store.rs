@@ -21,6 +21,13 @@ pub(super) async fn make_partitions(tx: &mut Tx<Sequencer>) -> Result<i32, Store
     Ok(made.fetch_one(tx.conn()).await?)
 }
 
+/// Waits until none but this transaction sequences.
+pub(super) async fn await_turn(tx: &mut Tx<Sequencer>) -> Result<(), StoreError> {
+    let turn = sqlx::query("select audit.await_turn()");
+    turn.execute(tx.conn()).await?;
+    Ok(())
+}
+
 /// Gives at most so many events their place; says how many got one.
 pub(super) async fn sequence(tx: &mut Tx<Sequencer>, most: i32) -> Result<i32, StoreError> {
     let sequenced = sqlx::query_scalar("select audit.sequence($1)");

@@ -30,7 +30,7 @@ async fn archive(asked: &Archive, site: &Site, operator: &Operator<'_>) -> Resul
         None => None,
     };
     let logs = operator.logs(&site.config.issuer);
-    logs.sequence().await.map_err(|e| unread(&e))?;
+    logs.sequence_in_turn().await.map_err(|e| unread(&e))?;
     let older = logs.older_than(only, asked.before.first_day()).await;
     let older = older.map_err(|e| site::store(&e))?;
     let made = fs::DirBuilder::new()

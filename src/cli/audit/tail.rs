@@ -22,7 +22,7 @@ pub(super) fn run(asked: &Tail, site: &Site) -> Result<Reply, Failure> {
 async fn tail(asked: &Tail, site: &Site, operator: &Operator<'_>) -> Result<Reply, Failure> {
     let owner = tenant::load(operator, &asked.tenant).await?;
     let logs = operator.logs(&site.config.issuer);
-    logs.sequence().await.map_err(|e| unread(&e))?;
+    logs.sequence_in_turn().await.map_err(|e| unread(&e))?;
     let recorded = logs.record_tail(owner.id).await;
     recorded.map_err(|e| unread(&e))?;
     let stop = asked_to_stop();

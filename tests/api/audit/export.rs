@@ -202,3 +202,35 @@ async fn a_log_that_was_rewritten_as_a_whole_is_found_by_its_anchor() {
     assert_eq!(finding.kind, Kind::Forked, "{finding:?}");
     std::fs::remove_dir_all(folder).unwrap();
 }
+
+/// What was committed before is in an export, also where another server gives events their place
+/// just then: it is waited for.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_waits_for_who_sequences() {
+    let (lab, mut boss) = filled(3).await;
+    let mut login = begun(&lab.database, "lanyard_identity", &member(TENANT)).await;
+    append(&mut login, some_id(), "{\"number\": \"the last\"}").await;
+    tell(&mut login, "commit").await;
+    let at_it = "begin; select from audit.log where tenant_id = seal.platform_tenant() for update";
+    tell(&mut boss, at_it).await;
+    let lab = std::sync::Arc::new(lab);
+    let exporting = tokio::spawn({
+        let lab = std::sync::Arc::clone(&lab);
+        async move { written(&lab, 0, None).await.unwrap() }
+    });
+    let mut watching = lab.database.superuser().await;
+    let waits = "select exists (
+        select from pg_locks l join pg_stat_activity a on a.pid = l.pid
+        where not l.granted and a.datname = current_database())";
+    while !sqlx::query_scalar::<_, bool>(waits)
+        .fetch_one(&mut watching)
+        .await
+        .unwrap()
+    {
+        assert!(!exporting.is_finished(), "it did not wait");
+        tokio::task::yield_now().await;
+    }
+    tell(&mut boss, "commit").await;
+    let text = String::from_utf8(exporting.await.unwrap()).unwrap();
+    assert!(text.contains("the last"), "{text}");
+}
