@@ -58,7 +58,7 @@ drop function audit.note_entries();
 -- and is kept, is no scan but of the first statement, which reads all that waits.
 create or replace function audit.sequence(most integer) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan set enable_seqscan = on as $$
+set plan_cache_mode = force_generic_plan set jit = off set enable_seqscan = on as $$
 declare
   places tid[];
   logs uuid[];
@@ -81,15 +81,15 @@ begin
   if places is null then
     return 0;
   end if;
-  perform set_config('enable_seqscan', 'off', true); -- until the function ends
-  insert into audit.log (tenant_id) select unnest(logs) on conflict do nothing;
-  select jsonb_object_agg(l.tenant_id, l.size) into sizes
-    from audit.log l where l.tenant_id = any (logs);
   erasable := array(select d.name from audit.erasable_detail d);
   select jsonb_object_agg(t.type, t.concerns) filter (where t.concerns is not null),
     array_agg(t.type) filter (where t.review is not null)
     into concerning, reviewed
     from audit.event_type t;
+  perform set_config('enable_seqscan', 'off', true); -- until the function ends
+  insert into audit.log (tenant_id) select unnest(logs) on conflict do nothing;
+  select jsonb_object_agg(l.tenant_id, l.size) into sizes
+    from audit.log l where l.tenant_id = any (logs);
   for grown in
     with written as materialized (
       select p.tenant_id, p.leaf_index, p.event_id, p.recorded_at, p.type, p.account_id,
