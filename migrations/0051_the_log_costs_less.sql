@@ -1,7 +1,7 @@
 -- The log costs those who write it less (docs/decisions/0024, benches: `log`): what each entry had
 -- done to it is done once a batch, or not at all where nothing comes of it.
 --
--- The previous release calls the same functions and reads the same columns. On a long log the two
+-- The previous release calls the same functions and reads the same columns. On a long log the three
 -- indexes are made while no event is moved; events are written meanwhile.
 
 -- Written down with an entry of the platform's log, which is of all clinics, from the detail as it
